@@ -1,0 +1,95 @@
+"""What each IR operation is: operands, attributes, result, and whether it ends a block.
+
+The front end builds these, `check` holds a module against this table, `text` prints and parses them, and code
+generation lowers them; an operation that is not here does not exist.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class OperationKind:
+    """One row. `operands` and `result` are rules that `check` applies, in words defined there:
+
+    `T` any scalar type, the same everywhere in the row; `int` any integer; `bool`; `ptr` a non-null pointer;
+    `ptr?` any pointer; `context` a context pointer; `any`; `target` the scalar a pointer points to; `...` any
+    number of further operands. `attributes` maps a name to `int`, `name` or `type`. `successors` counts labels.
+    """
+
+    name: str
+    operands: tuple[str, ...] = ()
+    result: str = "void"
+    attributes: tuple[tuple[str, str], ...] = ()
+    successors: int = 0
+    terminator: bool = False
+
+
+def _rows() -> list[OperationKind]:
+    row = OperationKind
+    arithmetic = [row(name, ("int T", "int T"), "T") for name in (
+        # Wraps at the width of T.
+        "add", "sub", "mul",
+        # Unsigned T: a zero divisor gives 0 for div and the dividend for mod (RFC 9669, section 4.1).
+        # Signed T: Python's meaning (floor, and a remainder with the divisor's sign); zero divisor as above.
+        "div", "mod",
+        "and", "or", "xor",
+        # The count is masked to the width of T (RFC 9669, section 4.1); `shr` is arithmetic for signed T.
+        "shl", "shr",
+    )]  # fmt: skip
+    comparisons = [
+        *(row(name, ("T", "T"), "bool") for name in ("eq", "ne")),
+        *(row(name, ("int T", "int T"), "bool") for name in ("lt", "le", "gt", "ge")),
+    ]
+    return [
+        # A scalar constant; a BigEndian constant's `value` is the host-order number it stands for.
+        row("const", (), "T", (("value", "int"),)),
+        *arithmetic,
+        *comparisons,
+        row("not", ("bool",), "bool"),
+        # Integer or bool to integer: truncation, or extension by the signedness of the operand's type.
+        row("convert", ("int", ), "int"),
+        # Int <-> BigEndian of the same width: the number stays, the byte order changes.
+        row("swap", ("T",), "scalar"),
+        # Int <-> BigEndian of the same width: the bytes stay, the number changes.
+        row("reinterpret", ("T",), "scalar"),
+        # The conditional expression without branches: operand 0 ? operand 1 : operand 2.
+        row("select", ("bool", "T", "T"), "T"),
+        # Locals. `local.address` is the address of an aggregate or scalar in the stack frame.
+        row("local.get", (), "T", (("local", "name"),)),
+        row("local.set", ("T",), "void", (("local", "name"),)),
+        row("local.address", (), "ptr", (("local", "name"),)),
+        # Writes zero to every byte of a local, padding too.
+        row("local.zero", (), "void", (("local", "name"),)),
+        # Address of a struct member, or of an array element (index unsigned, in range by the front end's proof).
+        row("member", ("ptr",), "ptr", (("name", "name"),)),
+        row("element", ("ptr", "int"), "ptr"),
+        # Memory. `copy` moves all bytes of an aggregate: operand 0 is the destination, 1 the source.
+        row("load", ("ptr",), "target"),
+        row("store", ("ptr", "target"), "void"),
+        row("copy", ("ptr", "ptr"), "void"),
+        # Context fields by UAPI name (`catalogue.contexts`), at their declared offset and width.
+        row("context.load", ("context",), "scalar", (("field", "name"),)),
+        row("context.store", ("context", "scalar"), "void", (("field", "name"),)),
+        # Packet bytes [offset, offset + size of the result's target) if they lie within data..data_end, else
+        # NULL. Operand 1, if present, is a u32 added to `offset`; `limit` is its largest possible value.
+        row("packet.view", ("context", "..."), "ptr?", (("offset", "int"), ("limit", "int"))),
+        # Pointer tests: `is_null` of a nullable pointer; `assume_non_null` after that test.
+        row("is_null", ("ptr?",), "bool"),
+        row("assume_non_null", ("ptr?",), "ptr"),
+        # The address of a map declared in the module.
+        row("map", (), "ptr", (("map", "name"),)),
+        # A kernel helper by its kernel name (`catalogue.helpers`), or a subprogram of the module.
+        row("call.helper", ("...",), "any", (("helper", "name"),)),
+        row("call", ("...",), "any", (("function", "name"),)),
+        # Terminators. `switch` compares operand 0 with the integers `case0`, `case1`, ...: successors are the
+        # default, then one for each case.
+        row("jump", successors=1, terminator=True),
+        row("branch", ("bool",), successors=2, terminator=True),
+        row("switch", ("int",), successors=-1, terminator=True),
+        row("return", ("...",), terminator=True),
+    ]
+
+
+OPERATIONS: dict[str, OperationKind] = {row.name: row for row in _rows()}
