@@ -1,7 +1,7 @@
 """A BPF object as its readers see it: programs, maps, BTF and source lines, whoever compiled it.
 
-`object_reader.read_object` makes one from the bytes of a `.o`; the disassembler prints it and the runtime runs
-it. Indices of instructions count slots of 8 bytes, as jump offsets do.
+`object_reader.read_object` makes one from the bytes of a `.o`; the disassembler prints it and the runtime
+runs it. Indices of instructions count slots of 8 bytes, as jump offsets do.
 """
 
 from __future__ import annotations
@@ -10,13 +10,10 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from skverdict.codegen.instruction import Instruction
+from skverdict.codegen.object_error import ObjectError as ObjectError
 
 if TYPE_CHECKING:
     from skverdict.codegen.btf import Btf
-
-
-class ObjectError(Exception):
-    """A file that is not a BPF object, is cut short, or contradicts itself; says what and at which place."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +48,8 @@ class Program:
     """One program, its subprograms appended behind it as libbpf does, calls resolved to slot distances.
 
     `instructions` maps each slot that begins an instruction to it. `lines` maps the slot from which a source
-    line holds on to that line. `functions` maps the first slot of each function (0 is the program) to its name.
+    line holds on to that line. `functions` maps the first slot of each function (0 is the program) to its
+    name.
     """
 
     name: str
