@@ -6,7 +6,7 @@ connection answered on Linux 6.1, 6.12 and 7.2.
 
 from __future__ import annotations
 
-from typing import NamedTuple, Union
+from typing import NamedTuple
 
 from skverdict.dsl.catalogue.programs import PROGRAMS
 from skverdict.dsl.ir.types import BE16, BE32, U8, U32, U64, Array, BigEndian, Int
@@ -16,9 +16,9 @@ class Field(NamedTuple):
     """One field. `readers` and `writers` are program kinds of `programs.PROGRAMS`.
 
     `role` is empty for a number; `data` and `data_end` bound the packet, `socket` is a socket pointer
-    (`nullable`: NULL until tested). `low` is set where the field's number holds a network-order one in its low
-    bits: `protocol` is a u32 whose low 16 bits are a be16, on hosts of either byte order. `since` is the first
-    kernel of 6.1, 6.12 and 7.2 that has the field.
+    (`nullable`: NULL until tested). `low` is set where the field's number holds a network-order one in its
+    low bits: `protocol` is a u32 whose low 16 bits are a be16, on hosts of either byte order. `since` is the
+    first of `programs.KERNELS` that has the field.
     """
 
     name: str
@@ -41,9 +41,9 @@ class Context(NamedTuple):
     fields: dict[str, Field]
 
 
-# A row: name, offset, type, then a word for each thing that is out of the ordinary. A field is readable by every
-# kind that gets the context unless it is `hidden`, and nobody writes it unless it is `writable`.
-_Row = tuple[str, int, Union[Int, BigEndian, Array], str]
+# A row: name, offset, type, then a word for each thing that is out of the ordinary. A field is readable by
+# every kind that gets the context unless it is `hidden`, and nobody writes it unless it is `writable`.
+_Row = tuple[str, int, Int | BigEndian | Array, str]
 
 _SK_BUFF: tuple[_Row, ...] = (
     ("len", 0, U32, ""),

@@ -20,6 +20,9 @@ class Program:
     attach_type: int
 
 
+# The kernels that were measured, oldest first; a `since` anywhere in the catalogue is one of them.
+KERNELS = ("6.1", "6.12", "7.2")
+
 BPF_PROG_TYPE_SOCK_OPS = 13
 BPF_PROG_TYPE_SK_SKB = 14
 BPF_PROG_TYPE_SK_MSG = 16
