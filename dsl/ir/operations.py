@@ -56,9 +56,9 @@ def _rows() -> list[OperationKind]:
         row("reinterpret", ("T",), "scalar"),
         # The conditional expression without branches: operand 0 ? operand 1 : operand 2.
         row("select", ("bool", "T", "T"), "T"),
-        # Locals hold a scalar, an aggregate or a pointer; `local.get` and `local.set` take scalars and pointers.
-        # `local.address` is the address of an aggregate or scalar in the stack frame. A local may be written in
-        # one block and read in another; an SSA value may be used in every block that its own block dominates.
+        # Locals hold a scalar, an aggregate or a pointer; `local.get` and `local.set` take scalars and
+        # pointers. `local.address` is the address of an aggregate or scalar in the stack frame. A local may be
+        # written in one block and read in another; an SSA value may be used in all that its block dominates.
         row("local.get", (), "T", (("local", "name"),)),
         row("local.set", ("T",), "void", (("local", "name"),)),
         row("local.address", (), "ptr", (("local", "name"),)),
@@ -71,13 +71,13 @@ def _rows() -> list[OperationKind]:
         row("load", ("ptr",), "target"),
         row("store", ("ptr", "target"), "void"),
         row("copy", ("ptr", "ptr"), "void"),
-        # Context fields by UAPI name (`catalogue.contexts`), at their declared offset and width; an element of an
-        # array field has its index behind a dot: `remote_ip6.2`.
+        # Context fields by UAPI name (`catalogue.contexts`), at their declared offset and width; an element of
+        # an array field has its index behind a dot: `remote_ip6.2`.
         row("context.load", ("context",), "scalar", (("field", "name"),)),
         row("context.store", ("context", "scalar"), "void", (("field", "name"),)),
         # Packet bytes [offset, offset + size of the result's target) if they lie within data..data_end, else
-        # NULL. Operand 1, if present, is a u32 added to `offset`; `limit` is its largest possible value (4294967295
-        # if nothing is known: an offset beyond what the verifier allows, 65535, gives NULL, too).
+        # NULL. Operand 1, if present, is a u32 added to `offset`; `limit` is its largest possible value
+        # (4294967295 if nothing is known: an offset beyond the verifier's 65535 gives NULL, too).
         row("packet.view", ("context", "..."), "ptr?", (("offset", "int"), ("limit", "int"))),
         # Pointer tests: `is_null` of a nullable pointer; `assume_non_null` after that test.
         row("is_null", ("ptr?",), "bool"),
