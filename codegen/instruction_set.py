@@ -154,7 +154,8 @@ def _arithmetic() -> Iterator[Operation]:
                     value=each.offset,
                     cpu=4 if each.offset else _ALU_LEVELS[bits],
                 )
-        yield Operation(cls | _NEG, "alu", "neg", _group("base", bits), ("dst",), "-", bits=bits, cpu=_ALU_LEVELS[bits])
+        level = _ALU_LEVELS[bits]
+        yield Operation(cls | _NEG, "alu", "neg", _group("base", bits), ("dst",), "-", bits=bits, cpu=level)
         for width in (8, 16, 32) if bits == 64 else (8, 16):
             yield Operation(
                 cls | X | _MOV,
@@ -311,14 +312,14 @@ def operation(instruction: Instruction) -> Operation:
     for field, number in zip(instruction._fields[1:], instruction[1:], strict=True):
         if field in row.fields:
             if field in ("dst", "src") and not 0 <= number < REGISTERS:
-                raise InstructionError(f"opcode {opcode:#04x} has {field} r{number}, the last register is r10")
+                raise InstructionError(f"opcode {opcode:#04x} has {field} r{number}, the last one is r10")
         elif number and field != selector:
             raise InstructionError(f"opcode {opcode:#04x} has {field} {number}, which must be 0")
     return row
 
 
 def jump_target(slot: int, instruction: Instruction, row: Operation) -> int | None:
-    """The slot that a jump or local call at `slot` may continue at, other than the next; None for the rest."""
+    """The slot that a jump or local call at `slot` may continue at, beside the next; None for the rest."""
     if row.family in ("jump", "may_goto") or (row.family == "goto" and "offset" in row.fields):
         return slot + 1 + instruction.offset
     if row.family == "goto" or (row.family == "call" and row.name == "local"):
