@@ -1,0 +1,76 @@
+"""`read_capture`: a capture file to what it holds of TCP."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+
+from skverdict.runtime.capture import pcap, pcapng
+from skverdict.runtime.capture.connections import Capture, Connections
+from skverdict.runtime.capture.errors import CaptureError
+from skverdict.runtime.capture.link import LINK_TYPES
+from skverdict.runtime.capture.network import Segment, decode
+from skverdict.runtime.capture.record import Record
+
+Reader = Callable[[bytes, str], Iterator[Record]]
+
+FORMATS: dict[bytes, Reader] = {
+    pcapng.MAGIC: pcapng.read_pcapng,
+    **dict.fromkeys(pcap.MAGICS, pcap.read_pcap),
+}
+"""First four bytes of a file: what reads it."""
+
+STRANGERS = {
+    b"\x1f\x8b": "a gzip file; gunzip it first",
+    b"(\xb5/\xfd": "a zstd file; unzstd it first",
+    b"BZh": "a bzip2 file; bunzip2 it first",
+    b"\xfd7zXZ": "an xz file; unxz it first",
+    b"\x34\xcd\xb2\xa1": "a pcap file of the variant by Alexey Kuznetsov; rewrite it with editcap",
+    b"\xa1\xb2\xcd\x34": "a pcap file of the variant by Alexey Kuznetsov; rewrite it with editcap",
+    b"snoop\0": "a snoop file; rewrite it with editcap",
+}
+"""First bytes of what is often taken for a capture."""
+
+
+def read_capture(path: str | os.PathLike[str]) -> Capture:
+    """The TCP connections of a pcap or pcapng file; `CaptureError` for a bad file, `OSError` for none."""
+    with open(path, "rb") as file:
+        return parse_capture(file.read(), os.fspath(path))
+
+
+def parse_capture(content: bytes, name: str = "<capture>") -> Capture:
+    """The TCP connections in the bytes of a pcap or pcapng file; `name` stands in errors."""
+    capture = Capture(name)
+    connections = Connections(capture)
+    for record in _format(content, name)(content, name):
+        capture.packets = record.number
+        segment = _segment(content, record)
+        if isinstance(segment, Segment):
+            connections.take(segment, content, record)
+        else:
+            connections.note(segment, record.number)
+    connections.finish()
+    return capture
+
+
+def _format(content: bytes, name: str) -> Reader:
+    if not content:
+        raise CaptureError(name, 0, "the file is empty")
+    if len(content) < 4:
+        raise CaptureError(name, len(content), "the file ends inside its magic number")
+    reader = FORMATS.get(content[:4])
+    if reader is not None:
+        return reader
+    for start, what in STRANGERS.items():
+        if content.startswith(start):
+            raise CaptureError(name, 0, f"this is {what}")
+    raise CaptureError(name, 0, f"magic number {content[:4].hex()} is neither pcap's nor pcapng's")
+
+
+def _segment(content: bytes, record: Record) -> Segment | str:
+    """The TCP segment of a packet, or why it gives none."""
+    link = LINK_TYPES.get(record.link_type)
+    if link is None:
+        return f"has link type {record.link_type}, which is not known here"
+    ether_type, start = link(content, record.start, record.end)
+    return decode(content, ether_type, start, record.end, record.length - (start - record.start))
