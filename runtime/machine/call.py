@@ -2,41 +2,56 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from skverdict.runtime.machine.context import Context, Structure
 from skverdict.runtime.machine.environment import Environment
+from skverdict.runtime.machine.memory import Bytes, Memory
+from skverdict.runtime.machine.structures import ContextRegion, structure_address
 
 if TYPE_CHECKING:
-    from skverdict.runtime.machine.memory import Memory
+    from skverdict.runtime.maps.base import Map
 
 
 class Buffer(NamedTuple):
-    """Memory of the program that a helper fills: `size` bytes, checked to be writable."""
+    """Memory of the program that a helper fills: `size` bytes, all of which may be written."""
 
-    call: Call
+    memory: Memory
     address: int
     size: int
 
     def write(self, content: bytes, offset: int = 0) -> None:
-        """Store `content` at `offset`; what does not fit is a Fault."""
-        self.call.write(self.address + offset, content)
+        """Put `content` at `offset`; the helper keeps it inside the buffer."""
+        self.memory.write(self.address + offset, content)
+
+    def put(self, number: int) -> None:
+        """Fill the buffer with one number in the machine's byte order, taken modulo its width."""
+        bits = 8 * self.size
+        self.write((number & ((1 << bits) - 1)).to_bytes(self.size, self.memory.order))
+
+
+#: Runs the program's function at a slot with some arguments; gives the unsigned 64 bits of its r0.
+CallBack = Callable[[int, Sequence[int]], int]
 
 
 class Call:
-    """The run that calls helpers. Bad addresses given to `read` and `write` end the run with a Fault.
+    """The run that calls helpers. A bad address given to `read` or `write` ends the run with a Fault.
 
-    `context` and `environment` are those of the run, `kind` the program's kind and `program` its name.
+    `context` and `environment` are those of the run, `kind` is the program's kind. `call_back` runs a
+    function of the program that was given as a `callback`, with arguments for r1 and on, and gives its r0.
     """
 
     def __init__(
-        self, program: str, kind: str, context: Context, environment: Environment, memory: Memory
+        self, context: Context, environment: Environment, memory: Memory, call_back: CallBack
     ) -> None:
-        self.program = program
-        self.kind = kind
+        self.kind = context.kind
         self.context = context
         self.environment = environment
         self.memory = memory
+        self.call_back = call_back
+        self.context_region = ContextRegion(memory, context)
+        self.context_address = memory.add(self.context_region)
 
     def read(self, address: int, size: int) -> bytes:
         """`size` bytes of the program's memory, all of which must have been written before."""
@@ -46,13 +61,16 @@ class Call:
         """Overwrite the program's memory."""
         self.memory.write(address, content)
 
-    def map_value(self, map_name: str, value: bytearray | None) -> int:
-        """The address under which the program may use `value`, memory of an entry of a map; NULL for None.
+    def map_value(self, map_: Map, value: bytearray | None) -> int:
+        """The address under which the program may use `value`, memory of an entry of `map_`; NULL for None.
 
         The same memory has the same address during a run.
         """
-        return 0 if value is None else self.memory.map_value(map_name, value)
+        if value is None:
+            return 0
+        memory, name = self.memory, f"a value of map {map_.name}"
+        return memory.shared(value, lambda: Bytes(name, value, memory.order))
 
     def structure(self, structure: Structure | None) -> int:
         """The address under which the program may read the fields of `structure`; NULL for None."""
-        return 0 if structure is None else self.memory.structure(structure)
+        return structure_address(self.memory, structure, self.kind)

@@ -34,15 +34,16 @@ class Structure(ABC):
 
 
 class Context(Structure):
-    """The context of one run. `kind` is the program kind of `programs.PROGRAMS` that decides what it may do."""
+    """The context of one run. `kind` is the program kind of `programs.PROGRAMS` that decides what it may
+    do."""
 
     kind: str
 
     def packet(self) -> bytearray | memoryview:
         """The linear bytes between `data` and `data_end`, live: a program's write changes them.
 
-        Asked when the program first loads `data` or `data_end`, and again after each helper that the catalogue
-        marks `moves_buffer`, which ends every older packet pointer. Give a read-only memoryview where the
-        program must not write.
+        Asked when the program first loads `data` or `data_end`, and again after each helper that the
+        catalogue marks `moves_buffer`, which ends every older packet pointer. Give a read-only memoryview
+        where the program must not write.
         """
         return bytearray()

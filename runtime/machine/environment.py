@@ -1,10 +1,12 @@
-"""What programs see of the world besides their context and maps: settable, so that every run can be repeated."""
+"""What programs see of the world besides context and maps: settable, so that every run can be repeated."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from random import Random
+
+from skverdict.dsl.catalogue.programs import KERNELS
 
 #: What a helper does: called with a `Call` and one argument for each of the catalogue's, in this form:
 #:   context          the `Context` of the run
@@ -23,13 +25,15 @@ INSTRUCTION_BUDGET = 1_000_000
 
 @dataclass
 class Environment:
-    """The machine's surroundings. Times are nanoseconds; nothing here reads the real clock or real randomness.
+    """The machine's surroundings. Times are nanoseconds; nothing here reads the real clock or real
+    randomness.
 
     `clock_ns` stands still until somebody moves it. `printed` collects what programs print with
     `bpf_trace_printk` and its kin, one line an entry.
     """
 
     helpers: Mapping[str, HelperFunction]
+    kernel: str = KERNELS[-1]
     clock_ns: int = 1_000_000_000
     wall_clock_offset_ns: int = 1_700_000_000_000_000_000
     cpu: int = 0

@@ -1,4 +1,5 @@
-"""Linux's error numbers, the same on every machine that the simulator runs on, and the error that carries one."""
+"""Linux's error numbers, the same on every machine that the simulator runs on, and the error that carries
+one."""
 
 from __future__ import annotations
 

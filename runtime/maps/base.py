@@ -1,38 +1,56 @@
 """What all maps have in common: the shape from the object, and the operations on bytes.
 
 Programs and user space share one map. Both sides give keys and values as bytes of exactly the map's sizes and
-get the kernel's errno as a `KernelError`; they differ in what a lookup yields: the program gets the live memory
-(`lookup`), user space a copy (`read`).
+get the kernel's errno as a `KernelError`; they differ in what a lookup yields: the program gets the live
+memory (`lookup`), user space a copy (`read`).
 """
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from skverdict.codegen.object import MapSpec
 from skverdict.runtime.machine.errno import Errno, KernelError
+from skverdict.runtime.machine.memory import ByteOrder
+
+if TYPE_CHECKING:
+    from skverdict.runtime.machine.call import Call
 
 BPF_ANY = 0
 BPF_NOEXIST = 1
 BPF_EXIST = 2
 BPF_F_LOCK = 4
 
+BPF_F_NO_PREALLOC = 1
+
+
+#: The kernel allocates no more than this for an element (KMALLOC_MAX_SIZE with 4 KiB pages).
+MAX_ELEMENT = 1 << 22
+
 
 class MapError(Exception):
-    """A map whose declaration the kernel would refuse to create; names the map and the reason."""
+    """A map that cannot be: the kernel would refuse to create it with error `number`, or it is not
+    simulated."""
+
+    def __init__(self, spec: MapSpec, reason: str, number: Errno | None = None) -> None:
+        super().__init__(f"map {spec.name}: {reason}" + (f" ({number.name})" if number else ""))
+        self.number = number
 
 
 class Map(ABC):
-    """One map. `kind` is its key in `dsl.catalogue.maps.MAPS`; `spec` is its declaration in the object.
+    """One map. `kind` is the kernel's name for it in lower case; `spec` is its declaration in the object.
 
-    Flags of `update` are `BPF_ANY` (0), `BPF_NOEXIST` (1) and `BPF_EXIST` (2).
+    Flags of `update` are `BPF_ANY` (0), `BPF_NOEXIST` (1) and `BPF_EXIST` (2). `order` is the byte order of
+    the machine, in which keys and values hold their numbers.
     """
 
     kind: str
 
-    def __init__(self, spec: MapSpec) -> None:
+    def __init__(self, spec: MapSpec, order: ByteOrder = "little") -> None:
         self.spec = spec
+        self.order: ByteOrder = order
 
     @property
     def name(self) -> str:
@@ -65,11 +83,20 @@ class Map(ABC):
 
     @abstractmethod
     def delete(self, key: bytes) -> None:
-        """Remove the entry at `key`. Raises KernelError with the kernel's errno, ENOENT where there is none."""
+        """Remove the entry at `key`. Raises KernelError with the kernel's errno, ENOENT where there is
+        none."""
 
     @abstractmethod
     def keys(self) -> Iterator[bytes]:
         """The keys in the order in which user space meets them."""
+
+    def pointer(self, call: Call, key: bytes) -> int:
+        """A program's lookup: the address of the entry at `key`, NULL if there is none."""
+        return call.map_value(self, self.lookup(key))
+
+    def store(self, call: Call, key: bytes, value: bytes, flags: int) -> None:
+        """A program's update; as `update`."""
+        self.update(key, value, flags)
 
     def read(self, key: bytes) -> bytes:
         """User space's lookup: a copy of the value. Raises KernelError ENOENT where there is none."""

@@ -1,0 +1,289 @@
+"""The address space of one run: every pointer lives in a region that knows what may be done with it.
+
+An address is a region's number in the upper 32 bits and, in the lower, `ORIGIN` plus the offset in the
+region. Adding to a pointer, subtracting and comparing pointers and keeping them in memory are thus ordinary
+arithmetic, and a pointer may stray 2 GiB to either side of its region and still be known for what it is. No
+region has number 0: numbers below 4 GiB are no pointers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from skverdict.runtime.maps.base import Map
+
+ByteOrder = Literal["little", "big"]
+
+ORIGIN = 1 << 31
+REGION_SHIFT = 32
+OFFSET_BITS = (1 << REGION_SHIFT) - 1
+ADDRESS = (1 << 64) - 1
+
+#: Below this an access through a NULL pointer and a field's offset is recognised as such.
+_NULL_PAGE = 4096
+
+
+class AccessError(Exception):
+    """An access that its region refuses: which region, at which offset, how many bytes, and why."""
+
+    def __init__(self, reason: str, region: str, offset: int, size: int) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.region = region
+        self.offset = offset
+        self.size = size
+
+
+class Region:
+    """One area of memory. As it stands it refuses everything; kinds of memory allow what is theirs.
+
+    `name` says what it is in a fault. Offsets count bytes from the start of the region and may be any
+    integer. `atomic` tells whether atomic instructions may work on it.
+    """
+
+    atomic = False
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def load(self, offset: int, size: int) -> int:
+        """The unsigned number of `size` bytes (1, 2, 4 or 8) at `offset`."""
+        raise self.refuse("cannot be read", offset, size)
+
+    def store(self, offset: int, size: int, value: int) -> None:
+        """Write the low `size` bytes of `value` at `offset`."""
+        raise self.refuse("cannot be written", offset, size)
+
+    def read(self, offset: int, size: int) -> bytes:
+        """`size` bytes at `offset`, for a helper."""
+        raise self.refuse("cannot be read", offset, size)
+
+    def check_write(self, offset: int, size: int) -> None:
+        """Raise unless a helper may write `size` bytes at `offset`."""
+        raise self.refuse("cannot be written", offset, size)
+
+    def write(self, offset: int, content: bytes) -> None:
+        """Put `content` at `offset`, for a helper."""
+        raise self.refuse("cannot be written", offset, len(content))
+
+    def refuse(self, reason: str, offset: int, size: int) -> AccessError:
+        """The error of an access at `offset`; `reason` continues the region's name."""
+        return AccessError(f"{self.name} {reason}", self.name, offset, size)
+
+
+class Nothing(Region):
+    """What is behind NULL and behind other numbers that are no pointers: region `number`, 0 with NULL in
+    it."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__("no region")
+        self.start = address_of(number)
+
+    def refuse(self, reason: str, offset: int, size: int) -> AccessError:
+        address = (self.start + offset) & ADDRESS
+        if min(address, ADDRESS + 1 - address) < _NULL_PAGE:
+            near = address if address < _NULL_PAGE else address - ADDRESS - 1
+            return AccessError(f"NULL dereference: the access is at NULL{near:+d}", "NULL", near, size)
+        return AccessError(f"{address:#x} is a number, not a pointer", self.name, address, size)
+
+
+class Ended(Region):
+    """Memory that is gone. `why` tells what ended it, as a clause: `popped by ... at ...`."""
+
+    def __init__(self, name: str, why: str) -> None:
+        super().__init__(name)
+        self.why = why
+
+    def refuse(self, reason: str, offset: int, size: int) -> AccessError:
+        return AccessError(f"{self.name} is no longer there: {self.why}", self.name, offset, size)
+
+
+class Bytes(Region):
+    """Plain bytes: a map value, a packet, a data section. `content` is live: it is what others see too."""
+
+    atomic = True
+
+    def __init__(
+        self, name: str, content: bytearray | memoryview, order: ByteOrder, writable: bool = True
+    ) -> None:
+        super().__init__(name)
+        self.content = content
+        self.order: ByteOrder = order
+        self.writable = writable
+
+    def load(self, offset: int, size: int) -> int:
+        end = offset + size
+        if offset < 0 or end > len(self.content):
+            raise self._outside(offset, size)
+        return int.from_bytes(self.content[offset:end], self.order)
+
+    def store(self, offset: int, size: int, value: int) -> None:
+        self.check_write(offset, size)
+        self.content[offset : offset + size] = value.to_bytes(size, self.order)
+
+    def read(self, offset: int, size: int) -> bytes:
+        if offset < 0 or offset + size > len(self.content):
+            raise self._outside(offset, size)
+        return bytes(self.content[offset : offset + size])
+
+    def check_write(self, offset: int, size: int) -> None:
+        if offset < 0 or offset + size > len(self.content):
+            raise self._outside(offset, size)
+        if not self.writable:
+            raise self.refuse("is read-only", offset, size)
+
+    def write(self, offset: int, content: bytes) -> None:
+        self.check_write(offset, len(content))
+        self.content[offset : offset + len(content)] = content
+
+    def _outside(self, offset: int, size: int) -> AccessError:
+        return self.refuse(
+            f"has {len(self.content)} bytes; bytes {offset}..{offset + size - 1} are outside", offset, size
+        )
+
+
+class Packet(Bytes):
+    """The linear bytes of a packet or message; no atomic instruction may touch them (verifier.c)."""
+
+    atomic = False
+
+
+STACK_SIZE = 512
+_ONES = {size: bytes([1]) * size for size in (1, 2, 4, 8)}
+
+
+class StackFrame(Region):
+    """The 512 bytes below r10 of one function call, none of which may be read before it was written."""
+
+    atomic = True
+
+    def __init__(self, order: ByteOrder) -> None:
+        super().__init__("the stack")
+        self.order: ByteOrder = order
+        self.content = bytearray(STACK_SIZE)
+        self.written = bytearray(STACK_SIZE)
+
+    def load(self, offset: int, size: int) -> int:
+        end = offset + size
+        if offset < 0 or end > STACK_SIZE or 0 in self.written[offset:end]:
+            raise self._unreadable(offset, size)
+        return int.from_bytes(self.content[offset:end], self.order)
+
+    def store(self, offset: int, size: int, value: int) -> None:
+        end = offset + size
+        if offset < 0 or end > STACK_SIZE:
+            raise self._outside(offset, size)
+        self.content[offset:end] = value.to_bytes(size, self.order)
+        self.written[offset:end] = _ONES[size]
+
+    def read(self, offset: int, size: int) -> bytes:
+        end = offset + size
+        if offset < 0 or end > STACK_SIZE or 0 in self.written[offset:end]:
+            raise self._unreadable(offset, size)
+        return bytes(self.content[offset:end])
+
+    def check_write(self, offset: int, size: int) -> None:
+        if offset < 0 or offset + size > STACK_SIZE:
+            raise self._outside(offset, size)
+
+    def write(self, offset: int, content: bytes) -> None:
+        end = offset + len(content)
+        self.check_write(offset, len(content))
+        self.content[offset:end] = content
+        self.written[offset:end] = bytes([1]) * len(content)
+
+    def _unreadable(self, offset: int, size: int) -> AccessError:
+        if offset < 0 or offset + size > STACK_SIZE:
+            return self._outside(offset, size)
+        hole = self.written.index(0, offset)
+        return self.refuse(f"at r10-{STACK_SIZE - hole} was never written", offset - STACK_SIZE, size)
+
+    def _outside(self, offset: int, size: int) -> AccessError:
+        below = offset - STACK_SIZE
+        return self.refuse(
+            f"has {STACK_SIZE} bytes below r10; the access at r10{below:+d} of {size} bytes is outside",
+            below, size
+        )
+
+
+class MapRegion(Region):
+    """A map as the wide instruction loads it: good for helper calls, not for access."""
+
+    def __init__(self, map_: Map) -> None:
+        super().__init__(f"map {map_.name}")
+        self.map = map_
+
+
+class FunctionRegion(Region):
+    """A function of the program as the wide instruction loads it, to be handed to a helper as a callback."""
+
+    def __init__(self, slot: int) -> None:
+        super().__init__(f"the function at instruction {slot}")
+        self.slot = slot
+
+
+class Regions(dict[int, Region]):
+    """The regions of a run under their numbers; any other number is `Nothing`."""
+
+    def __missing__(self, number: int) -> Region:
+        return Nothing(number)
+
+
+class Memory:
+    """The address space of one run. `order` is the byte order of the machine that is modelled.
+
+    Addresses are unsigned 64-bit numbers. Every access to what is not there raises AccessError.
+    """
+
+    def __init__(self, order: ByteOrder) -> None:
+        self.order: ByteOrder = order
+        self.regions = Regions()
+        self._shared: dict[int, int] = {}
+
+    def add(self, region: Region) -> int:
+        """Give `region` a place; the address of its offset 0."""
+        number = len(self.regions) + 1
+        self.regions[number] = region
+        return address_of(number)
+
+    def shared(self, thing: object, make: Callable[[], Region]) -> int:
+        """The address of the region that stands for `thing`, made on first use and the same from then on.
+
+        The region that `make` gives must keep `thing` alive.
+        """
+        known = self._shared.get(id(thing))
+        if known is None:
+            known = self._shared[id(thing)] = self.add(make())
+        return known
+
+    def end(self, address: int, why: str) -> None:
+        """Make the region of `address` refuse every later access; `why` tells what ended it."""
+        number = address >> REGION_SHIFT
+        self.regions[number] = Ended(self.regions[number].name, why)
+
+    def region(self, address: int) -> Region:
+        """The region that `address` points into or strays from."""
+        return self.regions[address >> REGION_SHIFT]
+
+    def read(self, address: int, size: int) -> bytes:
+        """`size` bytes, all of which must have been written."""
+        return self.region(address).read(offset_of(address), size)
+
+    def check_write(self, address: int, size: int) -> None:
+        """Raise unless `size` bytes may be written."""
+        self.region(address).check_write(offset_of(address), size)
+
+    def write(self, address: int, content: bytes) -> None:
+        self.region(address).write(offset_of(address), content)
+
+
+def address_of(number: int) -> int:
+    """The address of offset 0 of region `number`."""
+    return number << REGION_SHIFT | ORIGIN
+
+
+def offset_of(address: int) -> int:
+    """The offset of `address` in its region."""
+    return (address & OFFSET_BITS) - ORIGIN

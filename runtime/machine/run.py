@@ -1,0 +1,181 @@
+"""One run of a program: its state, the loop that takes it from step to step, and how it ends."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from operator import length_hint
+from typing import NamedTuple
+
+from skverdict.codegen.object import Program
+from skverdict.runtime.machine.call import Call
+from skverdict.runtime.machine.context import Context
+from skverdict.runtime.machine.environment import Environment
+from skverdict.runtime.machine.fault import Fault, MemoryAccess, Misuse, Place
+from skverdict.runtime.machine.memory import STACK_SIZE, AccessError, ByteOrder, Memory, StackFrame
+from skverdict.runtime.machine.registers import UNWRITTEN, UnwrittenRegister
+
+#: Frames that may be open at once, the program's own among them (MAX_CALL_FRAMES).
+MAX_FRAMES = 8
+#: Tail calls in one run (MAX_TAIL_CALL_CNT).
+MAX_TAIL_CALLS = 33
+#: How often one function's `may_goto` instructions together let it go round (BPF_MAX_LOOPS).
+MAX_LOOPS = 8 * 1024 * 1024
+
+#: What an instruction does: changes the registers and the run, and gives the slot to go on at.
+Step = Callable[["list[int]", "Run"], int]
+
+
+class LoadedProgram(NamedTuple):
+    """A program ready to run: `steps` has one entry a slot."""
+
+    program: Program
+    order: ByteOrder
+    steps: Sequence[Step]
+
+    @property
+    def name(self) -> str:
+        return self.program.name
+
+    @property
+    def kind(self) -> str:
+        """Its key in `programs.PROGRAMS`."""
+        return self.program.kind
+
+
+class HelperCall(NamedTuple):
+    """A helper call as it happened: the arguments as the helper got them, and r0 (None for a void helper)."""
+
+    name: str
+    arguments: tuple[object, ...]
+    result: int | None
+
+
+class Result(NamedTuple):
+    """The end of a run: `value` is r0 as an unsigned 64-bit number, `instructions` the number executed."""
+
+    value: int
+    instructions: int
+    calls: tuple[HelperCall, ...]
+
+
+class Frame(NamedTuple):
+    """What a call leaves behind: the slot to return to (None: to the helper), and what the callee must
+    keep."""
+
+    program: LoadedProgram
+    slot: int | None
+    kept: list[int]
+    stack: int
+    loops: int
+
+
+class Finished(Exception):
+    """The program, or the callback that a helper called, has returned."""
+
+
+class Switch(Exception):
+    """The run goes on at `slot` of another program, which is already in place."""
+
+    def __init__(self, slot: int) -> None:
+        self.slot = slot
+
+
+class Run:
+    """The state of one run. `ticks` hands out the instruction budget, one for each step."""
+
+    def __init__(self, program: LoadedProgram, context: Context, environment: Environment) -> None:
+        self.program = program
+        self.memory = Memory(program.order)
+        self.regions = self.memory.regions
+        self.call = Call(context, environment, self.memory, self.call_back)
+        self.registers = list(UNWRITTEN)
+        self.budget = environment.budget
+        self.ticks = iter(range(self.budget))
+        self.frames: list[Frame] = []
+        self.tail_calls = 0
+        self.calls: list[HelperCall] = []
+        self.stack = 0
+        self.loops = 0
+        self.begin(program)
+
+    def begin(self, program: LoadedProgram) -> None:
+        """Put `program` in place as the kernel calls one: the context in r1, a fresh stack, nothing else."""
+        self.program = program
+        self.registers[:] = UNWRITTEN
+        self.registers[1] = self.call.context_address
+        self.open_frame()
+
+    def open_frame(self) -> None:
+        """Give the function that begins now its stack."""
+        self.stack = self.memory.add(StackFrame(self.memory.order))
+        self.registers[10] = self.stack + STACK_SIZE
+        self.loops = MAX_LOOPS
+
+    def enter(self, back: int | None) -> None:
+        """Call a function of the program with r1..r5; `back` is the slot to return to, None for a helper."""
+        if len(self.frames) + 1 >= MAX_FRAMES:
+            raise Misuse(f"the call is the {MAX_FRAMES + 1}th function deep; {MAX_FRAMES} is the limit")
+        registers = self.registers
+        self.frames.append(Frame(self.program, back, registers[6:10], self.stack, self.loops))
+        registers[6:10] = UNWRITTEN[6:10]
+        self.open_frame()
+
+    def leave(self) -> int:
+        """Return from the innermost function; the slot to go on at."""
+        if not self.frames:
+            raise Finished
+        frame = self.frames.pop()
+        self.memory.end(self.stack, "its function has returned")
+        registers = self.registers
+        registers[1:6] = UNWRITTEN[1:6]
+        registers[6:10] = frame.kept
+        registers[10] = frame.stack + STACK_SIZE
+        self.stack, self.loops = frame.stack, frame.loops
+        before, self.program = self.program, frame.program
+        if frame.slot is None:
+            raise Finished
+        if before is not self.program:
+            raise Switch(frame.slot)
+        return frame.slot
+
+    def call_back(self, slot: int, arguments: Sequence[int]) -> int:
+        """Run the program's function at `slot` for a helper, to its end; what it returns in r0."""
+        self.enter(None)
+        for register, argument in enumerate(arguments, start=1):
+            self.registers[register] = argument
+        self.advance(slot)
+        return +self.registers[0]
+
+    def advance(self, slot: int) -> None:
+        """Run from `slot` on until the function that begins there has returned."""
+        registers = self.registers
+        while True:
+            steps = self.program.steps
+            try:
+                for _ in self.ticks:
+                    slot = steps[slot](registers, self)
+                raise Misuse(f"the program used up its budget of {self.budget} instructions")
+            except Finished:
+                return
+            except Switch as switch:
+                slot = switch.slot
+            except AccessError as error:
+                access = MemoryAccess(error.region, error.offset, error.size)
+                raise self.fault(error.reason, slot, access) from None
+            except (UnwrittenRegister, Misuse) as error:
+                raise self.fault(str(error), slot) from None
+
+    def fault(self, reason: str, slot: int, access: MemoryAccess | None = None) -> Fault:
+        return Fault(reason, Place(self.program.program, slot), access)
+
+    @property
+    def instructions(self) -> int:
+        """Instructions executed so far."""
+        return self.budget - length_hint(self.ticks)
+
+
+def run(program: LoadedProgram, context: Context, environment: Environment) -> Result:
+    """Run `program` on `context` until it exits. Raises Fault if it does what the kernel would not allow."""
+    state = Run(program, context, environment)
+    state.advance(0)
+    return Result(state.registers[0], state.instructions, tuple(state.calls))

@@ -1,0 +1,182 @@
+"""Contexts and other kernel structures in the address space: which bytes a program may touch, and their
+values.
+
+The rules are the verifier's, as measured on Linux 6.1, 6.12 and 7.2 (`sk_skb_is_valid_access`,
+`sk_msg_is_valid_access` and `sock_ops_is_valid_access` of net/core/filter.c): a number can be read whole,
+some also by an aligned part, `__sk_buff.cb` also by two words at once, and a write covers its field
+exactly.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import NamedTuple
+
+from skverdict.dsl.catalogue.contexts import CONTEXTS, Field
+from skverdict.dsl.ir.types import Array, BigEndian, Int, size_of
+from skverdict.runtime.machine.context import Context, Structure
+from skverdict.runtime.machine.memory import AccessError, Memory, Packet, Region
+
+#: Numbers of `__sk_buff` that are read whole only, and numbers of `bpf_sock_ops` that are also read by parts.
+_WHOLE_ONLY_OF_SKB = ("remote_ip4", "local_ip4", "remote_ip6", "local_ip6")
+_PARTS_OF_SOCK_OPS = ("skb_tcp_flags",)
+
+
+class Element(NamedTuple):
+    """One number of a structure: a field, or element `number` of an array field."""
+
+    field: Field
+    number: int
+    offset: int
+    type: Int | BigEndian
+
+
+class Access(NamedTuple):
+    """A permitted access: `size` bytes from `start` on in the bytes of `elements`, laid end to end."""
+
+    elements: tuple[Element, ...]
+    start: int
+    size: int
+
+
+class Layout(NamedTuple):
+    """The permitted accesses to a structure, each under its offset and size in bytes."""
+
+    reads: dict[tuple[int, int], Access]
+    writes: dict[tuple[int, int], Access]
+
+
+def _elements(field: Field) -> list[Element]:
+    if isinstance(field.type, Array):
+        width = size_of(field.type.element)
+        assert isinstance(field.type.element, (Int, BigEndian))
+        return [
+            Element(field, index, field.offset + index * width, field.type.element)
+            for index in range(field.type.count)
+        ]
+    return [Element(field, 0, field.offset, field.type)]
+
+
+def _readable_in_parts(table: str, field: Field) -> bool:
+    if table == "__sk_buff":
+        return not field.role and field.name not in _WHOLE_ONLY_OF_SKB
+    return table == "bpf_sock_ops" and field.name in _PARTS_OF_SOCK_OPS
+
+
+@cache
+def layout(table: str, kind: str) -> Layout:
+    """What a program of `kind` may do with structure `table` of `contexts.CONTEXTS`.
+
+    Where fields share their place (a union), the first in the table is the one that is read.
+    """
+    reads: dict[tuple[int, int], Access] = {}
+    writes: dict[tuple[int, int], Access] = {}
+    for field in CONTEXTS[table].fields.values():
+        elements = _elements(field)
+        for element in elements:
+            whole = size_of(element.type)
+            if kind in field.readers:
+                sizes = [size for size in (1, 2, 4, 8) if size <= whole]
+                for size in sizes if _readable_in_parts(table, field) else [whole]:
+                    for start in range(0, whole, size):
+                        reads.setdefault((element.offset + start, size), Access((element,), start, size))
+            if kind in field.writers:
+                writes[element.offset, whole] = Access((element,), 0, whole)
+        if table == "__sk_buff" and field.name == "cb":
+            for first, second in ((0, 1), (2, 3)):
+                pair = (elements[first], elements[second])
+                reads[elements[first].offset, 8] = Access(pair, 0, 8)
+    return Layout(reads, writes)
+
+
+class StructureRegion(Region):
+    """A structure behind a pointer, for a program of `kind`; its numbers come from, and go to, `structure`."""
+
+    def __init__(self, memory: Memory, structure: Structure, kind: str) -> None:
+        super().__init__(structure.table)
+        self.memory = memory
+        self.structure = structure
+        self.kind = kind
+        self.layout = layout(structure.table, kind)
+
+    def load(self, offset: int, size: int) -> int:
+        access = self.layout.reads.get((offset, size))
+        if access is None:
+            raise self._forbidden("read", offset, size)
+        if access.elements[0].field.role:
+            return self.pointer(access.elements[0].field)
+        content = b"".join(self._bytes(element) for element in access.elements)
+        return int.from_bytes(content[access.start : access.start + size], self.memory.order)
+
+    def store(self, offset: int, size: int, value: int) -> None:
+        access = self.layout.writes.get((offset, size))
+        if access is None:
+            raise self._forbidden("written", offset, size)
+        (element,) = access.elements
+        if isinstance(element.type, BigEndian):
+            value = int.from_bytes(value.to_bytes(size, self.memory.order), "big")
+        self.structure.set_field(element.field.name, value, element.number)
+
+    def pointer(self, field: Field) -> int:
+        """The address in pointer field `field`."""
+        return structure_address(self.memory, self.structure.structure(field.name), self.kind)
+
+    def _bytes(self, element: Element) -> bytes:
+        number = self.structure.field(element.field.name, element.number)
+        size = size_of(element.type)
+        if isinstance(element.type, BigEndian):
+            return number.to_bytes(size, "big")
+        if element.field.low is not None:
+            low = number.to_bytes(size_of(element.field.low), "big")
+            number = int.from_bytes(low, self.memory.order)
+        return number.to_bytes(size, self.memory.order)
+
+    def _forbidden(self, verb: str, offset: int, size: int) -> AccessError:
+        inside = [
+            element
+            for field in CONTEXTS[self.structure.table].fields.values()
+            for element in _elements(field)
+            if element.offset <= offset < element.offset + size_of(element.type)
+        ]
+        if not inside:
+            return self.refuse(f"has no field at offset {offset}", offset, size)
+        name = inside[0].field.name
+        allowed = self.layout.reads if verb == "read" else self.layout.writes
+        if any(element.field.name == name for access in allowed.values() for element in access.elements):
+            return self.refuse(
+                f"field {name} cannot be {verb} by {size} bytes at offset {offset}", offset, size
+            )
+        return self.refuse(f"field {name} cannot be {verb} by a {self.kind} program", offset, size)
+
+
+def structure_address(memory: Memory, structure: Structure | None, kind: str) -> int:
+    """The address under which a program of `kind` reads `structure`; NULL for None."""
+    if structure is None:
+        return 0
+    return memory.shared(structure, lambda: StructureRegion(memory, structure, kind))
+
+
+class ContextRegion(StructureRegion):
+    """The context of a run. It also keeps the packet, which exists from the first load of its bounds on."""
+
+    def __init__(self, memory: Memory, context: Context) -> None:
+        super().__init__(memory, context, context.kind)
+        self.context = context
+        self._packet: tuple[int, int] | None = None
+
+    def pointer(self, field: Field) -> int:
+        if field.role not in ("data", "data_end"):
+            return super().pointer(field)
+        if self._packet is None:
+            content = self.context.packet()
+            writable = not (isinstance(content, memoryview) and content.readonly)
+            packet = Packet("the packet", content, self.memory.order, writable)
+            self._packet = (self.memory.add(packet), len(content))
+        begin, length = self._packet
+        return begin if field.role == "data" else begin + length
+
+    def end_packet(self, why: str) -> None:
+        """End every pointer into the packet, since a helper may have moved it; `why` names the helper."""
+        if self._packet is not None:
+            self.memory.end(self._packet[0], why)
+            self._packet = None
