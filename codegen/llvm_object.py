@@ -1,0 +1,100 @@
+"""What the object that LLVM wrote holds, as far as this product's own object needs it.
+
+Its input is always LLVM's own output, so it checks nothing; objects from elsewhere are `object_reader`'s.
+"""
+
+from __future__ import annotations
+
+import struct
+from typing import TYPE_CHECKING, NamedTuple
+
+from skverdict.codegen import elf
+from skverdict.codegen.btf import BYTE_ORDERS, Btf
+from skverdict.codegen.btf_ext import BtfExt
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from skverdict.codegen.btf_ext import LineInfo
+
+
+class CodeSymbol(NamedTuple):
+    """A function: `offset` and `size` are bytes of its section."""
+
+    name: str
+    section: str
+    offset: int
+    size: int
+    is_global: bool
+
+
+class CodeRelocation(NamedTuple):
+    """The instruction at byte `offset` of its section refers to `symbol`; a section's own has its name."""
+
+    offset: int
+    kind: int
+    symbol: str
+
+
+class Code(NamedTuple):
+    """Instructions by section, in the order LLVM put them, and what belongs to them."""
+
+    sections: Mapping[str, bytes]
+    functions: Sequence[CodeSymbol]
+    relocations: Mapping[str, Sequence[CodeRelocation]]
+    lines: Mapping[str, Sequence[LineInfo]]
+
+
+def read_code(content: bytes, endian: str) -> Code:
+    """The code in an object that LLVM wrote."""
+    order = BYTE_ORDERS[endian]
+    header = struct.unpack_from(order + elf.HEADER, content)
+    table, count, names_index = header[6], header[12], header[13]
+    headers = [
+        struct.unpack_from(order + elf.SECTION, content, table + number * elf.SECTION_SIZE)
+        for number in range(count)
+    ]
+
+    def body(number: int) -> bytes:
+        start, size = headers[number][4:6]
+        return content[start : start + size]
+
+    section_names = body(names_index)
+    names = [_string(section_names, each[0]) for each in headers]
+    symbol_table = next(number for number in range(count) if headers[number][1] == elf.SHT_SYMTAB)
+    symbol_names = body(headers[symbol_table][6])
+    symbols = [
+        (
+            names[place] if info & 0xF == elf.STT_SECTION else _string(symbol_names, name),
+            info,
+            place,
+            value,
+            size,
+        )
+        for name, info, _, place, value, size in struct.iter_unpack(order + elf.SYMBOL, body(symbol_table))
+    ]
+    sections = {
+        names[number]: body(number)
+        for number in range(count)
+        if headers[number][2] & elf.SHF_EXECINSTR and headers[number][5]
+    }
+    functions = [
+        CodeSymbol(name, names[place], value, size, info >> 4 == elf.STB_GLOBAL)
+        for name, info, place, value, size in symbols
+        if info & 0xF == elf.STT_FUNC
+    ]
+    relocations = {
+        names[target]: [
+            CodeRelocation(offset, info & 0xFFFFFFFF, symbols[info >> 32][0])
+            for offset, info in struct.iter_unpack(order + elf.RELOCATION, body(number))
+        ]
+        for number, (_, kind, _, _, _, _, _, target, *_) in enumerate(headers)
+        if kind == elf.SHT_REL and names[target] in sections
+    }
+    btf = Btf.decode(body(names.index(".BTF")))
+    lines = BtfExt.decode(body(names.index(".BTF.ext")), btf).lines
+    return Code(sections, functions, relocations, lines)
+
+
+def _string(table: bytes, offset: int) -> str:
+    return table[offset : table.index(b"\0", offset)].decode()

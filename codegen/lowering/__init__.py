@@ -1,0 +1,1 @@
+"""From the IR to LLVM's assembly language: one module for each family of operations."""

@@ -1,0 +1,179 @@
+"""What the lowering rules write to: the text of one LLVM module and of one function in it."""
+
+from __future__ import annotations
+
+from math import gcd
+from typing import TYPE_CHECKING
+
+from skverdict.codegen.lowering.debug_info import DebugInfo, quote
+from skverdict.dsl.ir.types import BigEndian, Bool, Int, Pointer, Space, Struct, Void, align_of, size_of
+
+if TYPE_CHECKING:
+    from skverdict.codegen.target import Target
+    from skverdict.dsl.ir.module import Function, Location, Map, Module, Operation, Value
+    from skverdict.dsl.ir.types import Type
+
+# Aggregates on the stack begin at this alignment, so that LLVM may clear and copy them in 8-byte steps.
+STACK_ALIGN = 8
+
+
+class ModuleEmitter:
+    """The module's text so far: declarations in order of first use, functions, debug metadata."""
+
+    def __init__(self, module: Module, target: Target) -> None:
+        self.module = module
+        self.target = target
+        self.debug = DebugInfo(module.file)
+        self.functions: list[str] = []
+        self.maps: dict[str, Map] = {map_.name: map_ for map_ in module.maps}
+        self._declarations: dict[str, None] = {}
+
+    def declare(self, declaration: str) -> None:
+        """Make sure the module has this declaration."""
+        self._declarations[declaration] = None
+
+    def text(self) -> str:
+        """The whole module as LLVM's assembly language."""
+        order = "e" if self.target.endian == "little" else "E"
+        return "\n".join(
+            (
+                f'target datalayout = "{order}-m:e-p:64:64-i64:64-i128:128-n32:64-S128"',
+                f'target triple = "{self.target.triple}"',
+                *self._declarations,
+                *self.functions,
+                *self.debug.lines(),
+                "",
+            )
+        )
+
+
+class FunctionEmitter:
+    """One function's text so far, and the LLVM operand that stands for each IR value.
+
+    `constants` holds the numbers of values known at compile time, as the register holds them; `aligns` what
+    is known of the alignment of a stack address.
+    """
+
+    def __init__(self, module: ModuleEmitter, function: Function) -> None:
+        self.module = module
+        self.target = module.target
+        self.function = function
+        self.locals = {local.name: local for local in function.locals}
+        self.constants: dict[int, int] = {}
+        self.aligns: dict[int, int] = {}
+        self.lines: list[str] = []
+        self._operands: dict[int, str] = {}
+        self._labels = {block.label: f"b{number}" for number, block in enumerate(function.blocks)}
+        self._temporaries = 0
+        self._file = function.location.file if function.location else module.module.file
+        self._scope = module.debug.function(function.name, function.location)
+        self._place = ""
+        for parameter in function.parameters:
+            self._operands[parameter.value.number] = f"%p{parameter.value.number}"
+
+    @property
+    def scope(self) -> int:
+        """The function's debug metadata node."""
+        return self._scope
+
+    def at(self, location: Location | None) -> None:
+        """What is emitted from here on comes from `location` (None: where the last one came from)."""
+        if location is not None:
+            self._place = f", !dbg !{self.module.debug.location(self._scope, self._file, location)}"
+        elif not self._place and self.function.location is not None:
+            self.at(self.function.location)
+
+    def emit(self, text: str) -> None:
+        """An instruction without a result."""
+        self.lines.append(f"  {text}{self._place}")
+
+    def define(self, text: str) -> str:
+        """An instruction with a result, whose operand is returned."""
+        self._temporaries += 1
+        name = f"%t{self._temporaries}"
+        self.lines.append(f"  {name} = {text}{self._place}")
+        return name
+
+    def bind(self, operation: Operation, operand: str) -> None:
+        """`operand` stands for the operation's result."""
+        assert operation.result is not None
+        self._operands[operation.result.number] = operand
+
+    def operand(self, value: Value) -> str:
+        """The operand that stands for `value`, without its type."""
+        return self._operands[value.number]
+
+    def typed(self, value: Value) -> str:
+        """The operand with its type before it."""
+        return f"{llvm_type(value.type)} {self._operands[value.number]}"
+
+    def new_label(self) -> str:
+        """A block label that no IR block has."""
+        self._temporaries += 1
+        return f"x{self._temporaries}"
+
+    def start_block(self, label: str) -> None:
+        self.lines.append(f"{label}:")
+
+    def label(self, ir_label: str) -> str:
+        """The LLVM label of an IR block."""
+        return self._labels[ir_label]
+
+    def align(self, pointer: Value, type_: Type) -> int:
+        """The alignment in bytes to claim for an access of `type_` at `pointer`.
+
+        The verifier wants stack accesses aligned, so there it is what is known. Elsewhere the kernel takes
+        any address (on machines that do), and LLVM would split an access of which less is claimed into bytes.
+        """
+        natural = align_of(type_)
+        if isinstance(pointer.type, Pointer) and pointer.type.space is Space.STACK:
+            return gcd(natural, self.known_align(pointer))
+        return natural
+
+    def known_align(self, pointer: Value) -> int:
+        """The alignment that an address has for certain, when stored in C's way."""
+        known = self.aligns.get(pointer.number)
+        if known is None:
+            assert isinstance(pointer.type, Pointer)
+            known = align_of(pointer.type.target)
+        return known
+
+
+def llvm_type(type_: Type) -> str:
+    """LLVM's type for a value of `type_` in a register."""
+    if isinstance(type_, (Int, BigEndian)):
+        return f"i{type_.bits}"
+    if isinstance(type_, Bool):
+        return "i1"
+    if isinstance(type_, Pointer):
+        return "ptr"
+    if isinstance(type_, Void):
+        return "void"
+    raise TypeError(f"{type_} does not fit a register")
+
+
+def memory_type(type_: Type) -> str:
+    """LLVM's type for `type_` in memory."""
+    return "i8" if isinstance(type_, Bool) else llvm_type(type_)
+
+
+def is_aggregate(type_: Type) -> bool:
+    """True for what lives in memory only."""
+    return not isinstance(type_, (Int, BigEndian, Bool, Pointer, Void))
+
+
+def function_name(name: str) -> str:
+    """LLVM's global name of a function or map."""
+    return f"@{quote(name)}"
+
+
+def member_offset(struct: Struct, name: str) -> int:
+    """Bytes from the start of `struct` to its member `name`."""
+    member = struct.member(name)
+    assert member is not None
+    return member.offset
+
+
+def scalar_bytes(type_: Type) -> int:
+    """Bytes that a scalar takes."""
+    return size_of(type_)

@@ -1,0 +1,151 @@
+"""Locals, addresses, loads and stores."""
+
+from __future__ import annotations
+
+from math import gcd
+from typing import TYPE_CHECKING
+
+from skverdict.codegen.lowering.emitter import (
+    STACK_ALIGN,
+    is_aggregate,
+    member_offset,
+    memory_type,
+)
+from skverdict.dsl.ir.types import Array, Bool, Int, Pointer, Struct, align_of, size_of
+
+if TYPE_CHECKING:
+    from skverdict.codegen.lowering.emitter import FunctionEmitter
+    from skverdict.dsl.ir.module import Local, Operation
+    from skverdict.dsl.ir.types import Type
+
+
+def local_name(local: Local) -> str:
+    """LLVM's name of a stack slot."""
+    return f'%"l.{local.name}"'
+
+
+def stack_slot(local: Local) -> str:
+    """The instruction that makes room for a local."""
+    if is_aggregate(local.type):
+        return f"  {local_name(local)} = alloca [{size_of(local.type)} x i8], align {STACK_ALIGN}"
+    return f"  {local_name(local)} = alloca {memory_type(local.type)}, align {align_of(local.type)}"
+
+
+def _load(f: FunctionEmitter, address: str, type_: Type, align: int) -> str:
+    loaded = f.define(f"load {memory_type(type_)}, ptr {address}, align {align}")
+    return f.define(f"trunc i8 {loaded} to i1") if isinstance(type_, Bool) else loaded
+
+
+def _store(f: FunctionEmitter, operand: str, address: str, type_: Type, align: int) -> None:
+    if isinstance(type_, Bool):
+        operand = f.define(f"zext i1 {operand} to i8")
+    f.emit(f"store {memory_type(type_)} {operand}, ptr {address}, align {align}")
+
+
+def _local(f: FunctionEmitter, operation: Operation) -> Local:
+    name = operation.attributes["local"]
+    assert isinstance(name, str)
+    return f.locals[name]
+
+
+def lower_local_get(f: FunctionEmitter, operation: Operation) -> None:
+    local = _local(f, operation)
+    f.bind(operation, _load(f, local_name(local), local.type, align_of(local.type)))
+
+
+def lower_local_set(f: FunctionEmitter, operation: Operation) -> None:
+    local = _local(f, operation)
+    _store(f, f.operand(operation.operands[0]), local_name(local), local.type, align_of(local.type))
+
+
+def lower_local_address(f: FunctionEmitter, operation: Operation) -> None:
+    local = _local(f, operation)
+    assert operation.result is not None
+    f.bind(operation, local_name(local))
+    f.aligns[operation.result.number] = STACK_ALIGN if is_aggregate(local.type) else align_of(local.type)
+
+
+def lower_local_zero(f: FunctionEmitter, operation: Operation) -> None:
+    local = _local(f, operation)
+    if not is_aggregate(local.type):
+        zero = "null" if isinstance(local.type, Pointer) else "0"
+        f.emit(
+            f"store {memory_type(local.type)} {zero}, ptr {local_name(local)}, align {align_of(local.type)}"
+        )
+        return
+    f.module.declare("declare void @llvm.memset.p0.i64(ptr writeonly captures(none), i8, i64, i1 immarg)")
+    f.emit(
+        f"call void @llvm.memset.p0.i64(ptr align {STACK_ALIGN} {local_name(local)}, i8 0, "
+        f"i64 {size_of(local.type)}, i1 false)"
+    )
+
+
+def lower_member(f: FunctionEmitter, operation: Operation) -> None:
+    base = operation.operands[0]
+    assert (
+        isinstance(base.type, Pointer)
+        and isinstance(base.type.target, Struct)
+        and operation.result is not None
+    )
+    name = operation.attributes["name"]
+    assert isinstance(name, str)
+    offset = member_offset(base.type.target, name)
+    f.aligns[operation.result.number] = gcd(f.known_align(base), offset) if offset else f.known_align(base)
+    if offset:
+        f.bind(operation, f.define(f"getelementptr inbounds nuw i8, {f.typed(base)}, i64 {offset}"))
+    else:
+        f.bind(operation, f.operand(base))
+
+
+def lower_element(f: FunctionEmitter, operation: Operation) -> None:
+    base, index = operation.operands
+    assert (
+        isinstance(base.type, Pointer)
+        and isinstance(base.type.target, Array)
+        and operation.result is not None
+    )
+    assert isinstance(index.type, Int)
+    size = size_of(base.type.target.element)
+    f.aligns[operation.result.number] = gcd(f.known_align(base), size)
+    wide = f.operand(index)
+    if index.type.bits < 64 and index.number not in f.constants:
+        wide = f.define(f"zext {f.typed(index)} to i64")
+    f.bind(operation, f.define(f"getelementptr inbounds nuw [{size} x i8], {f.typed(base)}, i64 {wide}"))
+
+
+def lower_load(f: FunctionEmitter, operation: Operation) -> None:
+    pointer = operation.operands[0]
+    assert isinstance(pointer.type, Pointer)
+    type_ = pointer.type.target
+    f.bind(operation, _load(f, f.operand(pointer), type_, f.align(pointer, type_)))
+
+
+def lower_store(f: FunctionEmitter, operation: Operation) -> None:
+    pointer, value = operation.operands
+    _store(f, f.operand(value), f.operand(pointer), value.type, f.align(pointer, value.type))
+
+
+def lower_copy(f: FunctionEmitter, operation: Operation) -> None:
+    destination, source = operation.operands
+    assert isinstance(destination.type, Pointer)
+    type_ = destination.type.target
+    f.module.declare(
+        "declare void @llvm.memcpy.inline.p0.p0.i64(ptr noalias writeonly captures(none), "
+        "ptr noalias readonly captures(none), i64 immarg, i1 immarg)"
+    )
+    to = f"ptr align {f.align(destination, type_)} {f.operand(destination)}"
+    of = f"ptr align {f.align(source, type_)} {f.operand(source)}"
+    f.emit(f"call void @llvm.memcpy.inline.p0.p0.i64({to}, {of}, i64 {size_of(type_)}, i1 false)")
+
+
+RULES = {
+    "local.get": lower_local_get,
+    "local.set": lower_local_set,
+    "local.address": lower_local_address,
+    "local.zero": lower_local_zero,
+    "member": lower_member,
+    "element": lower_element,
+    "load": lower_load,
+    "store": lower_store,
+    "copy": lower_copy,
+}

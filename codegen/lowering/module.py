@@ -1,0 +1,63 @@
+"""A whole IR module as LLVM's assembly language."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from skverdict.codegen.lowering import calls, context, control, memory, scalars
+from skverdict.codegen.lowering.emitter import FunctionEmitter, ModuleEmitter, function_name, llvm_type
+from skverdict.codegen.lowering.memory import stack_slot
+from skverdict.dsl.catalogue.programs import PROGRAMS
+from skverdict.dsl.ir.types import Pointer, Space
+
+if TYPE_CHECKING:
+    from skverdict.codegen.target import Target
+    from skverdict.dsl.ir.module import Function, Module, Operation, Parameter
+
+_RULES: dict[str, Callable[[FunctionEmitter, Operation], None]] = {
+    **scalars.RULES,
+    **memory.RULES,
+    **context.RULES,
+    **calls.RULES,
+    **control.RULES,
+}
+
+# No jump or lookup tables, which need data that older kernels cannot relocate; no calls to `memset` and the
+# like, which BPF does not have.
+_ATTRIBUTES = 'nounwind "no-jump-tables"="true" "no-builtins"'
+
+
+def llvm_text(module: Module, target: Target) -> str:
+    """The module as LLVM's assembly language."""
+    emitter = ModuleEmitter(module, target)
+    for function in module.functions:
+        emitter.functions.extend(_function(emitter, function))
+    return emitter.text()
+
+
+def _function(module: ModuleEmitter, function: Function) -> list[str]:
+    f = FunctionEmitter(module, function)
+    program = PROGRAMS.get(function.kind)
+    place = f"dso_local {llvm_type(function.result)}" if program else f"internal {llvm_type(function.result)}"
+    section = f' section "{program.section}"' if program else " noinline"
+    parameters = ", ".join(_parameter(parameter) for parameter in function.parameters)
+    head = f"define {place} {function_name(function.name)}({parameters})"
+    f.lines.append(f"{head} {_ATTRIBUTES}{section} !dbg !{f.scope} {{")
+    f.lines.extend(stack_slot(local) for local in function.locals)
+    f.lines.append(f"  br label %{f.label(function.blocks[0].label)}")
+    for block in function.blocks:
+        f.start_block(f.label(block.label))
+        for operation in block.operations:
+            f.at(operation.location)
+            _RULES[operation.name](f, operation)
+    f.lines.append("}")
+    return f.lines
+
+
+def _parameter(parameter: Parameter) -> str:
+    kind = llvm_type(parameter.value.type)
+    if isinstance(parameter.value.type, Pointer) and parameter.value.type.space is Space.CONTEXT:
+        # Nothing else points into a context, so it stays as it was whatever is stored elsewhere.
+        kind += " noalias nonnull captures(none)"
+    return f"{kind} noundef %p{parameter.value.number}"

@@ -1,0 +1,97 @@
+"""From a policy to the bytes of its object file."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+from skverdict.codegen import elf
+from skverdict.codegen.backend import compile_text
+from skverdict.codegen.btf_ext import BtfExt, FunctionInfo, LineInfo
+from skverdict.codegen.elf_writer import Section, Symbol, write_elf
+from skverdict.codegen.llvm_object import Code, read_code
+from skverdict.codegen.lowering.module import llvm_text
+from skverdict.codegen.module_btf import ModuleBtf, module_btf
+from skverdict.codegen.target import Target
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from skverdict.dsl.ir.module import Module
+
+CODE_ALIGN = 8
+
+
+class Policy(Protocol):
+    """What `build` needs of a policy: its IR, and its source lines by the file names that the IR uses."""
+
+    @property
+    def module(self) -> Module: ...
+
+    @property
+    def sources(self) -> Mapping[str, Sequence[str]]: ...
+
+
+def build(policy: Policy, target: Target = Target()) -> bytes:  # noqa: B008 - a Target never changes
+    """The ELF object of `policy` for `target`, the same bytes for the same policy at any place and time.
+
+    Raises `CodegenError` if the policy needs more than BPF has.
+    """
+    module = policy.module
+    code = read_code(compile_text(llvm_text(module, target), target), target.endian)
+    btf = module_btf(module)
+    extension = _extension(code, btf, policy.sources).encode(target.endian, btf.builder.string)
+    sections = _code_sections(code)
+    sections.append(Section("license", module.license.encode() + b"\0", elf.SHF_ALLOC | elf.SHF_WRITE))
+    symbols = [
+        Symbol(
+            function.name,
+            function.section,
+            function.offset,
+            function.size,
+            elf.STT_FUNC,
+            elf.STB_GLOBAL if function.is_global else elf.STB_LOCAL,
+        )
+        for function in code.functions
+    ]
+    if btf.maps:
+        size = sum(place.size for place in btf.maps)
+        sections.append(Section(".maps", bytes(size), elf.SHF_ALLOC | elf.SHF_WRITE, 8))
+        symbols += (
+            Symbol(place.name, ".maps", place.offset, place.size, elf.STT_OBJECT) for place in btf.maps
+        )
+    sections.append(Section(".BTF", btf.builder.build().encode(target.endian), 0, 4))
+    sections.append(Section(".BTF.ext", extension, 0, 4))
+    return write_elf(target.endian, sections, symbols)
+
+
+def _code_sections(code: Code) -> list[Section]:
+    return [
+        Section(
+            name,
+            content,
+            elf.SHF_ALLOC | elf.SHF_EXECINSTR,
+            CODE_ALIGN,
+            tuple((each.offset, each.kind, each.symbol) for each in code.relocations.get(name, ())),
+        )
+        for name, content in code.sections.items()
+    ]
+
+
+def _extension(code: Code, btf: ModuleBtf, sources: Mapping[str, Sequence[str]]) -> BtfExt:
+    """Function and line records, with the text of the lines."""
+    functions: dict[str, list[FunctionInfo]] = {name: [] for name in code.sections}
+    for symbol in sorted(code.functions, key=lambda symbol: symbol.offset):
+        functions[symbol.section].append(FunctionInfo(symbol.offset, btf.functions[symbol.name]))
+    lines: dict[str, tuple[LineInfo, ...]] = {}
+    for section, records in code.lines.items():
+        # Of several records for one instruction the last holds; the kernel takes only one.
+        last = {record.offset: record for record in records}
+        lines[section] = tuple(
+            record._replace(text=_source_line(sources, record.file, record.line)) for record in last.values()
+        )
+    return BtfExt(functions, lines, {})
+
+
+def _source_line(sources: Mapping[str, Sequence[str]], file: str, line: int) -> str:
+    text = sources.get(file, ())
+    return text[line - 1].rstrip("\r\n") if 0 < line <= len(text) else ""
