@@ -11,6 +11,7 @@ class Errno(IntEnum):
 
     EPERM = 1
     ENOENT = 2
+    EIO = 5
     E2BIG = 7
     EBADF = 9
     EAGAIN = 11
@@ -28,7 +29,9 @@ class Errno(IntEnum):
     ENAMETOOLONG = 36
     ENOTSOCK = 88
     EMSGSIZE = 90
+    ENODATA = 61
     EPROTO = 71
+    ESTRPIPE = 86
     ENOPROTOOPT = 92
     EPROTONOSUPPORT = 93
     EOPNOTSUPP = 95
