@@ -1,0 +1,1 @@
+"""skverdict's objects held against other people's tools: clang, libbpf and bpftool."""

@@ -1,0 +1,180 @@
+"""libbpf opens what skverdict builds and sees in it what the policy declares. Nothing is loaded."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+from skverdict.codegen import read_object
+from skverdict.dsl import load_policy
+from skverdict.dsl.catalogue.maps import MAPS
+from skverdict.dsl.catalogue.programs import PROGRAMS
+from skverdict.dsl.ir.module import Map
+from skverdict.dsl.ir.types import Type, size_of
+
+from tests.interop.conftest import Build, Inspect
+from tests.interop.libbpf import READING
+from tests.interop.toolchain import Tree
+from tests.interop.twins import TWINS, Twin
+
+# The first libbpf that knows a section name; to an older one its program is of no kind.
+SECTION_SINCE = {"sk_skb/verdict": (1, 4)}
+# The first libbpf that opens an object of the other byte order.
+OTHER_ENDIAN_SINCE = (1, 6)
+
+
+def bytes_of(type_: Type | None) -> int:
+    return 0 if type_ is None else size_of(type_)
+
+
+def declared_map(declared: Map) -> dict[str, Any]:
+    """What libbpf is to see of a map: name, kind, sizes in bytes, flags."""
+    return {
+        "name": declared.name,
+        "type": MAPS[declared.kind].map_type,
+        "key_size": bytes_of(declared.key),
+        "value_size": bytes_of(declared.value),
+        "max_entries": declared.max_entries,
+        "flags": declared.flags,
+    }
+
+
+def opened(inspect: Inspect, path: Path) -> dict[str, Any]:
+    """What libbpf sees in the object at `path`, which it must open without a word."""
+    seen = inspect(path)
+    log = "".join(seen["log"])
+    assert seen["opened"], f"libbpf {seen['version']} refuses {path.name}:\n{log}"
+    assert not log, f"libbpf {seen['version']} on {path.name}:\n{log}"
+    return seen
+
+
+@pytest.mark.parametrize("twin", TWINS, ids=str)
+def test_maps_are_the_declared_ones(twin: Twin, inspect: Inspect, built: Build) -> None:
+    declared = load_policy(twin.policy).module.maps
+    seen = {each["name"]: each for each in opened(inspect, built(twin))["maps"]}
+
+    assert seen.keys() == {each.name for each in declared}
+    for each in declared:
+        expected = declared_map(each)
+        assert {key: seen[each.name][key] for key in expected} == expected
+        assert seen[each.name]["key_type_id"], f"{each.name} has no type for its key"
+        assert seen[each.name]["value_type_id"], f"{each.name} has no type for its value"
+
+
+@pytest.mark.parametrize("twin", TWINS, ids=str)
+def test_programs_are_the_declared_ones(twin: Twin, inspect: Inspect, built: Build) -> None:
+    functions = [each for each in load_policy(twin.policy).module.functions if each.kind in PROGRAMS]
+    seen = opened(inspect, built(twin))
+    programs = {each.pop("name"): each for each in seen["programs"]}
+    slots = {name: program.slots for name, program in read_object(built(twin).read_bytes()).programs.items()}
+
+    assert programs.keys() == {each.name for each in functions}
+    for function in functions:
+        kind = PROGRAMS[function.kind]
+        known = tuple(seen["version"]) >= SECTION_SINCE.get(kind.section, (0, 0))
+        assert programs[function.name] == {
+            "section": kind.section,
+            "type": kind.prog_type if known else 0,
+            "attach_type": kind.attach_type if known else 0,
+            "instructions": slots[function.name],
+        }
+
+
+@pytest.mark.parametrize("twin", TWINS, ids=str)
+def test_big_endian_objects_open_too(twin: Twin, inspect: Inspect, built: Build) -> None:
+    little, big = (inspect(built(twin, endian=endian)) for endian in ("little", "big"))
+
+    if tuple(big["version"]) < OTHER_ENDIAN_SINCE:
+        assert not big["opened"]
+        assert "endian" in "".join(big["log"])
+    else:
+        assert big["opened"], "".join(big["log"])
+        # Type ids are the order of first use, which may differ.
+        for side in (little, big):
+            for each in side["maps"]:
+                del each["key_type_id"], each["value_type_id"]
+        assert sorted(big["maps"], key=str) == sorted(little["maps"], key=str)
+        assert {each["name"] for each in big["programs"]} == {each["name"] for each in little["programs"]}
+
+
+@pytest.mark.parametrize("twin", TWINS, ids=str)
+def test_clang_twin_declares_the_same(
+    twin: Twin, inspect: Inspect, built: Build, compiled: Build, clang: str
+) -> None:
+    def declared(path: Path) -> dict[str, Any]:
+        seen = opened(inspect, path)
+        for each in seen["maps"]:
+            del each["key_type_id"], each["value_type_id"]
+        for each in seen["programs"]:
+            del each["instructions"]
+        return {part: sorted(seen[part], key=lambda each: str(each["name"])) for part in ("maps", "programs")}
+
+    assert declared(built(twin)) == declared(compiled(clang, twin))
+
+
+def test_a_broken_object_is_refused(inspect: Inspect, built: Build, tmp_path: Path) -> None:
+    broken = tmp_path / "broken.o"
+    broken.write_bytes(built(TWINS[0]).read_bytes()[:200])
+
+    seen = inspect(broken)
+
+    assert not seen["opened"]
+    assert seen["log"]
+
+
+def test_no_function_that_loads_is_within_reach() -> None:
+    words = {word for name in READING for word in name.split("_")}
+
+    assert words.isdisjoint({"load", "prepare", "create", "attach", "pin", "syscall", "update", "run"})
+
+
+@pytest.mark.parametrize("twin", TWINS, ids=str)
+def test_bpftool_makes_a_skeleton_that_compiles(
+    twin: Twin, bpftool: str, clang_19: str, tree: Tree, built: Build, tmp_path: Path
+) -> None:
+    skeleton = tmp_path / "policy.skel.h"
+    with skeleton.open("wb") as output:
+        done = subprocess.run(
+            [bpftool, "gen", "skeleton", str(built(twin)), "name", "policy"],
+            stdout=output,
+            stderr=subprocess.PIPE,
+            check=False,
+        )
+    assert done.returncode == 0, done.stderr.decode()
+
+    module = load_policy(twin.policy).module
+    maps = [f"(void)policy->maps.{each.name};" for each in module.maps]
+    programs = [f"(void)policy->progs.{each.name};" for each in module.functions if each.kind in PROGRAMS]
+    user = tmp_path / "user.c"
+    uses = "\n".join([*maps, *programs])
+    user.write_text(
+        f'#include "policy.skel.h"\nvoid use(struct policy *policy)\n{{\n{uses}\n}}\n', encoding="utf-8"
+    )
+    headers = tree.root / "usr" / "include"
+    done = subprocess.run(
+        [clang_19, "-fsyntax-only", "-Wall", "-Werror", "-idirafter", str(headers), str(user)],
+        capture_output=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr.decode()
+
+
+@pytest.mark.parametrize("twin", TWINS, ids=str)
+def test_bpftool_dumps_the_types(twin: Twin, bpftool: str, built: Build) -> None:
+    dump = [bpftool, "btf", "dump", "file", str(built(twin))]
+    raw = subprocess.run(dump, capture_output=True, text=True, check=False)
+    as_c = subprocess.run([*dump, "format", "c"], capture_output=True, text=True, check=False)
+
+    assert raw.returncode == 0, raw.stderr
+    assert as_c.returncode == 0, as_c.stderr
+    module = load_policy(twin.policy).module
+    assert "DATASEC '.maps'" in raw.stdout
+    for each in module.maps:
+        assert f"VAR '{each.name}'" in raw.stdout
+    for function in module.functions:
+        if function.kind in PROGRAMS:
+            assert f"FUNC '{function.name}'" in raw.stdout
+    for struct in module.structs:
+        assert f"struct {struct.name} {{" in as_c.stdout

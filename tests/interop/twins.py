@@ -1,0 +1,63 @@
+"""The example policies and their twins in C, and how the twins are compiled."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+EXAMPLES = REPOSITORY / "examples"
+SOURCES = REPOSITORY / "tests" / "corpus" / "c"
+CPUS = ("v1", "v2", "v3", "v4")
+TARGETS = {"little": "bpfel", "big": "bpfeb"}
+
+_PROGRAM = re.compile(r"^@(?:stream_parser|stream_verdict|skb_verdict|msg_verdict|sock_ops)\b", re.MULTILINE)
+
+
+class CompileError(Exception):
+    """clang refused a C source; the text is what it printed."""
+
+
+@dataclass(frozen=True)
+class Twin:
+    """An example policy and the C source that says the same."""
+
+    name: str
+
+    @property
+    def policy(self) -> Path:
+        return EXAMPLES / f"{self.name}.py"
+
+    @property
+    def source(self) -> Path:
+        return SOURCES / f"{self.name}.c"
+
+    def __str__(self) -> str:
+        return self.name
+
+
+def policy_names() -> list[str]:
+    """The names of the examples that declare a program, without `.py`."""
+    files = sorted(EXAMPLES.glob("*.py"))
+    return [path.stem for path in files if _PROGRAM.search(path.read_text(encoding="utf-8"))]
+
+
+TWINS = [Twin(name) for name in policy_names()]
+
+
+def compile_c(clang: str, source: Path, output: Path, cpu: str = "v3", endian: str = "little") -> Path:
+    """Compile `source` to the BPF object `output` as users do (`-O2 -g`); gives `output`.
+
+    The second include folder is where Debian keeps `asm/`, which clang searches for no target but the
+    machine's own. Raises CompileError with clang's messages.
+    """
+    machine = [f"-I{folder}" for folder in sorted(Path("/usr/include").glob("*-linux-gnu"))]
+    command = [clang, "-O2", "-g", "-Wall", "-Werror", "-target", TARGETS[endian], f"-mcpu={cpu}", *machine]
+    done = subprocess.run(
+        [*command, "-c", str(source), "-o", str(output)], capture_output=True, text=True, check=False
+    )
+    if done.returncode:
+        raise CompileError(done.stderr)
+    return output
