@@ -11,11 +11,15 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class OperationKind:
-    """One row. `operands` and `result` are rules that `check` applies, in words defined there:
+    """One row. `operands` and `result` are words for types that `check` knows:
 
-    `T` any scalar type, the same everywhere in the row; `int` any integer; `bool`; `ptr` a non-null pointer;
-    `ptr?` any pointer; `context` a context pointer; `any`; `target` the scalar a pointer points to; `...` any
-    number of further operands. `attributes` maps a name to `int`, `name` or `type`. `successors` counts labels.
+    `T` a scalar, the same type everywhere in the row; `int T` an integer, likewise; `scalar`, `int`, `bool`
+    any such type, `a|b` either; `ptr` a non-null pointer; `ptr?` any pointer, and as a result a nullable one;
+    `context` a non-null context pointer; `target` the scalar that operand 0 points to; `local` what the local
+    holds; `any` anything, or no result; `...` any number of further operands.
+
+    `attributes` maps a name to `int`, `name` or `type`. `successors` counts labels; -1: one, and one for each
+    attribute `case0`, `case1`, ...
     """
 
     name: str
@@ -49,7 +53,7 @@ def _rows() -> list[OperationKind]:
         *comparisons,
         row("not", ("bool",), "bool"),
         # Integer or bool to integer: truncation, or extension by the signedness of the operand's type.
-        row("convert", ("int", ), "int"),
+        row("convert", ("int|bool",), "int"),
         # Int <-> BigEndian of the same width: the number stays, the byte order changes.
         row("swap", ("T",), "scalar"),
         # Int <-> BigEndian of the same width: the bytes stay, the number changes.
@@ -57,22 +61,24 @@ def _rows() -> list[OperationKind]:
         # The conditional expression without branches: operand 0 ? operand 1 : operand 2.
         row("select", ("bool", "T", "T"), "T"),
         # Locals hold a scalar, an aggregate or a pointer; `local.get` and `local.set` take scalars and
-        # pointers. `local.address` is the address of an aggregate or scalar in the stack frame. A local may be
-        # written in one block and read in another; an SSA value may be used in all that its block dominates.
-        row("local.get", (), "T", (("local", "name"),)),
-        row("local.set", ("T",), "void", (("local", "name"),)),
+        # pointers. `local.address` is the address of an aggregate or scalar in the stack frame. A local may
+        # be written in one block and read in another; an SSA value may be used in all that its block
+        # dominates.
+        row("local.get", (), "local", (("local", "name"),)),
+        row("local.set", ("local",), "void", (("local", "name"),)),
         row("local.address", (), "ptr", (("local", "name"),)),
         # Writes zero to every byte of a local, padding too.
         row("local.zero", (), "void", (("local", "name"),)),
-        # Address of a struct member, or of an array element (index unsigned, in range by the front end's proof).
+        # Address of a struct member, or of an array element (index unsigned, in range by the front end's
+        # proof).
         row("member", ("ptr",), "ptr", (("name", "name"),)),
         row("element", ("ptr", "int"), "ptr"),
         # Memory. `copy` moves all bytes of an aggregate: operand 0 is the destination, 1 the source.
         row("load", ("ptr",), "target"),
         row("store", ("ptr", "target"), "void"),
         row("copy", ("ptr", "ptr"), "void"),
-        # Context fields by UAPI name (`catalogue.contexts`), at their declared offset and width; an element of
-        # an array field has its index behind a dot: `remote_ip6.2`.
+        # Context fields by UAPI name (`catalogue.contexts`), at their declared offset and width; an element
+        # of an array field has its index behind a dot: `remote_ip6.2`.
         row("context.load", ("context",), "scalar", (("field", "name"),)),
         row("context.store", ("context", "scalar"), "void", (("field", "name"),)),
         # Packet bytes [offset, offset + size of the result's target) if they lie within data..data_end, else
