@@ -92,7 +92,7 @@ def _kind(section: str) -> str:
     kind = SECTION_KINDS.get(section.removeprefix("?"))
     if kind is None:
         known = ", ".join(sorted(SECTION_KINDS))
-        raise ObjectError(f"section {section} holds programs of no known kind, such as {known}")
+        raise ObjectError(f"section {section} holds programs of no known kind: {known}")
     return kind
 
 
