@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from skverdict.runtime.machine.context import Context, Structure
 from skverdict.runtime.machine.environment import Environment
 from skverdict.runtime.machine.memory import Bytes, Memory
-from skverdict.runtime.machine.structures import ContextRegion, structure_address
+from skverdict.runtime.machine.structures import ContextRegion, Reader, structure_address
 
 if TYPE_CHECKING:
     from skverdict.runtime.maps.base import Map
@@ -50,7 +50,8 @@ class Call:
         self.environment = environment
         self.memory = memory
         self.call_back = call_back
-        self.context_region = ContextRegion(memory, context)
+        self.reader = Reader(memory, context.kind, environment.kernel)
+        self.context_region = ContextRegion(self.reader, context)
         self.context_address = memory.add(self.context_region)
 
     def read(self, address: int, size: int) -> bytes:
@@ -73,4 +74,4 @@ class Call:
 
     def structure(self, structure: Structure | None) -> int:
         """The address under which the program may read the fields of `structure`; NULL for None."""
-        return structure_address(self.memory, structure, self.kind)
+        return structure_address(self.reader, structure)

@@ -54,10 +54,13 @@ class Fault(Exception):
     """
 
     def __init__(self, reason: str, place: Place, access: MemoryAccess | None = None) -> None:
-        super().__init__(f"{reason}\n{place}")
+        super().__init__(reason)
         self.reason = reason
         self.place = place
         self.access = access
+
+    def __str__(self) -> str:
+        return f"{self.reason}\n{self.place}"
 
     @property
     def program(self) -> str:
@@ -79,9 +82,12 @@ class LoadError(Exception):
     """A program that cannot be run at all: `reason`, and the `place` of the instruction that is to blame."""
 
     def __init__(self, reason: str, place: Place) -> None:
-        super().__init__(f"{reason}\n{place}")
+        super().__init__(reason)
         self.reason = reason
         self.place = place
+
+    def __str__(self) -> str:
+        return f"{self.reason}\n{self.place}"
 
 
 class UnsupportedHelper(LoadError):

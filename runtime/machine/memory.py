@@ -8,6 +8,7 @@ region has number 0: numbers below 4 GiB are no pointers.
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Literal
 
@@ -100,6 +101,16 @@ class Ended(Region):
         return AccessError(f"{self.name} is no longer there: {self.why}", self.name, offset, size)
 
 
+_CODES = {1: "B", 2: "H", 4: "I", 8: "Q"}
+_SIGNS = {"little": "<", "big": ">"}
+_FORMATS = {
+    order: {size: struct.Struct(sign + code) for size, code in _CODES.items()} for order, sign in _SIGNS.items()
+}
+#: Readers and writers of a number in a buffer, by byte order and size in bytes.
+_UNPACK = {order: {size: one.unpack_from for size, one in sizes.items()} for order, sizes in _FORMATS.items()}
+_PACK = {order: {size: one.pack_into for size, one in sizes.items()} for order, sizes in _FORMATS.items()}
+
+
 class Bytes(Region):
     """Plain bytes: a map value, a packet, a data section. `content` is live: it is what others see too."""
 
@@ -110,18 +121,17 @@ class Bytes(Region):
     ) -> None:
         super().__init__(name)
         self.content = content
-        self.order: ByteOrder = order
         self.writable = writable
+        self._unpack, self._pack = _UNPACK[order], _PACK[order]
 
     def load(self, offset: int, size: int) -> int:
-        end = offset + size
-        if offset < 0 or end > len(self.content):
+        if offset < 0 or offset + size > len(self.content):
             raise self._outside(offset, size)
-        return int.from_bytes(self.content[offset:end], self.order)
+        return self._unpack[size](self.content, offset)[0]  # type: ignore[no-any-return]
 
     def store(self, offset: int, size: int, value: int) -> None:
         self.check_write(offset, size)
-        self.content[offset : offset + size] = value.to_bytes(size, self.order)
+        self._pack[size](self.content, offset, value)
 
     def read(self, offset: int, size: int) -> bytes:
         if offset < 0 or offset + size > len(self.content):
@@ -151,61 +161,65 @@ class Packet(Bytes):
 
 
 STACK_SIZE = 512
-_ONES = {size: bytes([1]) * size for size in (1, 2, 4, 8)}
+_BITS = {size: (1 << size) - 1 for size in range(STACK_SIZE + 1)}
 
 
 class StackFrame(Region):
-    """The 512 bytes below r10 of one function call, none of which may be read before it was written."""
+    """The 512 bytes below r10 of one function call, none of which may be read before it was written.
+
+    Bit n of `unwritten` is set as long as byte n was not.
+    """
 
     atomic = True
 
     def __init__(self, order: ByteOrder) -> None:
         super().__init__("the stack")
-        self.order: ByteOrder = order
         self.content = bytearray(STACK_SIZE)
-        self.written = bytearray(STACK_SIZE)
+        self.unwritten = _BITS[STACK_SIZE]
+        self._unpack, self._pack = _UNPACK[order], _PACK[order]
 
     def load(self, offset: int, size: int) -> int:
-        end = offset + size
-        if offset < 0 or end > STACK_SIZE or 0 in self.written[offset:end]:
+        if offset < 0 or offset + size > STACK_SIZE or self.unwritten >> offset & _BITS[size]:
             raise self._unreadable(offset, size)
-        return int.from_bytes(self.content[offset:end], self.order)
+        return self._unpack[size](self.content, offset)[0]  # type: ignore[no-any-return]
 
     def store(self, offset: int, size: int, value: int) -> None:
-        end = offset + size
-        if offset < 0 or end > STACK_SIZE:
+        if offset < 0 or offset + size > STACK_SIZE:
             raise self._outside(offset, size)
-        self.content[offset:end] = value.to_bytes(size, self.order)
-        self.written[offset:end] = _ONES[size]
+        self._pack[size](self.content, offset, value)
+        if self.unwritten >> offset & _BITS[size]:
+            self.unwritten &= ~(_BITS[size] << offset)
 
     def read(self, offset: int, size: int) -> bytes:
-        end = offset + size
-        if offset < 0 or end > STACK_SIZE or 0 in self.written[offset:end]:
+        if offset < 0 or offset + size > STACK_SIZE or self.unwritten >> offset & _BITS[size]:
             raise self._unreadable(offset, size)
-        return bytes(self.content[offset:end])
+        return bytes(self.content[offset : offset + size])
 
     def check_write(self, offset: int, size: int) -> None:
         if offset < 0 or offset + size > STACK_SIZE:
             raise self._outside(offset, size)
 
     def write(self, offset: int, content: bytes) -> None:
-        end = offset + len(content)
-        self.check_write(offset, len(content))
-        self.content[offset:end] = content
-        self.written[offset:end] = bytes([1]) * len(content)
+        size = len(content)
+        self.check_write(offset, size)
+        self.content[offset : offset + size] = content
+        self.unwritten &= ~(_BITS[size] << offset)
 
     def _unreadable(self, offset: int, size: int) -> AccessError:
         if offset < 0 or offset + size > STACK_SIZE:
             return self._outside(offset, size)
-        hole = self.written.index(0, offset)
-        return self.refuse(f"at r10-{STACK_SIZE - hole} was never written", offset - STACK_SIZE, size)
+        first = next(byte for byte in range(offset, offset + size) if self.unwritten >> byte & 1)
+        return self.refuse(f"at r10-{STACK_SIZE - first} was never written", offset, size)
 
     def _outside(self, offset: int, size: int) -> AccessError:
-        below = offset - STACK_SIZE
         return self.refuse(
-            f"has {STACK_SIZE} bytes below r10; the access at r10{below:+d} of {size} bytes is outside",
-            below, size
+            f"is the {STACK_SIZE} bytes below r10; {size} bytes at r10{offset - STACK_SIZE:+d} are outside",
+            offset,
+            size,
         )
+
+    def refuse(self, reason: str, offset: int, size: int) -> AccessError:
+        return AccessError(f"{self.name} {reason}", self.name, offset - STACK_SIZE, size)
 
 
 class MapRegion(Region):

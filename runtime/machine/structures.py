@@ -13,6 +13,7 @@ from functools import cache
 from typing import NamedTuple
 
 from skverdict.dsl.catalogue.contexts import CONTEXTS, Field
+from skverdict.dsl.catalogue.programs import KERNELS
 from skverdict.dsl.ir.types import Array, BigEndian, Int, size_of
 from skverdict.runtime.machine.context import Context, Structure
 from skverdict.runtime.machine.memory import AccessError, Memory, Packet, Region
@@ -64,14 +65,16 @@ def _readable_in_parts(table: str, field: Field) -> bool:
 
 
 @cache
-def layout(table: str, kind: str) -> Layout:
-    """What a program of `kind` may do with structure `table` of `contexts.CONTEXTS`.
+def layout(table: str, kind: str, kernel: str) -> Layout:
+    """What a program of `kind` may do with structure `table` of `contexts.CONTEXTS` on Linux `kernel`.
 
     Where fields share their place (a union), the first in the table is the one that is read.
     """
     reads: dict[tuple[int, int], Access] = {}
     writes: dict[tuple[int, int], Access] = {}
     for field in CONTEXTS[table].fields.values():
+        if KERNELS.index(field.since) > KERNELS.index(kernel):
+            continue
         elements = _elements(field)
         for element in elements:
             whole = size_of(element.type)
@@ -89,15 +92,23 @@ def layout(table: str, kind: str) -> Layout:
     return Layout(reads, writes)
 
 
-class StructureRegion(Region):
-    """A structure behind a pointer, for a program of `kind`; its numbers come from, and go to, `structure`."""
+class Reader(NamedTuple):
+    """Who reads structures: a program of `kind` on Linux `kernel`, in its `memory`."""
 
-    def __init__(self, memory: Memory, structure: Structure, kind: str) -> None:
+    memory: Memory
+    kind: str
+    kernel: str
+
+
+class StructureRegion(Region):
+    """A structure behind a pointer; its numbers come from, and go to, `structure`."""
+
+    def __init__(self, reader: Reader, structure: Structure) -> None:
         super().__init__(structure.table)
-        self.memory = memory
+        self.reader = reader
+        self.memory = reader.memory
         self.structure = structure
-        self.kind = kind
-        self.layout = layout(structure.table, kind)
+        self.layout = layout(structure.table, reader.kind, reader.kernel)
 
     def load(self, offset: int, size: int) -> int:
         access = self.layout.reads.get((offset, size))
@@ -119,7 +130,7 @@ class StructureRegion(Region):
 
     def pointer(self, field: Field) -> int:
         """The address in pointer field `field`."""
-        return structure_address(self.memory, self.structure.structure(field.name), self.kind)
+        return structure_address(self.reader, self.structure.structure(field.name))
 
     def _bytes(self, element: Element) -> bytes:
         number = self.structure.field(element.field.name, element.number)
@@ -146,21 +157,21 @@ class StructureRegion(Region):
             return self.refuse(
                 f"field {name} cannot be {verb} by {size} bytes at offset {offset}", offset, size
             )
-        return self.refuse(f"field {name} cannot be {verb} by a {self.kind} program", offset, size)
+        return self.refuse(f"field {name} cannot be {verb} by a {self.reader.kind} program", offset, size)
 
 
-def structure_address(memory: Memory, structure: Structure | None, kind: str) -> int:
-    """The address under which a program of `kind` reads `structure`; NULL for None."""
+def structure_address(reader: Reader, structure: Structure | None) -> int:
+    """The address under which `reader` has `structure`; NULL for None."""
     if structure is None:
         return 0
-    return memory.shared(structure, lambda: StructureRegion(memory, structure, kind))
+    return reader.memory.shared(structure, lambda: StructureRegion(reader, structure))
 
 
 class ContextRegion(StructureRegion):
     """The context of a run. It also keeps the packet, which exists from the first load of its bounds on."""
 
-    def __init__(self, memory: Memory, context: Context) -> None:
-        super().__init__(memory, context, context.kind)
+    def __init__(self, reader: Reader, context: Context) -> None:
+        super().__init__(reader, context)
         self.context = context
         self._packet: tuple[int, int] | None = None
 
