@@ -1,13 +1,17 @@
-"""Judge what an application sends: framed records leave whole, one verdict for each, unknown kinds do not leave.
+"""Judge what an application sends, by record: `kind` and `length` in network byte order, then `length` bytes.
 
-A record is a header of 8 bytes, `kind` and `length` in network byte order, and `length` bytes of body. The
-program corks until the header is there, then until the record is complete, and applies its verdict to exactly
-that record, so several records in one `send` are judged one by one.
+`whole_records` corks until the last record of a message is complete, walks all of them and judges them together:
+records may be cut anywhere. `announced_length` needs each header in one piece at the start of a `send`; one
+verdict then holds for the record, whatever number of sends its body takes. Attach one or the other to `watched`.
+
+No program here both corks and applies: what an apply leaves over of a message must not be corked, since the
+kernel then loses bytes or sends wrong ones.
 """
 
-from skverdict.dsl import SK_DROP, SK_PASS, ArrayMap, SkMsg, SockMap, Struct, be32, i32, msg_verdict, u64
+from skverdict.dsl import SK_DROP, SK_PASS, ArrayMap, SkMsg, SockMap, Struct, be32, i32, inline, msg_verdict, u32, u64
 
-MAX_BODY = 16 * 1024
+MAX_BODY = 4096
+MAX_RECORDS = 8
 KIND_DATA = 1
 KIND_PING = 2
 
@@ -21,21 +25,43 @@ watched = SockMap(max_entries=64)
 accepted = ArrayMap(value=u64, max_entries=3)  # records that passed, by kind
 
 
+@inline
+def count(kind: u32) -> None:
+    passed = accepted.lookup(kind)
+    if passed is not None:
+        passed.value += 1
+
+
 @msg_verdict
-def records(msg: SkMsg) -> i32:
+def whole_records(msg: SkMsg) -> i32:
+    offset: u32 = 0
+    for _ in range(MAX_RECORDS):
+        header = msg.data.view(Header, offset)
+        if header is None:
+            msg.cork_bytes(offset + 8)
+            return SK_PASS
+        kind = header.kind.host()
+        length = header.length.host()
+        if length > MAX_BODY or kind not in (KIND_DATA, KIND_PING):
+            return SK_DROP
+        offset += 8 + length
+        if offset == msg.size:
+            return SK_PASS
+        if offset > msg.size:
+            msg.cork_bytes(offset)
+            return SK_PASS
+    return SK_DROP
+
+
+@msg_verdict
+def announced_length(msg: SkMsg) -> i32:
     header = msg.data.view(Header, 0)
     if header is None:
-        msg.cork_bytes(8)
-        return SK_PASS
+        return SK_DROP
     kind = header.kind.host()
     length = header.length.host()
-    if length > MAX_BODY or kind not in (KIND_DATA, KIND_PING):
+    if kind not in (KIND_DATA, KIND_PING):
         return SK_DROP
-    if msg.size < 8 + length:
-        msg.cork_bytes(8 + length)
-        return SK_PASS
     msg.apply_bytes(8 + length)
-    count = accepted.lookup(kind)
-    if count is not None:
-        count.value += 1
+    count(kind)
     return SK_PASS
