@@ -1,17 +1,31 @@
-"""LLVM's part: assembly language in, ELF object out."""
+"""LLVM's part: assembly language in, ELF object out; and a look at what LLVM would die of."""
 
 from __future__ import annotations
 
+import re
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
     from skverdict.codegen.target import Target
 
 # LLVM ends the process when a stack frame is too large, so it gets a limit that no policy reaches; the
 # instructions that come out are held against the real one.
 _OPTIONS = "-bpf-stack-size=32000"
 _OPTIMISATION_LEVEL = 2
+
+# A module below this weight has no function that a 16-bit branch cannot span.
+_HEAVY = 3000
+_BLOCK_MOVE = re.compile(r"@llvm\.mem\w+\.[\w.]+\(.* i64 (\d+), i1")
+_WIDE_INTEGER = re.compile(r"\bi(?:6[5-9]|[7-9]\d|\d{3,}) ")
+_FUNCTION = re.compile(r"^([A-Za-z_]\w*):", re.MULTILINE)
+_SLOT = re.compile(r"^\t(?!\.)\S| ll$", re.MULTILINE)
+
+
+class WideArithmetic(Exception):
+    """LLVM turned a loop into a formula with integers of more than 64 bits, which BPF does not have."""
 
 
 @cache
@@ -36,12 +50,39 @@ def _machine(target: Target) -> tuple[Any, Any]:
     return machine, options
 
 
-def compile_text(text: str, target: Target) -> bytes:
-    """The ELF object that LLVM makes of a module in its assembly language."""
+def compile_text(
+    text: str, target: Target, has_loops: bool, check_sizes: Callable[[Mapping[str, int]], None]
+) -> bytes:
+    """The ELF object that LLVM makes of a module in its assembly language.
+
+    `check_sizes` gets the instruction counts of the functions if they may exceed what branches reach, and
+    raises if they do. Raises `WideArithmetic`, which only loops lead to.
+    """
     llvm = _llvm()
     machine, options = _machine(target)
     with llvm.parse_assembly(text) as module:
         builder = llvm.create_pass_builder(machine, options)
         builder.getModulePassManager().run(module, builder)
+        if has_loops or _weight(text) > _HEAVY:
+            optimised = str(module)
+            if _WIDE_INTEGER.search(optimised):
+                raise WideArithmetic
+            if _weight(optimised) > _HEAVY and not target.has_long_branch:
+                check_sizes(_sizes(machine.emit_assembly(module)))
         content: bytes = machine.emit_object(module)
         return content
+
+
+def _weight(text: str) -> int:
+    """Lines, and for each block move the most instructions it can become."""
+    return text.count("\n") + sum(2 * int(size) for size in _BLOCK_MOVE.findall(text))
+
+
+def _sizes(assembly: str) -> dict[str, int]:
+    """Instruction slots by function in the assembly language that LLVM prints."""
+    starts = list(_FUNCTION.finditer(assembly))
+    ends = [*(match.start() for match in starts[1:]), len(assembly)]
+    return {
+        match[1]: len(_SLOT.findall(assembly, match.end(), end))
+        for match, end in zip(starts, ends, strict=True)
+    }

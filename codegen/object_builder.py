@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 from skverdict.codegen import elf
-from skverdict.codegen.backend import compile_text
+from skverdict.codegen.backend import WideArithmetic, compile_text
 from skverdict.codegen.btf_ext import BtfExt, FunctionInfo, LineInfo
 from skverdict.codegen.elf_writer import Section, Symbol, write_elf
+from skverdict.codegen.limits import LimitChecker
 from skverdict.codegen.llvm_object import Code, read_code
-from skverdict.codegen.lowering.module import llvm_text
+from skverdict.codegen.lowering.module import has_loop, llvm_text
 from skverdict.codegen.module_btf import ModuleBtf, module_btf
 from skverdict.codegen.target import Target
 
@@ -37,7 +38,11 @@ def build(policy: Policy, target: Target = Target()) -> bytes:  # noqa: B008 - a
     Raises `CodegenError` if the policy needs more than BPF has.
     """
     module = policy.module
-    code = read_code(compile_text(llvm_text(module, target), target), target.endian)
+    limits = LimitChecker(module, policy.sources)
+    limits.check_names()
+    limits.check_locals()
+    code = read_code(_compile(module, target, limits), target.endian)
+    limits.check_frames(code, target.endian)
     btf = module_btf(module)
     extension = _extension(code, btf, policy.sources).encode(target.endian, btf.builder.string)
     sections = _code_sections(code)
@@ -62,6 +67,16 @@ def build(policy: Policy, target: Target = Target()) -> bytes:  # noqa: B008 - a
     sections.append(Section(".BTF", btf.builder.build().encode(target.endian), 0, 4))
     sections.append(Section(".BTF.ext", extension, 0, 4))
     return write_elf(target.endian, sections, symbols)
+
+
+def _compile(module: Module, target: Target, limits: LimitChecker) -> bytes:
+    """LLVM's object of `module`."""
+    loops = any(has_loop(function) for function in module.functions)
+    try:
+        return compile_text(llvm_text(module, target), target, loops, limits.check_reach)
+    except WideArithmetic:
+        text = llvm_text(module, target, opaque_sums=True)
+        return compile_text(text, target, loops, limits.check_reach)
 
 
 def _code_sections(code: Code) -> list[Section]:

@@ -34,6 +34,11 @@ class Target:
         """The instructions `sdiv` and `smod` came with v4."""
         return self.cpu == "v4"
 
+    @property
+    def has_long_branch(self) -> bool:
+        """The jump with a 32-bit distance came with v4."""
+        return self.cpu == "v4"
+
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Target) and (self.cpu, self.endian) == (other.cpu, other.endian)
 

@@ -22,7 +22,7 @@ _NUMBERS = ("scalar", "size", "alloc_size", "varargs")
 def lower_map(f: FunctionEmitter, operation: Operation) -> None:
     name = operation.attributes["map"]
     assert isinstance(name, str)
-    f.module.declare(f"{function_name(name)} = external dso_local global i8")
+    f.module.declare(f"{function_name(name)} = external global i8")
     f.bind(operation, function_name(name))
 
 

@@ -22,6 +22,10 @@ _ACCESS_PARAMETERS = "ptr captures(none), i1 immarg, i8 immarg, i8 immarg, i8 im
 _ACCESS_ATTRIBUTES = "nocallback nofree nosync nounwind willreturn"
 
 
+# The verifier takes no packet offset beyond this (`MAX_PACKET_OFF` in kernel/bpf/verifier.c).
+MAX_PACKET_OFFSET = 0xFFFF
+
+
 def _context(value: Value) -> Context:
     assert isinstance(value.type, Pointer) and isinstance(value.type.target, Opaque)
     return CONTEXTS[value.type.target.name]
@@ -35,13 +39,10 @@ def load_field(f: FunctionEmitter, context: Value, offset: int, size: int, limit
     """The operand of `size` bytes at `offset` in the context; `limits` is an attribute of the result."""
     kind = f"i{8 * size}"
     name = f"@llvm.bpf.getelementptr.and.load.{kind}"
-    f.module.declare(
-        f"declare {kind} {name}({_ACCESS_PARAMETERS}) {_ACCESS_ATTRIBUTES} memory(argmem: read)"
-    )
+    f.module.declare(f"declare {kind} {name}({_ACCESS_PARAMETERS}) {_ACCESS_ATTRIBUTES} memory(argmem: read)")
     pointer = f"ptr readonly elementtype(i8) {f.operand(context)}"
-    return f.define(
-        f"call {limits}{kind} ({_ACCESS_TYPES}) {name}({pointer}, {_access(offset, size)}) memory(argmem: read)"
-    )
+    call = f"call {limits}{kind} ({_ACCESS_TYPES}) {name}({pointer}, {_access(offset, size)})"
+    return f.define(f"{call} memory(argmem: read)")
 
 
 def store_field(f: FunctionEmitter, context: Value, offset: int, size: int, operand: str) -> None:
@@ -99,15 +100,26 @@ def lower_packet_view(f: FunctionEmitter, operation: Operation) -> None:
     assert operation.result is not None and isinstance(operation.result.type, Pointer)
     offset = operation.attributes["offset"]
     assert isinstance(offset, int)
+    last = MAX_PACKET_OFFSET - offset - size_of(operation.result.type.target)
+    if last < 0:
+        f.bind(operation, "null")
+        return
     start = _load_pointer(f, context, "data")
     end = _load_pointer(f, context, "data_end")
-    if more:
-        wide = f.define(f"zext {f.typed(more[0])} to i64")
-        start = f.define(f"getelementptr inbounds nuw i8, ptr {start}, i64 {wide}")
-    view = f.define(f"getelementptr inbounds nuw i8, ptr {start}, i64 {offset}") if offset else start
-    past = f.define(f"getelementptr i8, ptr {start}, i64 {offset + size_of(operation.result.type.target)}")
-    outside = f.define(f"icmp ugt ptr {past}, {end}")
     inside_label, outside_label, joined = (f.new_label() for _ in range(3))
+    if more:
+        distance = f.define(f"zext {f.typed(more[0])} to i64")
+        if f.bounds.largest(more[0]) > last:
+            # One register for the comparison and the addition, else the verifier does not connect them.
+            distance = f.hide(distance, 64)
+            far = f.define(f"icmp ugt i64 {distance}, {last}")
+            near_label = f.new_label()
+            f.emit(f"br i1 {far}, label %{outside_label}, label %{near_label}")
+            f.start_block(near_label)
+        start = f.define(f"getelementptr inbounds nuw i8, ptr {start}, i64 {distance}")
+    view = f.define(f"getelementptr inbounds nuw i8, ptr {start}, i64 {offset}") if offset else start
+    past = f.define(f"getelementptr i8, ptr {start}, i64 {MAX_PACKET_OFFSET - last}")
+    outside = f.define(f"icmp ugt ptr {past}, {end}")
     f.emit(f"br i1 {outside}, label %{outside_label}, label %{inside_label}")
     for label in (inside_label, outside_label):
         f.start_block(label)

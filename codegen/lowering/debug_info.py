@@ -22,7 +22,7 @@ class DebugInfo:
         self._main_file = file
         self._unit = self._node(
             f"distinct !DICompileUnit(language: DW_LANG_C11, file: !{self._file(file)}, isOptimized: true, "
-            "emissionKind: FullDebug)"
+            "emissionKind: DebugDirectivesOnly)"
         )
         self._no_types = self._node("!{null}")
         self._signature = self._node(f"!DISubroutineType(types: !{self._no_types})")

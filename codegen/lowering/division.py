@@ -43,15 +43,8 @@ def _unsigned(f: FunctionEmitter, opcode: str, x: str, y: str, bits: int, consta
         x, y = (f.define(f"zext i{bits} {operand} to i32") for operand in (x, y))
         result = _unsigned(f, opcode, x, y, 32, constant=False)
         return f.define(f"trunc i32 {result} to i{bits}")
-    return f.define(f"{opcode} i{bits} {x}, {_hide(f, y, bits)}")
-
-
-def _hide(f: FunctionEmitter, y: str, bits: int) -> str:
-    """`y` as a value that LLVM knows nothing of, so that it draws no conclusion from dividing by it.
-
-    BPF's instructions are defined for a zero divisor and LLVM's are not. This way one instruction is enough.
-    """
-    return f.define(f'call i{bits} asm "", "=r,0"(i{bits} {y})')
+    # BPF's instructions are defined for a zero divisor and LLVM's are not, so it must not see the divisor.
+    return f.define(f"{opcode} i{bits} {x}, {f.hide(y, bits)}")
 
 
 def _signed(f: FunctionEmitter, x: str, y: str, bits: int, modulo: bool, constant: bool) -> str:
@@ -62,7 +55,7 @@ def _signed(f: FunctionEmitter, x: str, y: str, bits: int, modulo: bool, constan
         return f.define(f"trunc i32 {result} to i{bits}")
     kind = f"i{bits}"
     if f.target.has_signed_division:
-        quotient = f.define(f"sdiv {kind} {x}, {y if constant else _hide(f, y, bits)}")
+        quotient = f.define(f"sdiv {kind} {x}, {y if constant else f.hide(y, bits)}")
     else:
         quotient = _truncate_unsigned(f, x, y, bits, constant)
     remainder = f.define(f"sub {kind} {x}, {f.define(f'mul {kind} {quotient}, {y}')}")

@@ -5,12 +5,13 @@ from __future__ import annotations
 from math import gcd
 from typing import TYPE_CHECKING
 
+from skverdict.codegen.lowering.bounds import Bounds
 from skverdict.codegen.lowering.debug_info import DebugInfo, quote
 from skverdict.dsl.ir.types import BigEndian, Bool, Int, Pointer, Space, Struct, Void, align_of, size_of
 
 if TYPE_CHECKING:
     from skverdict.codegen.target import Target
-    from skverdict.dsl.ir.module import Function, Location, Map, Module, Operation, Value
+    from skverdict.dsl.ir.module import Function, Local, Location, Map, Module, Operation, Value
     from skverdict.dsl.ir.types import Type
 
 # Aggregates on the stack begin at this alignment, so that LLVM may clear and copy them in 8-byte steps.
@@ -51,17 +52,21 @@ class FunctionEmitter:
     """One function's text so far, and the LLVM operand that stands for each IR value.
 
     `constants` holds the numbers of values known at compile time, as the register holds them; `aligns` what
-    is known of the alignment of a stack address.
+    is known of the alignment of a stack address. With `opaque_sums` LLVM does not see how variables change in
+    a loop.
     """
 
-    def __init__(self, module: ModuleEmitter, function: Function) -> None:
+    def __init__(self, module: ModuleEmitter, function: Function, opaque_sums: bool) -> None:
         self.module = module
         self.target = module.target
+        self.opaque_sums = opaque_sums
         self.function = function
         self.locals = {local.name: local for local in function.locals}
+        self._slots = {local.name: f"%l{number}" for number, local in enumerate(function.locals)}
         self.constants: dict[int, int] = {}
         self.aligns: dict[int, int] = {}
         self.lines: list[str] = []
+        self._bounds: Bounds | None = None
         self._operands: dict[int, str] = {}
         self._labels = {block.label: f"b{number}" for number, block in enumerate(function.blocks)}
         self._temporaries = 0
@@ -70,6 +75,21 @@ class FunctionEmitter:
         self._place = ""
         for parameter in function.parameters:
             self._operands[parameter.value.number] = f"%p{parameter.value.number}"
+
+    def hide(self, operand: str, bits: int) -> str:
+        """`operand` as a value of `bits` that LLVM knows nothing of, at the cost of a move at most.
+
+        Two uses: LLVM draws no conclusion from what is done to it, and the register that is compared is the
+        one that is used, which the verifier must see.
+        """
+        return self.define(f'call i{bits} asm "", "=r,0"(i{bits} {operand}) nounwind memory(none)')
+
+    @property
+    def bounds(self) -> Bounds:
+        """What is known of the size of the function's numbers."""
+        if self._bounds is None:
+            self._bounds = Bounds(self.function)
+        return self._bounds
 
     @property
     def scope(self) -> int:
@@ -106,6 +126,10 @@ class FunctionEmitter:
     def typed(self, value: Value) -> str:
         """The operand with its type before it."""
         return f"{llvm_type(value.type)} {self._operands[value.number]}"
+
+    def slot(self, local: Local) -> str:
+        """LLVM's name of a local's place on the stack."""
+        return self._slots[local.name]
 
     def new_label(self) -> str:
         """A block label that no IR block has."""

@@ -19,21 +19,16 @@ if TYPE_CHECKING:
     from skverdict.dsl.ir.types import Type
 
 
-def local_name(local: Local) -> str:
-    """LLVM's name of a stack slot."""
-    return f'%"l.{local.name}"'
-
-
-def stack_slot(local: Local) -> str:
+def stack_slot(f: FunctionEmitter, local: Local) -> str:
     """The instruction that makes room for a local."""
     if is_aggregate(local.type):
-        return f"  {local_name(local)} = alloca [{size_of(local.type)} x i8], align {STACK_ALIGN}"
-    return f"  {local_name(local)} = alloca {memory_type(local.type)}, align {align_of(local.type)}"
+        return f"  {f.slot(local)} = alloca [{size_of(local.type)} x i8], align {STACK_ALIGN}"
+    return f"  {f.slot(local)} = alloca {memory_type(local.type)}, align {align_of(local.type)}"
 
 
 def _load(f: FunctionEmitter, address: str, type_: Type, align: int) -> str:
     loaded = f.define(f"load {memory_type(type_)}, ptr {address}, align {align}")
-    return f.define(f"trunc i8 {loaded} to i1") if isinstance(type_, Bool) else loaded
+    return f.define(f"icmp ne i8 {loaded}, 0") if isinstance(type_, Bool) else loaded
 
 
 def _store(f: FunctionEmitter, operand: str, address: str, type_: Type, align: int) -> None:
@@ -50,18 +45,21 @@ def _local(f: FunctionEmitter, operation: Operation) -> Local:
 
 def lower_local_get(f: FunctionEmitter, operation: Operation) -> None:
     local = _local(f, operation)
-    f.bind(operation, _load(f, local_name(local), local.type, align_of(local.type)))
+    f.bind(operation, _load(f, f.slot(local), local.type, align_of(local.type)))
 
 
 def lower_local_set(f: FunctionEmitter, operation: Operation) -> None:
     local = _local(f, operation)
-    _store(f, f.operand(operation.operands[0]), local_name(local), local.type, align_of(local.type))
+    operand = f.operand(operation.operands[0])
+    if f.opaque_sums and isinstance(local.type, Int):
+        operand = f.hide(operand, local.type.bits)
+    _store(f, operand, f.slot(local), local.type, align_of(local.type))
 
 
 def lower_local_address(f: FunctionEmitter, operation: Operation) -> None:
     local = _local(f, operation)
     assert operation.result is not None
-    f.bind(operation, local_name(local))
+    f.bind(operation, f.slot(local))
     f.aligns[operation.result.number] = STACK_ALIGN if is_aggregate(local.type) else align_of(local.type)
 
 
@@ -69,13 +67,11 @@ def lower_local_zero(f: FunctionEmitter, operation: Operation) -> None:
     local = _local(f, operation)
     if not is_aggregate(local.type):
         zero = "null" if isinstance(local.type, Pointer) else "0"
-        f.emit(
-            f"store {memory_type(local.type)} {zero}, ptr {local_name(local)}, align {align_of(local.type)}"
-        )
+        f.emit(f"store {memory_type(local.type)} {zero}, ptr {f.slot(local)}, align {align_of(local.type)}")
         return
     f.module.declare("declare void @llvm.memset.p0.i64(ptr writeonly captures(none), i8, i64, i1 immarg)")
     f.emit(
-        f"call void @llvm.memset.p0.i64(ptr align {STACK_ALIGN} {local_name(local)}, i8 0, "
+        f"call void @llvm.memset.p0.i64(ptr align {STACK_ALIGN} {f.slot(local)}, i8 0, "
         f"i64 {size_of(local.type)}, i1 false)"
     )
 

@@ -28,23 +28,36 @@ _RULES: dict[str, Callable[[FunctionEmitter, Operation], None]] = {
 _ATTRIBUTES = 'nounwind "no-jump-tables"="true" "no-builtins"'
 
 
-def llvm_text(module: Module, target: Target) -> str:
-    """The module as LLVM's assembly language."""
+def llvm_text(module: Module, target: Target, opaque_sums: bool = False) -> str:
+    """The module as LLVM's assembly language.
+
+    `opaque_sums` keeps LLVM from replacing loops by formulas, which may need integers of more than 64 bits.
+    """
     emitter = ModuleEmitter(module, target)
     for function in module.functions:
-        emitter.functions.extend(_function(emitter, function))
+        emitter.functions.extend(_function(emitter, function, opaque_sums and has_loop(function)))
     return emitter.text()
 
 
-def _function(module: ModuleEmitter, function: Function) -> list[str]:
-    f = FunctionEmitter(module, function)
+def has_loop(function: Function) -> bool:
+    """True if some block can run twice: then some jump leads to an earlier block, or to its own."""
+    places = {block.label: place for place, block in enumerate(function.blocks)}
+    return any(
+        places[label] <= place
+        for place, block in enumerate(function.blocks)
+        for label in block.operations[-1].successors
+    )
+
+
+def _function(module: ModuleEmitter, function: Function, opaque_sums: bool) -> list[str]:
+    f = FunctionEmitter(module, function, opaque_sums)
     program = PROGRAMS.get(function.kind)
-    place = f"dso_local {llvm_type(function.result)}" if program else f"internal {llvm_type(function.result)}"
+    place = llvm_type(function.result) if program else f"internal {llvm_type(function.result)}"
     section = f' section "{program.section}"' if program else " noinline"
     parameters = ", ".join(_parameter(parameter) for parameter in function.parameters)
     head = f"define {place} {function_name(function.name)}({parameters})"
     f.lines.append(f"{head} {_ATTRIBUTES}{section} !dbg !{f.scope} {{")
-    f.lines.extend(stack_slot(local) for local in function.locals)
+    f.lines.extend(stack_slot(f, local) for local in function.locals)
     f.lines.append(f"  br label %{f.label(function.blocks[0].label)}")
     for block in function.blocks:
         f.start_block(f.label(block.label))

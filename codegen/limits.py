@@ -1,0 +1,121 @@
+"""What BPF and its loaders do not take: names, stack, size of functions."""
+
+from __future__ import annotations
+
+import struct
+from typing import TYPE_CHECKING
+
+from skverdict.codegen.btf import BYTE_ORDERS
+from skverdict.codegen.errors import CodegenError
+from skverdict.dsl.ir.module import Location
+from skverdict.dsl.ir.types import size_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from skverdict.codegen.llvm_object import Code
+    from skverdict.dsl.ir.module import Function, Module
+
+STACK_SIZE = 512
+NAME_SIZE = 127
+# Branches hold their distance in 16 bits, signed; only v4 has one of 32 bits.
+BRANCH_REACH = 32767
+
+_FRAME_POINTER = 10
+_MOVE = 0xBF
+_ADD_IMMEDIATE = 0x07
+_LOAD, _STORES = 1, (2, 3)
+
+
+class LimitChecker:
+    """Checks of one policy; each raises `CodegenError`, with the source line it is about."""
+
+    def __init__(self, module: Module, sources: Mapping[str, Sequence[str]]) -> None:
+        self._module = module
+        self._sources = sources
+
+    def refuse(self, message: str, location: Location | None, hint: str = "") -> CodegenError:
+        """The error for `location`, or for the policy as a whole."""
+        if location is None:
+            return CodegenError(message, Location(self._module.file, 0, 0), hint=hint)
+        lines = self._sources.get(location.file, ())
+        text = lines[location.line - 1] if 0 < location.line <= len(lines) else ""
+        return CodegenError(message, location, text.rstrip("\r\n"), hint)
+
+    def check_names(self) -> None:
+        """The kernel takes C identifiers only (`btf_name_valid_identifier`)."""
+        for name, location in self._names():
+            if not (name.isascii() and name.isidentifier()):
+                problem = "the kernel takes names of ASCII letters, digits and underscores"
+            elif len(name) > NAME_SIZE:
+                problem = f"the kernel takes names of at most {NAME_SIZE} characters"
+            else:
+                continue
+            raise self.refuse(f"{name[:40]!r} cannot be a name in an object: {problem}", location)
+
+    def _names(self) -> Iterator[tuple[str, Location | None]]:
+        for map_ in self._module.maps:
+            yield map_.name, map_.location
+        for struct_ in self._module.structs:
+            yield struct_.name, None
+            yield from ((member.name, None) for member in struct_.members)
+        for function in self._module.functions:
+            yield function.name, function.location
+            yield from ((parameter.name, function.location) for parameter in function.parameters)
+
+    def check_locals(self) -> None:
+        """A local that alone is larger than the stack."""
+        for function in self._module.functions:
+            for local in function.locals:
+                if size_of(local.type) > STACK_SIZE:
+                    raise self._stack(
+                        function, f"its variable {local.name!r} has {size_of(local.type)} bytes"
+                    )
+
+    def check_frames(self, code: Code, endian: str) -> None:
+        """The stack that each function really uses."""
+        functions = {function.name: function for function in self._module.functions}
+        for symbol in code.functions:
+            content = code.sections[symbol.section][symbol.offset : symbol.offset + symbol.size]
+            used = frame_size(content, endian)
+            if used > STACK_SIZE:
+                raise self._stack(functions[symbol.name], f"it needs {used} bytes")
+
+    def _stack(self, function: Function, need: str) -> CodegenError:
+        return self.refuse(
+            f"{function.name} does not fit the BPF stack of {STACK_SIZE} bytes: {need}",
+            function.location,
+            "keep large structures in the value of an ArrayMap with one entry",
+        )
+
+    def check_reach(self, sizes: Mapping[str, int]) -> None:
+        """Functions that some branch might not span, from their instruction counts."""
+        for function in self._module.functions:
+            count = sizes.get(function.name, 0)
+            if count > BRANCH_REACH:
+                raise self.refuse(
+                    f"{function.name} has {count} instructions, branches reach {BRANCH_REACH} before cpu v4",
+                    function.location,
+                    "build for cpu v4, or make it shorter",
+                )
+
+
+def frame_size(content: bytes, endian: str) -> int:
+    """Bytes of stack that the instructions of one function reach below the frame pointer."""
+    lowest = 0
+    copies = set()
+    for opcode, registers, offset, immediate in struct.iter_unpack(f"{BYTE_ORDERS[endian]}BBhi", content):
+        first, second = registers & 0xF, registers >> 4
+        destination, source = (first, second) if endian == "little" else (second, first)
+        kind = opcode & 7
+        if (kind == _LOAD and source == _FRAME_POINTER) or (
+            kind in _STORES and destination == _FRAME_POINTER
+        ):
+            lowest = min(lowest, offset)
+        elif opcode == _MOVE and source == _FRAME_POINTER:
+            copies.add(destination)
+        elif opcode == _ADD_IMMEDIATE and destination in copies:
+            # LLVM makes a stack address of a copy of the frame pointer and one addition right behind it.
+            lowest = min(lowest, immediate)
+            copies.discard(destination)
+    return -lowest
