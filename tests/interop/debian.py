@@ -79,9 +79,15 @@ class Release:
     def _apt(self, *arguments: str) -> None:
         run(["apt-get", *self._options, "-y", "-q", *arguments], self.archives)
 
+    def dependencies(self, package: str) -> list[str]:
+        """The names of the packages that `package` depends on directly."""
+        listed = run(["apt-cache", *self._options, "depends", "--important", package], self.archives)
+        return re.findall(r"^\s*\|?(?:Pre)?Depends: ([^<\s]+)$", listed, re.MULTILINE)
+
     def download(self, with_dependencies: Sequence[str], alone: Sequence[str]) -> list[Path]:
         """Download packages, the first group with all they depend on; gives the paths of all `.deb` files."""
-        self._apt("install", "--download-only", *with_dependencies)
+        if with_dependencies:
+            self._apt("install", "--download-only", *with_dependencies)
         self._apt("download", *alone)
         return sorted(self.archives.glob("*.deb"))
 

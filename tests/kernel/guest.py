@@ -16,7 +16,7 @@ from tests.kernel.boundary import TOKEN_ARGUMENT
 from tests.kernel.initramfs import initramfs
 
 QEMU = "qemu-system-x86_64"
-TAIL = 40  # lines of the console shown when a guest fails
+TAIL = 60  # lines of the console shown when a guest fails
 
 
 class GuestError(Exception):
@@ -73,7 +73,7 @@ def _options(kernel: Path, folder: Path, token: str, memory: int) -> list[str]:
     The processor is one with RDRAND: without it the kernel has no random numbers so early, and Python needs
     some.
     """
-    arguments = f"console=ttyS0 loglevel=5 panic=-1 {TOKEN_ARGUMENT}{token}"
+    arguments = f"console=ttyS0 loglevel=5 oops=panic panic=-1 {TOKEN_ARGUMENT}{token}"
     return [
         *("-accel", "tcg", "-cpu", "qemu64,+rdrand", "-m", str(memory)),
         *("-nodefaults", "-no-user-config", "-display", "none", "-no-reboot"),
