@@ -137,7 +137,9 @@ class Btf(NamedTuple):
                 return target
             return f"{target} {btf_type.kind}" if target.endswith("*") else f"{btf_type.kind} {target}"
         if isinstance(btf_type, Array):
-            return f"{self.name_of(btf_type.element_id, depth + 1)}[{btf_type.length}]"
+            # The length goes in front of those of the elements: int[5][3] is five times int[3].
+            element, bracket, inner = self.name_of(btf_type.element_id, depth + 1).partition("[")
+            return f"{element}[{btf_type.length}]{bracket}{inner}"
         if isinstance(btf_type, Prototype):
             parameters = ", ".join(self.name_of(each.type_id, depth + 1) for each in btf_type.parameters[:5])
             return f"{self.name_of(btf_type.return_id, depth + 1)} ({parameters})"
@@ -338,10 +340,13 @@ class BtfBuilder:
         return self.add(Array(element_id, index_id, count))
 
     def struct(self, name: str, size: int, members: Iterable[Member]) -> int:
-        return self.add(Composite("struct", name, size, tuple(members)))
+        return self._composite("struct", name, size, tuple(members))
 
     def union(self, name: str, size: int, members: Iterable[Member]) -> int:
-        return self.add(Composite("union", name, size, tuple(members)))
+        return self._composite("union", name, size, tuple(members))
+
+    def _composite(self, kind: str, name: str, size: int, members: tuple[Member, ...]) -> int:
+        return self.add(Composite(kind, name, size, members, any(member.bit_size for member in members)))
 
     def enum(
         self, name: str, enumerators: Iterable[tuple[str, int]], size: int = 4, signed: bool = False

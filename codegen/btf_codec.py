@@ -105,12 +105,13 @@ def _decode_composite(head: Head) -> Composite:
 
 def _encode_composite(t: Composite, intern: Intern) -> Words:
     tail: list[int] = []
-    sized = t.sized_members or any(member.bit_size for member in t.members)
     for member in t.members:
-        if sized and member.bit_offset > _MAX_SIZED_BIT_OFFSET:
+        if member.bit_size and not t.sized_members:
+            raise BtfError(f"{t.kind} {t.name}: {member.name} is a bit field, `sized_members` is not set")
+        if t.sized_members and member.bit_offset > _MAX_SIZED_BIT_OFFSET:
             raise BtfError(f"{t.kind} {t.name}: {member.name} lies past the 2 MiB that bit fields allow")
         tail += intern(member.name), member.type_id, member.bit_size << 24 | member.bit_offset
-    return Words(len(t.members), sized, t.size, tail)
+    return Words(len(t.members), t.sized_members, t.size, tail)
 
 
 def _decode_enum(head: Head) -> Enumeration:

@@ -1,0 +1,1 @@
+"""Tests of code generation: objects and all that is in them."""
