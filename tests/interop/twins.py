@@ -47,17 +47,22 @@ def policy_names() -> list[str]:
 TWINS = [Twin(name) for name in policy_names()]
 
 
-def compile_c(clang: str, source: Path, output: Path, cpu: str = "v3", endian: str = "little") -> Path:
-    """Compile `source` to the BPF object `output` as users do (`-O2 -g`); gives `output`.
+def compile_command(
+    clang: str, source: Path, output: Path, cpu: str = "v3", endian: str = "little"
+) -> list[str]:
+    """The command line that compiles `source` to the BPF object `output` as users do, with `-O2 -g`.
 
-    The second include folder is where Debian keeps `asm/`, which clang searches for no target but the
-    machine's own. Raises CompileError with clang's messages.
+    The include folder is where Debian keeps `asm/`, which clang searches for no target but the machine's own.
     """
     machine = [f"-I{folder}" for folder in sorted(Path("/usr/include").glob("*-linux-gnu"))]
-    command = [clang, "-O2", "-g", "-Wall", "-Werror", "-target", TARGETS[endian], f"-mcpu={cpu}", *machine]
-    done = subprocess.run(
-        [*command, "-c", str(source), "-o", str(output)], capture_output=True, text=True, check=False
-    )
+    options = ["-O2", "-g", "-target", TARGETS[endian], f"-mcpu={cpu}", *machine]
+    return [clang, *options, "-c", str(source), "-o", str(output)]
+
+
+def compile_c(clang: str, source: Path, output: Path, cpu: str = "v3", endian: str = "little") -> Path:
+    """Compile as `compile_command` says; gives `output`. Raises CompileError with clang's messages."""
+    command = compile_command(clang, source, output, cpu, endian)
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
         raise CompileError(done.stderr)
     return output
