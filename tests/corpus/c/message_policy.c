@@ -2,7 +2,8 @@
 /* The C twin of examples/message_policy.py. */
 #include "skverdict_test.h"
 
-#define MAX_BODY (16 * 1024)
+#define MAX_BODY 4096
+#define MAX_RECORDS 8
 
 enum { KIND_DATA = 1, KIND_PING = 2 };
 
@@ -25,29 +26,56 @@ struct {
 	__type(value, __u64);
 } accepted SEC(".maps");
 
+static inline void count(__u32 kind)
+{
+	__u64 *passed = bpf_map_lookup_elem(&accepted, &kind);
+
+	if (passed)
+		*passed += 1;
+}
+
 SEC("sk_msg")
-int records(struct sk_msg_md *msg)
+int whole_records(struct sk_msg_md *msg)
+{
+	__u32 offset = 0;
+
+	for (int i = 0; i < MAX_RECORDS; i++) {
+		struct header *header = msg->data + offset;
+		__u32 kind, length;
+
+		if ((void *)(header + 1) > msg->data_end) {
+			bpf_msg_cork_bytes(msg, offset + 8);
+			return SK_PASS;
+		}
+		kind = bpf_ntohl(header->kind);
+		length = bpf_ntohl(header->length);
+		if (length > MAX_BODY || (kind != KIND_DATA && kind != KIND_PING))
+			return SK_DROP;
+		offset += 8 + length;
+		if (offset == msg->size)
+			return SK_PASS;
+		if (offset > msg->size) {
+			bpf_msg_cork_bytes(msg, offset);
+			return SK_PASS;
+		}
+	}
+	return SK_DROP;
+}
+
+SEC("sk_msg")
+int announced_length(struct sk_msg_md *msg)
 {
 	struct header *header = msg->data;
 	__u32 kind, length;
-	__u64 *count;
 
-	if ((void *)(header + 1) > msg->data_end) {
-		bpf_msg_cork_bytes(msg, 8);
-		return SK_PASS;
-	}
+	if ((void *)(header + 1) > msg->data_end)
+		return SK_DROP;
 	kind = bpf_ntohl(header->kind);
 	length = bpf_ntohl(header->length);
-	if (length > MAX_BODY || (kind != KIND_DATA && kind != KIND_PING))
+	if (kind != KIND_DATA && kind != KIND_PING)
 		return SK_DROP;
-	if (msg->size < 8 + length) {
-		bpf_msg_cork_bytes(msg, 8 + length);
-		return SK_PASS;
-	}
 	bpf_msg_apply_bytes(msg, 8 + length);
-	count = bpf_map_lookup_elem(&accepted, &kind);
-	if (count)
-		*count += 1;
+	count(kind);
 	return SK_PASS;
 }
 
