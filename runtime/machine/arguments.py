@@ -11,10 +11,26 @@ from collections.abc import Callable, Sequence
 from skverdict.dsl.catalogue.helpers import MAP_CALLERS, Argument, Helper
 from skverdict.runtime.machine.call import Buffer, Call
 from skverdict.runtime.machine.fault import Misuse
-from skverdict.runtime.machine.memory import ORIGIN, AccessError, Bytes, FunctionRegion, MapRegion, offset_of
+from skverdict.runtime.machine.memory import (
+    ORIGIN,
+    AccessError,
+    Bytes,
+    Ended,
+    FunctionRegion,
+    MapRegion,
+    RecordRegion,
+    offset_of,
+)
 from skverdict.runtime.machine.semantics import mask, signed
 from skverdict.runtime.machine.structures import StructureRegion
 from skverdict.runtime.maps.base import Map
+
+_CHANGES_MAP = (
+    "bpf_map_update_elem",
+    "bpf_map_delete_elem",
+    "bpf_map_push_elem",
+    "bpf_map_pop_elem",
+)
 
 #: Reads one argument: the call, the registers r1..r5, and the arguments before it.
 Reader = Callable[[Call, Sequence[int], Sequence[object]], object]
@@ -90,6 +106,8 @@ def _map(helper: Helper, register: int) -> Reader:
         kind = region.map.kind
         if kinds and kind not in kinds:
             raise Misuse(f"a map of kind {kind} is not for this helper")
+        if helper.name in _CHANGES_MAP and not region.map.writable:
+            raise Misuse(f"map {region.map.name} may only be read by programs")
         callers = MAP_CALLERS.get((helper.name, kind))
         if callers is not None and call.kind not in callers:
             raise Misuse(f"a {call.kind} program may not use it on a map of kind {kind}")
@@ -123,9 +141,15 @@ def _writable(call: Call, address: int, size: int) -> Buffer:
 
 
 def _value_buffer(helper: Helper, register: int) -> Reader:
-    return lambda call, registers, before: _writable(
-        call, registers[register], _map_before(before).value_size
-    )
+    def read(call: Call, registers: Sequence[int], before: Sequence[object]) -> Buffer:
+        map_ = _map_before(before)
+        if map_.kind == "bloom_filter":
+            # It is asked whether it has a value, so here the helper reads.
+            call.read(registers[register], map_.value_size)
+            return Buffer(call.memory, registers[register], map_.value_size)
+        return _writable(call, registers[register], map_.value_size)
+
+    return read
 
 
 def _size(argument: Argument, register: int) -> Callable[[Sequence[int]], int]:
@@ -201,6 +225,19 @@ def _socket(helper: Helper, register: int) -> Reader:
     return read
 
 
+def _record(helper: Helper, register: int) -> Reader:
+    def read(call: Call, registers: Sequence[int], before: Sequence[object]) -> object:
+        region, offset = call.memory.region(registers[register]), offset_of(registers[register])
+        if not isinstance(region, RecordRegion) or offset:
+            # Memory that is gone says better what is wrong.
+            if isinstance(region, Ended):
+                region.read(offset, 1)
+            raise Misuse("is not the beginning of a record of a ring buffer")
+        return region.record
+
+    return read
+
+
 def _callback(helper: Helper, register: int) -> Reader:
     def read(call: Call, registers: Sequence[int], before: Sequence[object]) -> int:
         region = call.memory.region(registers[register])
@@ -235,6 +272,7 @@ _READERS: dict[str, Callable[[Helper, int], Reader]] = {
     "number": _number,
     "string": _string,
     "socket": _socket,
+    "record": _record,
     "callback": _callback,
     "callback_context": _callback_context,
     "varargs": _varargs,

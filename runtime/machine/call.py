@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from skverdict.runtime.machine.context import Context, Structure
 from skverdict.runtime.machine.environment import Environment
-from skverdict.runtime.machine.memory import Bytes, Memory
+from skverdict.runtime.machine.memory import Bytes, MapRegion, Memory, RecordRegion
 from skverdict.runtime.machine.structures import ContextRegion, Reader, structure_address
 
 if TYPE_CHECKING:
     from skverdict.runtime.maps.base import Map
+    from skverdict.runtime.maps.ring_buffer import Record
 
 
 class Buffer(NamedTuple):
@@ -20,6 +21,10 @@ class Buffer(NamedTuple):
     memory: Memory
     address: int
     size: int
+
+    def read(self) -> bytes:
+        """What is in the buffer now."""
+        return self.memory.read(self.address, self.size)
 
     def write(self, content: bytes, offset: int = 0) -> None:
         """Put `content` at `offset`; the helper keeps it inside the buffer."""
@@ -70,7 +75,23 @@ class Call:
         if value is None:
             return 0
         memory, name = self.memory, f"a value of map {map_.name}"
-        return memory.shared(value, lambda: Bytes(name, value, memory.order))
+        return memory.shared(value, lambda: Bytes(name, value, memory.order, map_.writable))
+
+    def map(self, map_: Map) -> int:
+        """The address of `map_` itself."""
+        return self.memory.shared(map_, lambda: MapRegion(map_))
+
+    def record(self, record: Record) -> int:
+        """The address under which the program may fill `record`."""
+        return self.memory.shared(record, lambda: RecordRegion(record, self.memory.order))
+
+    def end_record(self, record: Record, why: str) -> None:
+        """End every pointer to `record`; `why` tells what ended it, as a clause."""
+        self.memory.end(self.record(record), why)
+
+    def constant(self, name: str, content: bytes) -> int:
+        """The address of new read-only memory that holds `content` and is called `name`."""
+        return self.memory.add(Bytes(name, bytearray(content), self.memory.order, writable=False))
 
     def structure(self, structure: Structure | None) -> int:
         """The address under which the program may read the fields of `structure`; NULL for None."""

@@ -21,10 +21,13 @@ class Place(NamedTuple):
     @property
     def instruction(self) -> str:
         """The instruction as the disassembler writes it."""
-        from skverdict.codegen.disassembler import format_instruction
+        from skverdict.codegen.instruction_set import InstructionError
+        from skverdict.codegen.instruction_text import instruction_text
 
-        instruction = self.program.instructions.get(self.slot)
-        return "" if instruction is None else format_instruction(instruction)
+        try:
+            return instruction_text(self.program, self.slot, self.program.functions)
+        except InstructionError:
+            return f"opcode {self.program.instructions[self.slot].opcode:#04x}"
 
     def __str__(self) -> str:
         return "\n".join(self._lines())

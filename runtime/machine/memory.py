@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
     from skverdict.runtime.maps.base import Map
+    from skverdict.runtime.maps.ring_buffer import Record
 
 ByteOrder = Literal["little", "big"]
 
@@ -104,7 +105,8 @@ class Ended(Region):
 _CODES = {1: "B", 2: "H", 4: "I", 8: "Q"}
 _SIGNS = {"little": "<", "big": ">"}
 _FORMATS = {
-    order: {size: struct.Struct(sign + code) for size, code in _CODES.items()} for order, sign in _SIGNS.items()
+    order: {size: struct.Struct(sign + code) for size, code in _CODES.items()}
+    for order, sign in _SIGNS.items()
 }
 #: Readers and writers of a number in a buffer, by byte order and size in bytes.
 _UNPACK = {order: {size: one.unpack_from for size, one in sizes.items()} for order, sizes in _FORMATS.items()}
@@ -220,6 +222,14 @@ class StackFrame(Region):
 
     def refuse(self, reason: str, offset: int, size: int) -> AccessError:
         return AccessError(f"{self.name} {reason}", self.name, offset - STACK_SIZE, size)
+
+
+class RecordRegion(Bytes):
+    """A record of a ring buffer from its reservation to its submission."""
+
+    def __init__(self, record: Record, order: ByteOrder) -> None:
+        super().__init__("a ring buffer's record", record.content, order)
+        self.record = record
 
 
 class MapRegion(Region):

@@ -58,6 +58,13 @@ class Result(NamedTuple):
     calls: tuple[HelperCall, ...]
 
 
+class Reference(NamedTuple):
+    """Something that `helper` gave at `slot` and that must be handed back before the program exits."""
+
+    helper: str
+    slot: int
+
+
 class Frame(NamedTuple):
     """What a call leaves behind: the slot to return to (None: to the helper), and what the callee must
     keep."""
@@ -93,6 +100,7 @@ class Run:
         self.ticks = iter(range(self.budget))
         self.frames: list[Frame] = []
         self.tail_calls = 0
+        self.references: dict[int, list[Reference]] = {}
         self.calls: list[HelperCall] = []
         self.stack = 0
         self.loops = 0
@@ -123,6 +131,7 @@ class Run:
     def leave(self) -> int:
         """Return from the innermost function; the slot to go on at."""
         if not self.frames:
+            self.check_references("exits")
             raise Finished
         frame = self.frames.pop()
         self.memory.end(self.stack, "its function has returned")
@@ -137,6 +146,24 @@ class Run:
         if before is not self.program:
             raise Switch(frame.slot)
         return frame.slot
+
+    def acquire(self, address: int, reference: Reference) -> None:
+        """Remember that what is at `address` must be released."""
+        self.references.setdefault(address, []).append(reference)
+
+    def release(self, address: int, helper: str) -> None:
+        """Take back one reference. Raises Misuse if there is none."""
+        held = self.references.get(address)
+        if not held:
+            raise Misuse(f"{helper} releases what the program did not acquire, or released before")
+        held.pop()
+
+    def check_references(self, does: str) -> None:
+        """Raise Misuse if the program holds a reference when it `does` something."""
+        held = [reference for references in self.references.values() for reference in references]
+        if held:
+            helper, slot = held[0]
+            raise Misuse(f"the program {does} without releasing what {helper} gave at instruction {slot}")
 
     def call_back(self, slot: int, arguments: Sequence[int]) -> int:
         """Run the program's function at `slot` for a helper, to its end; what it returns in r0."""

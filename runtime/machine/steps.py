@@ -25,7 +25,7 @@ from skverdict.runtime.machine.memory import (
     Region,
 )
 from skverdict.runtime.machine.registers import UNWRITTEN
-from skverdict.runtime.machine.run import MAX_TAIL_CALLS, HelperCall, Run, Step, Switch
+from skverdict.runtime.machine.run import MAX_TAIL_CALLS, HelperCall, Reference, Run, Step, Switch
 from skverdict.runtime.machine.semantics import mask, signed
 from skverdict.runtime.maps.program_array import ProgramArray
 
@@ -309,16 +309,22 @@ def call_helper(site: Site, helper: Helper, perform: HelperFunction, arguments: 
     """A helper call: its arguments are checked and read, r0 gets the result, and r1..r5 are lost."""
     after, void, moves = site.next, helper.returns == "void", helper.moves_buffer
     why = f"{helper.name} at instruction {site.slot} may have moved it"
+    released = [number for number, each in enumerate(helper.arguments, 1) if each.name == helper.releases]
+    reference = Reference(helper.name, site.slot)
 
     def step(r: list[int], run: Run) -> int:
         call = run.call
         values = arguments(call, r[1:6])
+        for register in released:
+            run.release(r[register], helper.name)
         try:
             value = perform(call, *values) & ADDRESS
         except KernelError as error:
             value = -error.number & ADDRESS
         if moves:
             call.context_region.end_packet(why)
+        if helper.acquires and value:
+            run.acquire(value, reference)
         run.calls.append(HelperCall(helper.name, tuple(values), None if void else value))
         r[0] = UNWRITTEN[0] if void else value
         r[1:6] = _LOST
@@ -333,6 +339,7 @@ def tail_call(site: Site, helper: Helper, arguments: ArgumentsReader) -> Step:
 
     def step(r: list[int], run: Run) -> int:
         values = arguments(run.call, r[1:6])
+        run.check_references("makes a tail call")
         _, programs, index = values
         assert isinstance(programs, ProgramArray) and isinstance(index, int)
         run.calls.append(HelperCall(helper.name, tuple(values), None))

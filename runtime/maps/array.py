@@ -7,15 +7,7 @@ from collections.abc import Iterator
 from skverdict.codegen.object import MapSpec
 from skverdict.runtime.machine.errno import Errno, KernelError
 from skverdict.runtime.machine.memory import ByteOrder
-from skverdict.runtime.maps.base import BPF_ANY, BPF_EXIST, BPF_F_LOCK, BPF_NOEXIST, Map, MapError
-
-
-def check_array(spec: MapSpec) -> None:
-    """Raise MapError unless the kernel would create an array so declared."""
-    if spec.max_entries == 0 or spec.key_size != 4 or spec.value_size == 0:
-        raise MapError(spec, "an array has 4-byte keys, values of 1 byte or more, and entries", Errno.EINVAL)
-    if spec.value_size > 0x7FFFFFFF:
-        raise MapError(spec, "its value is too large", Errno.E2BIG)
+from skverdict.runtime.maps.base import BPF_ANY, BPF_EXIST, BPF_F_LOCK, BPF_NOEXIST, Map
 
 
 class IndexedMap(Map):
@@ -57,7 +49,6 @@ class ArrayMap(IndexedMap):
     kind = "array"
 
     def __init__(self, spec: MapSpec, order: ByteOrder = "little") -> None:
-        check_array(spec)
         super().__init__(spec, order)
         # Made on first use: an array of a million entries costs nothing until they are looked at.
         self._values: dict[int, bytearray] = {}

@@ -23,11 +23,8 @@ BPF_NOEXIST = 1
 BPF_EXIST = 2
 BPF_F_LOCK = 4
 
-BPF_F_NO_PREALLOC = 1
-
-
-#: The kernel allocates no more than this for an element (KMALLOC_MAX_SIZE with 4 KiB pages).
-MAX_ELEMENT = 1 << 22
+#: Flag of a map that programs may only read.
+BPF_F_RDONLY_PROG = 1 << 7
 
 
 class MapError(Exception):
@@ -69,6 +66,11 @@ class Map(ABC):
     @property
     def max_entries(self) -> int:
         return self.spec.max_entries
+
+    @property
+    def writable(self) -> bool:
+        """True unless programs may only read."""
+        return not self.spec.flags & BPF_F_RDONLY_PROG
 
     @abstractmethod
     def lookup(self, key: bytes) -> bytearray | None:

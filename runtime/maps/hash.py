@@ -8,27 +8,7 @@ from skverdict.codegen.object import MapSpec
 from skverdict.runtime.machine.call import Call
 from skverdict.runtime.machine.errno import Errno, KernelError
 from skverdict.runtime.machine.memory import ByteOrder
-from skverdict.runtime.maps.base import (
-    BPF_ANY,
-    BPF_EXIST,
-    BPF_F_LOCK,
-    BPF_F_NO_PREALLOC,
-    BPF_NOEXIST,
-    MAX_ELEMENT,
-    Map,
-    MapError,
-)
-
-#: What the kernel keeps of its own in an element (struct htab_elem).
-_ELEMENT_HEAD = 48
-
-
-def check_hash(spec: MapSpec) -> None:
-    """Raise MapError unless the kernel would create a hash so declared."""
-    if spec.max_entries == 0 or spec.key_size == 0 or spec.value_size == 0:
-        raise MapError(spec, "a hash has keys and values of 1 byte or more, and entries", Errno.EINVAL)
-    if spec.key_size + spec.value_size >= MAX_ELEMENT - _ELEMENT_HEAD:
-        raise MapError(spec, "its keys and values are too large", Errno.E2BIG)
+from skverdict.runtime.maps.base import BPF_ANY, BPF_EXIST, BPF_F_LOCK, BPF_NOEXIST, Map
 
 
 class HashMap(Map):
@@ -40,7 +20,6 @@ class HashMap(Map):
     kind = "hash"
 
     def __init__(self, spec: MapSpec, order: ByteOrder = "little") -> None:
-        check_hash(spec)
         super().__init__(spec, order)
         self._entries: dict[bytes, bytearray] = {}
 
@@ -71,6 +50,9 @@ class HashMap(Map):
     def keys(self) -> Iterator[bytes]:
         return iter(list(self._entries))
 
+    def used(self, key: bytes) -> None:
+        """A program has looked `key` up."""
+
 
 class LruHashMap(HashMap):
     """A hash that makes room by dropping the entry whose last use by a program or update lies furthest back.
@@ -82,24 +64,19 @@ class LruHashMap(HashMap):
 
     kind = "lru_hash"
 
-    def __init__(self, spec: MapSpec, order: ByteOrder = "little") -> None:
-        if spec.flags & BPF_F_NO_PREALLOC:
-            raise MapError(spec, "an LRU hash is preallocated, unlike BPF_F_NO_PREALLOC", Errno.ENOTSUPP)
-        super().__init__(spec, order)
-
     def pointer(self, call: Call, key: bytes) -> int:
-        value = self._entries.get(key)
-        if value is not None:
-            self._use(key, value)
-        return call.map_value(self, value)
+        self.used(key)
+        return super().pointer(call, key)
 
     def update(self, key: bytes, value: bytes, flags: int = BPF_ANY) -> None:
         self.check_update(key, flags)
         if key not in self._entries and len(self._entries) >= self.max_entries:
             del self._entries[next(iter(self._entries))]
-        self._use(key, bytearray(value))
-
-    def _use(self, key: bytes, value: bytearray) -> None:
-        """Put the entry behind all others."""
         self._entries.pop(key, None)
-        self._entries[key] = value
+        self._entries[key] = bytearray(value)
+
+    def used(self, key: bytes) -> None:
+        """Put the entry behind all others."""
+        value = self._entries.pop(key, None)
+        if value is not None:
+            self._entries[key] = value

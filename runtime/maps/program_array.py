@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 from skverdict.codegen.object import MapSpec
 from skverdict.runtime.machine.errno import Errno, KernelError
 from skverdict.runtime.machine.memory import ByteOrder
-from skverdict.runtime.maps.array import IndexedMap, check_array
-from skverdict.runtime.maps.base import BPF_ANY, MapError
+from skverdict.runtime.maps.array import IndexedMap
+from skverdict.runtime.maps.base import BPF_ANY
 
 if TYPE_CHECKING:
     from skverdict.runtime.machine.run import LoadedProgram
@@ -23,9 +23,6 @@ class ProgramArray(IndexedMap):
     kind = "prog_array"
 
     def __init__(self, spec: MapSpec, order: ByteOrder = "little") -> None:
-        check_array(spec)
-        if spec.value_size != 4:
-            raise MapError(spec, "a program array has 4-byte values", Errno.EINVAL)
         super().__init__(spec, order)
         self._programs: dict[int, LoadedProgram] = {}
 

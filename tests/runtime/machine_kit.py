@@ -7,8 +7,7 @@ from collections.abc import Mapping, Sequence
 from skverdict.codegen.instruction import Instruction
 from skverdict.codegen.instruction_set import OPERATIONS
 from skverdict.codegen.object import DataSection, MapReference, MapSpec, Object, Program, SourceLine
-from skverdict.runtime.helpers.maps import FUNCTIONS as MAP_HELPERS
-from skverdict.runtime.helpers.world import FUNCTIONS as WORLD_HELPERS
+from skverdict.runtime.helpers.generic import GENERIC
 from skverdict.runtime.machine.context import Context, Structure
 from skverdict.runtime.machine.environment import Environment
 from skverdict.runtime.machine.load import data_memory, load
@@ -116,7 +115,7 @@ class TestContext(Context, Numbers):
 
 
 def environment(**settings: object) -> Environment:
-    helpers = {**MAP_HELPERS, **WORLD_HELPERS, **settings.pop("helpers", {})}  # type: ignore[dict-item]
+    helpers = {**GENERIC, **settings.pop("helpers", {})}  # type: ignore[dict-item]
     return Environment(helpers=helpers, **settings)  # type: ignore[arg-type]
 
 

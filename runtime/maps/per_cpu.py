@@ -1,0 +1,138 @@
+"""Maps in which each CPU has a value of its own (kernel/bpf/arraymap.c and hashtab.c).
+
+A program works with the value of the CPU that it runs on. User space reads and writes the values of all CPUs
+at once: one after the other, each padded to a multiple of 8 bytes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from skverdict.codegen.object import MapSpec
+from skverdict.runtime.machine.call import Call
+from skverdict.runtime.machine.errno import Errno, KernelError
+from skverdict.runtime.machine.memory import ByteOrder
+from skverdict.runtime.maps.array import IndexedMap
+from skverdict.runtime.maps.base import BPF_ANY, BPF_EXIST, Map
+from skverdict.runtime.maps.hash import HashMap, LruHashMap
+
+
+class PerCpuMap(Map):
+    """A map of one value for each of `cpus`. `lookup` is for the first CPU, as nobody said which."""
+
+    def __init__(self, spec: MapSpec, order: ByteOrder = "little", cpus: int = 1) -> None:
+        super().__init__(spec, order)
+        self.cpus = cpus
+
+    def values(self, key: bytes) -> list[bytearray] | None:
+        """The live memory of each CPU at `key`; None if there is no entry."""
+        raise NotImplementedError
+
+    def pointer_for(self, call: Call, key: bytes, cpu: int) -> int:
+        """The address of what `cpu` has at `key`; NULL without an entry or such a CPU."""
+        values = self.values(key)
+        return call.map_value(self, values[cpu] if values is not None and cpu < self.cpus else None)
+
+    def pointer(self, call: Call, key: bytes) -> int:
+        return self.pointer_for(call, key, call.environment.cpu)
+
+    def lookup(self, key: bytes) -> bytearray | None:
+        values = self.values(key)
+        return None if values is None else values[0]
+
+    def read(self, key: bytes) -> bytes:
+        values = self.values(key)
+        if values is None:
+            raise KernelError(Errno.ENOENT, f"map {self.name} has no entry at this key")
+        return b"".join(bytes(value).ljust(self.stride, b"\0") for value in values)
+
+    @property
+    def stride(self) -> int:
+        """Bytes that one CPU's value takes on the user's side."""
+        return -(-self.value_size // 8) * 8
+
+    def cut(self, value: bytes) -> list[bytes]:
+        """User space's bytes for an entry, cut into the values of the CPUs."""
+        starts = range(0, self.stride * self.cpus, self.stride)
+        return [value[start : start + self.value_size] for start in starts]
+
+
+class PerCpuArray(PerCpuMap, IndexedMap):
+    """BPF_MAP_TYPE_PERCPU_ARRAY."""
+
+    kind = "percpu_array"
+
+    def __init__(self, spec: MapSpec, order: ByteOrder = "little", cpus: int = 1) -> None:
+        super().__init__(spec, order, cpus)
+        self._values: dict[int, list[bytearray]] = {}
+
+    def values(self, key: bytes) -> list[bytearray] | None:
+        index = self.index(key)
+        return self._at(index) if index < self.max_entries else None
+
+    def store(self, call: Call, key: bytes, value: bytes, flags: int) -> None:
+        self._at(self.check_update(key, flags))[call.environment.cpu][:] = value
+
+    def update(self, key: bytes, value: bytes, flags: int = BPF_ANY) -> None:
+        if flags > BPF_EXIST:
+            raise KernelError(Errno.EINVAL, f"map {self.name}: unknown update flags {flags:#x}")
+        for memory, part in zip(self._at(self.check_update(key, flags)), self.cut(value), strict=True):
+            memory[:] = part
+
+    def _at(self, index: int) -> list[bytearray]:
+        values = self._values.get(index)
+        if values is None:
+            values = self._values[index] = [bytearray(self.value_size) for _ in range(self.cpus)]
+        return values
+
+
+class PerCpuHashMap(PerCpuMap):
+    """BPF_MAP_TYPE_PERCPU_HASH. Other than a plain hash's, an entry keeps its memory when it is updated.
+
+    Which keys there are, and which updates they allow, is a hash's own affair.
+    """
+
+    kind = "percpu_hash"
+    _hash: type[HashMap] = HashMap
+
+    def __init__(self, spec: MapSpec, order: ByteOrder = "little", cpus: int = 1) -> None:
+        super().__init__(spec, order, cpus)
+        self._entries = self._hash(spec, order)
+        self._values: dict[bytes, list[bytearray]] = {}
+
+    def values(self, key: bytes) -> list[bytearray] | None:
+        return self._values.get(key) if self._entries.lookup(key) is not None else None
+
+    def pointer(self, call: Call, key: bytes) -> int:
+        self._entries.used(key)
+        return super().pointer(call, key)
+
+    def store(self, call: Call, key: bytes, value: bytes, flags: int) -> None:
+        """The values of the other CPUs of a new entry are zero."""
+        self._make(key, flags)[call.environment.cpu][:] = value
+
+    def update(self, key: bytes, value: bytes, flags: int = BPF_ANY) -> None:
+        for memory, part in zip(self._make(key, flags), self.cut(value), strict=True):
+            memory[:] = part
+
+    def _make(self, key: bytes, flags: int) -> list[bytearray]:
+        """The values to write to, of a new entry if there was none."""
+        old = self.values(key)
+        self._entries.update(key, b"", flags)
+        if old is None:
+            old = self._values[key] = [bytearray(self.value_size) for _ in range(self.cpus)]
+        return old
+
+    def delete(self, key: bytes) -> None:
+        self._entries.delete(key)
+        del self._values[key]
+
+    def keys(self) -> Iterator[bytes]:
+        return self._entries.keys()
+
+
+class LruPerCpuHashMap(PerCpuHashMap):
+    """BPF_MAP_TYPE_LRU_PERCPU_HASH."""
+
+    kind = "lru_percpu_hash"
+    _hash = LruHashMap
