@@ -53,7 +53,7 @@ class ElfRelocation(NamedTuple):
 
 
 class ElfFile(NamedTuple):
-    """`endian` is `little` or `big`; `relocations` are by number of the section they apply to."""
+    """`endian` is `little` or `big`; `relocations` of code and data are by the section's number."""
 
     endian: str
     sections: tuple[ElfSection, ...]
@@ -161,6 +161,9 @@ def _relocations(
         if section.header["sh_type"] not in ("SHT_REL", "SHT_RELA"):
             continue
         target = section.header["sh_info"]
+        # Only code and data are relocated here; of debug sections there may be whatever a compiler likes.
+        if target >= len(headers) or not headers[target][1].header["sh_flags"] & FLAG_ALLOCATED:
+            continue
         if target in relocations:
             raise ObjectError(f"section {name} holds relocations for section {target} for a second time")
         if section.header["sh_type"] == "SHT_RELA":

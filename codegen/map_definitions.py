@@ -103,9 +103,10 @@ def _pointee(btf: Btf, member: Member) -> int:
 
 
 def _number(btf: Btf, member: Member) -> int:
-    target = btf.resolve(_pointee(btf, member))
+    target_id = _pointee(btf, member)
+    target = btf.resolve(target_id)
     if isinstance(target, Array):
         return target.length
     if isinstance(target, Enumeration) and len(target.enumerators) == 1:
         return target.enumerators[0].value
-    raise BtfError(f"member {member.name} points to {btf.name_of(member.type_id)}, which spells no number")
+    raise BtfError(f"member {member.name} points to {btf.name_of(target_id)}, which spells no number")
