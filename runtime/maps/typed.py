@@ -1,4 +1,4 @@
-"""Keys and values by their BTF types instead of bytes, for user space.
+"""Maps as user space meets them: keys and values by their BTF types instead of bytes.
 
 | BTF type | comes out as | goes in as |
 |---|---|---|
@@ -17,7 +17,7 @@ size go in for every type.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, MutableMapping, Sequence
 from typing import Any, Protocol
 
 from skverdict.codegen.btf import Btf
@@ -30,15 +30,17 @@ from skverdict.codegen.btf_types import (
     Int,
     Reference,
 )
+from skverdict.runtime.machine.errno import Errno, KernelError
 from skverdict.runtime.machine.memory import ByteOrder
-from skverdict.runtime.maps.base import Map
+from skverdict.runtime.maps.base import BPF_ANY, Map
 from skverdict.runtime.maps.per_cpu import PerCpuMap
+from skverdict.runtime.maps.queue import BloomFilterMap, CopyingMap, QueueMap
 
 _NETWORK_ORDER = ("__be16", "__be32", "__be64")
 _NUMBER_SIZES = (1, 2, 4, 8)
 
 
-class ValueTypeError(ValueError):
+class ValueMismatch(ValueError):
     """A key or value that does not fit the map's type; says which part, and what would fit."""
 
 
@@ -80,7 +82,7 @@ class Codec(Protocol):
     size: int
 
     def encode(self, value: Any, where: str = "value") -> bytes:
-        """The bytes of `value`. Raises ValueTypeError, in which `where` names the value."""
+        """The bytes of `value`. Raises ValueMismatch, in which `where` names the value."""
 
     def decode(self, content: bytes) -> Any:
         """The value that the bytes spell."""
@@ -99,13 +101,13 @@ class Number:
         if isinstance(value, (bytes, bytearray)):
             return exactly(value, self.size, where)
         if not isinstance(value, int):
-            raise ValueTypeError(f"{where}: {value!r} is no integer")
+            raise ValueMismatch(f"{where}: {value!r} is no integer")
         try:
             return int(value).to_bytes(self.size, self.order, signed=self.signed)
         except OverflowError:
             bits = 8 * self.size
             low, high = (-(1 << bits - 1), (1 << bits - 1) - 1) if self.signed else (0, (1 << bits) - 1)
-            raise ValueTypeError(f"{where}: {value} is not between {low} and {high}") from None
+            raise ValueMismatch(f"{where}: {value} is not between {low} and {high}") from None
 
     def decode(self, content: bytes) -> int | bool:
         number = int.from_bytes(content, self.order, signed=self.signed)
@@ -121,7 +123,7 @@ class Raw:
 
     def encode(self, value: Any, where: str = "value") -> bytes:
         if not isinstance(value, (bytes, bytearray)):
-            raise ValueTypeError(f"{where}: {value!r} is not bytes")
+            raise ValueMismatch(f"{where}: {value!r} is not bytes")
         return exactly(value.ljust(self.size, b"\0") if self.padded else value, self.size, where)
 
     def decode(self, content: bytes) -> bytes:
@@ -140,7 +142,7 @@ class ArrayOf:
         if isinstance(value, (bytes, bytearray)):
             return exactly(value, self.size, where)
         if not isinstance(value, Sequence) or isinstance(value, str) or len(value) != self.count:
-            raise ValueTypeError(f"{where}: {value!r} is no sequence of {self.count}")
+            raise ValueMismatch(f"{where}: {value!r} is no sequence of {self.count}")
         return b"".join(self.element.encode(each, f"{where}[{index}]") for index, each in enumerate(value))
 
     def decode(self, content: bytes) -> tuple[Any, ...]:
@@ -171,7 +173,7 @@ class StructOf:
             parts = dict(value)
         elif isinstance(value, Sequence) and not isinstance(value, str):
             if len(value) != len(self.members):
-                raise ValueTypeError(f"{where}: {len(value)} values for the {len(self.members)} members")
+                raise ValueMismatch(f"{where}: {len(value)} values for the {len(self.members)} members")
             parts = dict(zip(self.members, value, strict=True))
         else:
             parts = {name: getattr(value, name) for name in self.members if hasattr(value, name)}
@@ -179,7 +181,7 @@ class StructOf:
         unknown = [name for name in parts if name not in self.members]
         if missing or unknown:
             problem = f"lacks {', '.join(missing)}" if missing else f"has no {', '.join(unknown)}"
-            raise ValueTypeError(f"{where}: {'it' if missing else f'struct {self.name}'} {problem}")
+            raise ValueMismatch(f"{where}: {'it' if missing else f'struct {self.name}'} {problem}")
         return parts
 
     def decode(self, content: bytes) -> StructValue:
@@ -204,7 +206,7 @@ class PerCpu:
         if isinstance(value, (bytes, bytearray)):
             return exactly(value, self.size, where)
         if not isinstance(value, Sequence) or isinstance(value, str) or len(value) != self.map.cpus:
-            raise ValueTypeError(f"{where}: {value!r} is no sequence of {self.map.cpus}, one for each CPU")
+            raise ValueMismatch(f"{where}: {value!r} is no sequence of {self.map.cpus}, one for each CPU")
         parts = [self.element.encode(each, f"{where} on CPU {cpu}") for cpu, each in enumerate(value)]
         return b"".join(part.ljust(self.map.stride, b"\0") for part in parts)
 
@@ -215,7 +217,7 @@ class PerCpu:
 def exactly(value: bytes | bytearray, size: int, where: str) -> bytes:
     """`value`, if it has `size` bytes."""
     if len(value) != size:
-        raise ValueTypeError(f"{where}: {len(value)} bytes; it has {size}")
+        raise ValueMismatch(f"{where}: {len(value)} bytes; it has {size}")
     return bytes(value)
 
 
@@ -274,3 +276,86 @@ def _plain(struct: Composite) -> bool:
     return all(
         member.name and not member.bit_size and member.bit_offset % 8 == 0 for member in struct.members
     )
+
+
+class TypedMap(MutableMapping[Any, Any]):
+    """A map with keys, as a dict. A key that is not there is a KeyError; else the kernel's refusal is an
+    OSError.
+
+    Values of per-CPU maps are lists with one value for each CPU. `raw` is the map itself, of bytes.
+    """
+
+    def __init__(self, raw: Map, btf: Btf | None = None) -> None:
+        self.raw = raw
+        self._key = key_codec(raw, btf)
+        self._value = value_codec(raw, btf)
+
+    def __getitem__(self, key: Any) -> Any:
+        try:
+            return self._value.decode(self.raw.read(self.key_bytes(key)))
+        except KernelError as error:
+            if error.number is Errno.ENOENT:
+                raise KeyError(key) from None
+            raise
+
+    def __setitem__(self, key: Any, value: Any) -> None:
+        self.put(key, value)
+
+    def put(self, key: Any, value: Any, flags: int = BPF_ANY) -> None:
+        """Set an entry; `flags` are `BPF_ANY` (0), `BPF_NOEXIST` (1) or `BPF_EXIST` (2)."""
+        self.raw.update(self.key_bytes(key), self._value.encode(value, f"value of {self.raw.name}"), flags)
+
+    def __delitem__(self, key: Any) -> None:
+        try:
+            self.raw.delete(self.key_bytes(key))
+        except KernelError as error:
+            if error.number is Errno.ENOENT:
+                raise KeyError(key) from None
+            raise
+
+    def __iter__(self) -> Iterator[Any]:
+        return map(self._key.decode, self.raw.keys())
+
+    def __len__(self) -> int:
+        return len(list(self.raw.keys()))
+
+    def __repr__(self) -> str:
+        return f"<{self.raw.kind} {self.raw.name} with {len(self)} of {self.raw.max_entries} entries>"
+
+    def key_bytes(self, key: Any) -> bytes:
+        """`key` as the map has it."""
+        return self._key.encode(key, f"key of {self.raw.name}")
+
+
+class TypedQueue:
+    """A queue, stack or bloom filter. `raw` is the map itself, of bytes."""
+
+    def __init__(self, raw: CopyingMap, btf: Btf | None = None) -> None:
+        self.raw = raw
+        self._value = value_codec(raw, btf)
+
+    def push(self, value: Any, flags: int = BPF_ANY) -> None:
+        """Put a value in. Raises KernelError E2BIG if the map is full."""
+        self.raw.push(self._bytes(value), flags)
+
+    def peek(self) -> Any:
+        """The value that comes out next. Raises KernelError ENOENT if there is none."""
+        return self._value.decode(self._queue().peek())
+
+    def pop(self) -> Any:
+        """Take the next value out. Raises KernelError ENOENT if there is none."""
+        return self._value.decode(self._queue().pop())
+
+    def __contains__(self, value: Any) -> bool:
+        """Was the value put into this bloom filter?"""
+        if not isinstance(self.raw, BloomFilterMap):
+            raise KernelError(Errno.EOPNOTSUPP, f"map {self.raw.name} does not tell what is in it")
+        return self._bytes(value) in self.raw
+
+    def _bytes(self, value: Any) -> bytes:
+        return self._value.encode(value, f"value of {self.raw.name}")
+
+    def _queue(self) -> QueueMap:
+        if not isinstance(self.raw, QueueMap):
+            raise KernelError(Errno.EOPNOTSUPP, f"map {self.raw.name} gives nothing back")
+        return self.raw
