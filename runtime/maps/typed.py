@@ -223,16 +223,16 @@ def exactly(value: bytes | bytearray, size: int, where: str) -> bytes:
 
 def key_codec(map_: Map, btf: Btf | None) -> Codec:
     """How the keys of `map_` are written."""
-    return codec(btf, map_.spec.key_type_id, map_.key_size, map_.order)
+    return codec_of(btf, map_.spec.key_type_id, map_.key_size, map_.order)
 
 
 def value_codec(map_: Map, btf: Btf | None) -> Codec:
     """How the values of `map_` are written."""
-    element = codec(btf, map_.spec.value_type_id, map_.value_size, map_.order)
+    element = codec_of(btf, map_.spec.value_type_id, map_.value_size, map_.order)
     return PerCpu(element, map_) if isinstance(map_, PerCpuMap) else element
 
 
-def codec(btf: Btf | None, type_id: int, size: int, order: ByteOrder) -> Codec:
+def codec_of(btf: Btf | None, type_id: int, size: int, order: ByteOrder) -> Codec:
     """How values of BTF type `type_id`, which have `size` bytes, are written on a machine of byte order
     `order`.
 
