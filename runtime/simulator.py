@@ -1,0 +1,381 @@
+"""The simulator: a policy's programs and maps, and sockets whose bytes pass through them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+from skverdict.codegen.object import Object
+from skverdict.codegen.object import Program as ProgramCode
+from skverdict.codegen.object_reader import read_object
+from skverdict.dsl.catalogue.helpers import HELPERS
+from skverdict.dsl.catalogue.programs import KERNELS, PROGRAMS
+from skverdict.runtime.helpers import sockets
+from skverdict.runtime.helpers.generic import GENERIC
+from skverdict.runtime.machine.context import Context
+from skverdict.runtime.machine.environment import Environment
+from skverdict.runtime.machine.errno import Errno, KernelError
+from skverdict.runtime.machine.load import data_memory, load
+from skverdict.runtime.machine.memory import ByteOrder
+from skverdict.runtime.machine.run import LoadedProgram, run
+from skverdict.runtime.machine.semantics import signed
+from skverdict.runtime.maps.base import Map
+from skverdict.runtime.maps.create import create_map
+from skverdict.runtime.maps.program_array import ProgramArray
+from skverdict.runtime.maps.queue import CopyingMap
+from skverdict.runtime.maps.ring_buffer import RingBuffer
+from skverdict.runtime.maps.sockmap import SocketMap, SockHash, SockMap
+from skverdict.runtime.maps.view import MapView, QueueView, SocketMapView
+from skverdict.runtime.sockets.address import AF_INET, AF_INET6, LOOPBACK, Endpoint, endpoint
+from skverdict.runtime.sockets.callbacks import TCP_LISTEN_CB, call_back
+from skverdict.runtime.sockets.errors import SimulationError
+from skverdict.runtime.sockets.handshake import connect
+from skverdict.runtime.sockets.kernel import LOOPBACK_MSS, RECEIVE_BUFFER, Kernel, Settings
+from skverdict.runtime.sockets.socket import Socket
+from skverdict.runtime.sockets.tcp import State, TcpSocket
+from skverdict.runtime.trace import Called, Trace
+
+if TYPE_CHECKING:
+    from skverdict.dsl import Policy
+
+#: Where unnamed ports begin (ip_local_port_range).
+FIRST_EPHEMERAL_PORT = 32768
+
+_CALL = 0x85
+
+_MOVING_HELPERS = frozenset(helper.number for helper in HELPERS.values() if helper.moves_buffer)
+
+HELPER_FUNCTIONS = {**GENERIC, **sockets.FUNCTIONS}
+
+#: Programs that may be attached as each kind: those of the same kernel program type.
+_PLACES = ("stream_parser", "stream_verdict", "skb_verdict", "msg_verdict")
+
+
+class SimulatedProgram:
+    """A program of the object, ready to run."""
+
+    def __init__(self, loaded: LoadedProgram, environment: Environment, trace: Trace) -> None:
+        self._loaded = loaded
+        self._environment = environment
+        self._trace = trace
+        self.changes_packet = any(
+            instruction.opcode == _CALL and not instruction.src and instruction.imm in _MOVING_HELPERS
+            for instruction in loaded.program.instructions.values()
+        )
+
+    @property
+    def name(self) -> str:
+        return self._loaded.name
+
+    @property
+    def kind(self) -> str:
+        return self._loaded.kind
+
+    @property
+    def code(self) -> ProgramCode:
+        """The program as the object has it."""
+        return self._loaded.program
+
+    def run(self, context: Context) -> int:
+        """Run on `context`; the result as C's `int`. Raises Fault."""
+        result = run(self._loaded, context, self._environment)
+        for call in result.calls:
+            shown = ", ".join(_show(argument) for argument in call.arguments)
+            number = None if call.result is None else signed(call.result, 64)
+            self._trace.append(Called(self.name, call.name, shown, number))
+        return signed(result.value, 32)
+
+
+def _show(argument: object) -> str:
+    """A helper's argument on one line."""
+    if isinstance(argument, Context):
+        return argument.table
+    if isinstance(argument, Map):
+        return argument.name
+    if isinstance(argument, (bytes, bytearray)):
+        return bytes(argument).hex()
+    return str(argument) if isinstance(argument, int) else type(argument).__name__.lower()
+
+
+class Simulator:
+    """Runs the programs of `source`: a policy, an object, the bytes of one, or the path of a `.o`.
+
+    `kernel` is the release whose rules hold: 6.1, 6.12 or 7.2. `linear` is how many bytes at the start of
+    each received buffer programs can read without a pull (0 on loopback). `mss` cuts what is sent into
+    segments and `receive_buffer` bounds a parsed message, both in bytes. `hazards` says what becomes of
+    known kernel faults: they happen and stand in the trace (`kernel`), raise HazardError (`error`), or do
+    not happen (`ideal`).
+
+    Raises ObjectError, MapError or LoadError for what the kernel would not load or the simulator does not
+    have.
+    """
+
+    def __init__(
+        self,
+        source: Policy | Object | bytes | str | os.PathLike[str],
+        *,
+        kernel: str = KERNELS[-1],
+        linear: int = 0,
+        mss: int = LOOPBACK_MSS,
+        receive_buffer: int = RECEIVE_BUFFER,
+        hazards: str = "kernel",
+    ) -> None:
+        if kernel not in KERNELS:
+            raise SimulationError(f"kernel {kernel!r} is none of {', '.join(KERNELS)}")
+        if hazards not in ("kernel", "error", "ideal"):
+            raise SimulationError(f"hazards {hazards!r} is none of kernel, error, ideal")
+        if linear < 0 or mss < 1 or receive_buffer < 1:
+            raise SimulationError("linear is at least 0, mss and receive_buffer at least 1")
+        self.object = _object(source)
+        self.kernel = Kernel(Settings(kernel, linear, mss, receive_buffer, hazards))
+        self.environment = Environment(HELPER_FUNCTIONS, kernel)
+        order = cast(ByteOrder, self.object.endian)
+        made = {
+            name: create_map(spec, order, makers={"sockmap": SockMap, "sockhash": SockHash})
+            for name, spec in self.object.maps.items()
+        }
+        data = data_memory(self.object)
+        self.programs = {
+            name: SimulatedProgram(
+                load(self.object, name, made, data, self.environment), self.environment, self.trace
+            )
+            for name in self.object.programs
+        }
+        self._raw_maps: Mapping[str, Map] = made
+        self.maps: Mapping[str, Any] = _Named({name: self._view(map_) for name, map_ in made.items()})
+        self._ports: set[int] = set()
+        self._pairs = 0
+
+    def _view(self, map_: Map) -> SocketMapView | QueueView | MapView | Map:
+        """The user's side of a map; maps that are neither keyed nor queues are used as they are."""
+        if isinstance(map_, SocketMap):
+            return SocketMapView(map_, self.object.btf)
+        if isinstance(map_, CopyingMap):
+            return QueueView(map_, self.object.btf)
+        return map_ if isinstance(map_, (RingBuffer, ProgramArray)) else MapView(map_, self.object.btf)
+
+    @property
+    def trace(self) -> Trace:
+        """What happened so far."""
+        return self.kernel.trace
+
+    @property
+    def printed(self) -> list[str]:
+        """What programs printed, a line an entry."""
+        return self.environment.printed
+
+    # Programs
+
+    def attach(
+        self,
+        map_name: str,
+        *,
+        parser: str | None = None,
+        verdict: str | None = None,
+        msg_verdict: str | None = None,
+        stream_verdict: str | None = None,
+        skb_verdict: str | None = None,
+    ) -> None:
+        """Attach programs to a socket map; sockets that are put in afterwards inherit them.
+
+        `verdict` goes where its kind belongs, as stream_verdict or skb_verdict. A program replaces the one
+        in its place without a word. Raises OSError: EBUSY for a stream_verdict beside a skb_verdict, EINVAL
+        for a program of another type or a parser that may change the packet (Linux 7.2), EOPNOTSUPP for a
+        map of another kind.
+        """
+        given = {"stream_parser": parser, "stream_verdict": stream_verdict, "skb_verdict": skb_verdict}
+        for place, program in self._places({**given, "msg_verdict": msg_verdict}, verdict):
+            map_ = self._socket_map(map_name, place)
+            self._check_type(program, place)
+            if place == "stream_parser" and program.changes_packet and self.kernel.settings.kernel == "7.2":
+                raise KernelError(Errno.EINVAL, f"parser {program.name} calls what may change the packet")
+            setattr(map_.programs, place, program)
+            self.kernel.changed(map_name, f"{place} {program.name} attached")
+
+    def detach(
+        self,
+        map_name: str,
+        *,
+        parser: str | None = None,
+        verdict: str | None = None,
+        msg_verdict: str | None = None,
+        stream_verdict: str | None = None,
+        skb_verdict: str | None = None,
+    ) -> None:
+        """Detach programs from a socket map; sockets that inherited them keep them.
+
+        Raises OSError: ENOENT if the program is not the one attached, and otherwise as `attach`.
+        """
+        given = {"stream_parser": parser, "stream_verdict": stream_verdict, "skb_verdict": skb_verdict}
+        for place, program in self._places({**given, "msg_verdict": msg_verdict}, verdict):
+            self._check_type(program, place)
+            map_ = self._socket_map(map_name, place)
+            if getattr(map_.programs, place) is not program:
+                raise KernelError(Errno.ENOENT, f"{program.name} is not attached to {map_name}")
+            setattr(map_.programs, place, None)
+            self.kernel.changed(map_name, f"{place} {program.name} detached")
+
+    def _places(
+        self, given: Mapping[str, str | None], verdict: str | None
+    ) -> Iterator[tuple[str, SimulatedProgram]]:
+        """The places that programs are meant for, the parser's first."""
+        wanted = dict(given)
+        if verdict is not None:
+            place = "skb_verdict" if self._program(verdict).kind == "skb_verdict" else "stream_verdict"
+            if wanted[place] is not None:
+                raise SimulationError(f"verdict and {place} are the same place")
+            wanted[place] = verdict
+        if not any(wanted.values()):
+            raise SimulationError("no program is named")
+        return ((place, self._program(wanted[place])) for place in _PLACES if wanted[place] is not None)
+
+    def _program(self, name: str | None) -> SimulatedProgram:
+        if name not in self.programs:
+            raise SimulationError(f"no program {name!r}; there are {', '.join(self.programs) or 'none'}")
+        return self.programs[name]
+
+    def _check_type(self, program: SimulatedProgram, place: str) -> None:
+        if PROGRAMS[program.kind].prog_type != PROGRAMS[place].prog_type:
+            raise KernelError(Errno.EINVAL, f"{program.name} is a {program.kind} program, not a {place}")
+
+    def _socket_map(self, name: str, place: str) -> SocketMap:
+        """The map, if `place` can be changed there."""
+        if name not in self._raw_maps:
+            raise SimulationError(f"no map {name!r}; there are {', '.join(self._raw_maps) or 'none'}")
+        map_ = self._raw_maps[name]
+        if not isinstance(map_, SocketMap):
+            raise KernelError(Errno.EOPNOTSUPP, f"map {name} takes no programs")
+        if place == "stream_verdict" and map_.programs.skb_verdict is not None:
+            raise KernelError(Errno.EBUSY, f"map {name} has a skb_verdict")
+        if place == "skb_verdict" and map_.programs.stream_verdict is not None:
+            raise KernelError(Errno.EBUSY, f"map {name} has a stream_verdict")
+        return map_
+
+    def attach_cgroup(self, name: str) -> None:
+        """Attach a sock_ops program to the cgroup of all sockets made from now on, behind those attached
+        before.
+
+        Raises OSError EINVAL for a program of another kind.
+        """
+        program = self._program(name)
+        self._check_type(program, "sock_ops")
+        self.kernel.sock_ops.append(program)
+        self.kernel.changed("cgroup", f"sock_ops {name} attached")
+
+    def detach_cgroup(self, name: str) -> None:
+        """Detach a sock_ops program. Raises OSError ENOENT if it is not attached."""
+        program = self._program(name)
+        if program not in self.kernel.sock_ops:
+            raise KernelError(Errno.ENOENT, f"{name} is not attached to the cgroup")
+        self.kernel.sock_ops.remove(program)
+        self.kernel.changed("cgroup", f"sock_ops {name} detached")
+
+    # Sockets
+
+    def tcp_pair(
+        self,
+        *,
+        server_port: int | None = None,
+        client_port: int | None = None,
+        family: str = "v4",
+        server_address: str | None = None,
+        client_address: str | None = None,
+        names: Sequence[str] | None = None,
+    ) -> tuple[Socket, Socket]:
+        """A TCP connection: the client's socket, and the server's, accepted.
+
+        Ports are chosen and addresses are loopback where they are not given. `family` is `v4` or `v6`.
+        `names` are the two names in traces.
+        """
+        number = _family(family)
+        client_end = self._endpoint(client_address, client_port, number)
+        server_end = self._endpoint(server_address, server_port, number)
+        self._pairs += 1
+        client_name, server_name = names or (f"client{self._pairs}", f"server{self._pairs}")
+        client = TcpSocket(self.kernel, client_name, number, client_end, server_end)
+        server = TcpSocket(self.kernel, server_name, number, server_end, client_end)
+        try:
+            connect(client, server)
+        finally:
+            self.kernel.settle()
+        return Socket(client), Socket(server)
+
+    def tcp_listener(
+        self,
+        *,
+        port: int | None = None,
+        family: str = "v4",
+        address: str | None = None,
+        name: str = "listener",
+    ) -> Socket:
+        """A listening TCP socket; nothing connects to it."""
+        return self._lone(State.LISTEN, port, family, address, name)
+
+    def tcp_socket(
+        self,
+        *,
+        port: int | None = None,
+        family: str = "v4",
+        address: str | None = None,
+        name: str = "socket",
+    ) -> Socket:
+        """A TCP socket that was never connected."""
+        return self._lone(State.CLOSE, port, family, address, name)
+
+    def _lone(self, state: State, port: int | None, family: str, address: str | None, name: str) -> Socket:
+        number = _family(family)
+        end = self._endpoint(address, port, number)
+        socket = TcpSocket(self.kernel, name, number, end, Endpoint((0,) * len(end.words), 0))
+        socket.state = state
+        if state is State.LISTEN:
+            call_back(socket, TCP_LISTEN_CB)
+        return Socket(socket)
+
+    def _endpoint(self, address: str | None, port: int | None, family: int) -> Endpoint:
+        if port is None:
+            port = FIRST_EPHEMERAL_PORT
+            while port in self._ports:
+                port += 1
+        self._ports.add(port)
+        return endpoint(address or LOOPBACK[family], port, family)
+
+    # Time
+
+    def wait(self, seconds: float) -> None:
+        """Let time pass: the clock moves on, and bytes that were held back for more go out after 0.2 s."""
+        if seconds < 0:
+            raise SimulationError("time does not go back")
+        nanoseconds = round(seconds * 1e9)
+        self.environment.clock_ns += nanoseconds
+        self.kernel.elapse(nanoseconds)
+
+
+def _object(source: Policy | Object | bytes | str | os.PathLike[str]) -> Object:
+    if isinstance(source, Object):
+        return source
+    if isinstance(source, (bytes, bytearray)):
+        return read_object(bytes(source))
+    if isinstance(source, (str, os.PathLike)):
+        path = Path(source)
+        if path.suffix == ".py":
+            raise SimulationError(f"{path} is a policy; give load_policy({str(path)!r})")
+        return read_object(path.read_bytes(), path.name)
+    from skverdict.codegen import build
+
+    return read_object(build(source), Path(source.path).with_suffix(".o").name)
+
+
+def _family(family: str) -> int:
+    """The number of an address family."""
+    if family not in ("v4", "v6"):
+        raise SimulationError(f"family {family!r} is neither v4 nor v6")
+    return AF_INET if family == "v4" else AF_INET6
+
+
+class _Named(dict[str, Any]):
+    """Maps by name; a name that is not there is told with those that are."""
+
+    def __missing__(self, name: str) -> Any:
+        raise SimulationError(f"no map {name!r}; there are {', '.join(self) or 'none'}")

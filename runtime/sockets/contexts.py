@@ -1,0 +1,173 @@
+"""What programs see of sockets: `__sk_buff`, `sk_msg_md` and `bpf_sock_ops`, filled from the model.
+
+Values are those of a Linux loopback connection, in each field's own byte order. What depends on time (round
+trips, rates) and on how the network driver worked (queues, hashes, stamps) is zero.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from skverdict.runtime.machine.context import Context, Structure
+from skverdict.runtime.machine.fault import Misuse
+from skverdict.runtime.sockets.address import AF_INET
+from skverdict.runtime.sockets.buffer import SocketBuffer
+from skverdict.runtime.sockets.message import Message
+
+if TYPE_CHECKING:
+    from skverdict.runtime.sockets.tcp import TcpSocket
+
+U32 = 0xFFFFFFFF
+
+#: Interface index of `lo`, where buffers came in.
+LOOPBACK_INTERFACE = 1
+
+_ETHERTYPE = {AF_INET: 0x0800}
+_ETHERTYPE_IPV6 = 0x86DD
+
+#: Segments that may be under way at the start (TCP_INIT_CWND).
+INITIAL_WINDOW = 10
+
+#: Slow start has no end yet (TCP_INFINITE_SSTHRESH).
+NO_THRESHOLD = 0x7FFFFFFF
+
+
+def _word(words: tuple[int, ...], index: int) -> int:
+    """One word of an IPv6 address; zero for sockets that are not IPv6."""
+    return words[index] if len(words) == 4 else 0
+
+
+#: Fields of the connection, the same in all contexts: from the socket and the index into an array field.
+_CONNECTION: dict[str, Callable[[TcpSocket, int], int]] = {
+    "family": lambda socket, _: socket.family,
+    "remote_ip4": lambda socket, _: socket.remote_ip4,
+    "local_ip4": lambda socket, _: socket.local_ip4,
+    "remote_ip6": lambda socket, index: _word(socket.remote.words, index),
+    "local_ip6": lambda socket, index: _word(socket.local.words, index),
+    "remote_port": lambda socket, _: socket.remote.port,
+    "local_port": lambda socket, _: socket.local.port,
+}
+
+
+class SocketContext(Context):
+    """The part of a context that is about the socket."""
+
+    def __init__(self, kind: str, socket: TcpSocket) -> None:
+        self.kind = kind
+        self.socket = socket
+
+    def field(self, name: str, index: int = 0) -> int:
+        """The number in field `name`; zero for what the model does not have (see the module)."""
+        connection = _CONNECTION.get(name)
+        if connection is not None:
+            return connection(self.socket, index)
+        return self.own_field(name, index)
+
+    def own_field(self, name: str, index: int) -> int:
+        """A number that is not about the connection."""
+        return 0
+
+    def structure(self, name: str) -> Structure | None:
+        """The socket pointer of a context leads nowhere here; reading it ends the run."""
+        raise Misuse(f"{self.table}.{name} leads to struct bpf_sock, which the simulator does not have")
+
+
+class SkBuffContext(SocketContext):
+    """`__sk_buff`: a received buffer."""
+
+    table = "__sk_buff"
+
+    def __init__(self, kind: str, socket: TcpSocket, buffer: SocketBuffer) -> None:
+        super().__init__(kind, socket)
+        self.buffer = buffer
+        self._written = {"priority": 0, "tc_index": 0}
+
+    def own_field(self, name: str, index: int) -> int:
+        if name == "len":
+            return len(self.buffer)
+        if name == "protocol":
+            return _ETHERTYPE.get(self.socket.family, _ETHERTYPE_IPV6)
+        if name == "ingress_ifindex":
+            return LOOPBACK_INTERFACE
+        return self._written.get(name, 0)
+
+    def set_field(self, name: str, value: int, index: int = 0) -> None:
+        """`priority` and `tc_index` can be written, and nothing here looks at them."""
+        self._written[name] = value
+
+    def packet(self) -> memoryview:
+        """The linear bytes."""
+        if not self.buffer.linear:
+            return memoryview(bytearray())
+        return memoryview(self.buffer.own())[: self.buffer.linear]
+
+
+class SkMsgContext(SocketContext):
+    """`sk_msg_md`: a message being sent."""
+
+    table = "sk_msg_md"
+
+    def __init__(self, kind: str, socket: TcpSocket, message: Message) -> None:
+        super().__init__(kind, socket)
+        self.message = message
+
+    def own_field(self, name: str, index: int) -> int:
+        return self.message.size if name == "size" else 0
+
+    def packet(self) -> bytearray | memoryview:
+        """The bytes of the window: the first element, or what was pulled."""
+        return self.message.readable()
+
+
+class SockOpsContext(SocketContext):
+    """`bpf_sock_ops`: callback `op` on a connection. `args` are what the kernel hands over, at most four
+    numbers.
+
+    `full` is False where the kernel has no more than a request for a connection.
+    """
+
+    table = "bpf_sock_ops"
+
+    def __init__(self, socket: TcpSocket, op: int, args: tuple[int, ...] = (), full: bool = True) -> None:
+        super().__init__("sock_ops", socket)
+        self.op = op
+        self.full = full
+        self.reply = [*args, 0, 0, 0, 0][:4]
+
+    def own_field(self, name: str, index: int) -> int:
+        if name in ("args", "replylong", "reply"):
+            return self.reply[index]
+        if name == "op":
+            return self.op
+        if name == "is_fullsock":
+            return int(self.full)
+        socket = self.socket
+        if name == "state":
+            return int(socket.state)
+        if not self.full:
+            return 0
+        values = {
+            "snd_cwnd": INITIAL_WINDOW,
+            "snd_ssthresh": NO_THRESHOLD,
+            "rcv_nxt": socket.rcv_nxt & U32,
+            "snd_nxt": socket.snd_nxt & U32,
+            "snd_una": socket.snd_nxt & U32,
+            "mss_cache": socket.mss,
+            "sk_txhash": socket.transmit_hash,
+            "bpf_sock_ops_cb_flags": socket.callback_flags,
+        }
+        return values.get(name, 0)
+
+    def set_field(self, name: str, value: int, index: int = 0) -> None:
+        """`reply` and `sk_txhash` can be written."""
+        if name == "sk_txhash":
+            self.socket.transmit_hash = value
+        else:
+            self.reply[0] = value
+
+    def structure(self, name: str) -> Structure | None:
+        """NULL where there is no full socket yet."""
+        return super().structure(name) if self.full else None
+
+

@@ -1,0 +1,147 @@
+"""The stream parser (net/strparser): cuts the stream into the messages that a parser program measures.
+
+A program never sees "the message". It sees the buffer that the message begins in, whole, from that buffer's
+first byte, grown by every later buffer, whole, that the message needed; only the kernel knows where in it the
+message lies.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from skverdict.runtime.machine.errno import Errno
+from skverdict.runtime.sockets.buffer import SocketBuffer
+
+if TYPE_CHECKING:
+    from skverdict.runtime.sockets.psock import Psock
+
+
+class StreamParser:
+    """The parser of one socket. `stopped` is for good. `needed` bytes must be unread before it looks again.
+    """
+
+    def __init__(self, psock: Psock) -> None:
+        self.psock = psock
+        self.socket = psock.socket
+        self.head: SocketBuffer | None = None
+        self.needed = 0
+        self.stopped = False
+        self._enough = False  # stop reading, the rest of the message is not there yet
+
+    def data_ready(self) -> None:
+        """Data arrived, or a reader asks for it."""
+        if self.stopped:
+            return
+        if self.socket.owned:
+            self.socket.kernel.schedule(self.work)
+        elif not self.needed or self.socket.unread() >= self.needed:
+            self._read()
+
+    def work(self) -> None:
+        """What was put off while somebody held the socket."""
+        if not self.stopped:
+            with self.socket.locked():
+                self._read()
+
+    def abandon(self) -> None:
+        """The socket left its map: what was gathered of a message is lost."""
+        self.stopped = True
+        if self.head is not None:
+            content = self.head.content[self.head.offset :]
+            reason = "part of a message; the socket left its map"
+            self.socket.kernel.moved("lost", self.socket, None, content, reason)
+            self.head = None
+
+    def _read(self) -> None:
+        """Take in whole buffers of the receive queue, and settle the kernel's read position afterwards.
+
+        The position stays behind what was passed to the socket itself in this round, to be moved when that
+        is read. What was passed in earlier rounds and is still unread is forgotten here: that is the fault
+        behind late deliveries.
+        """
+        psock = self.psock
+        psock.ingress_bytes = 0
+        self._enough = False
+        self._read_buffers()
+        unread = psock.unread_own() if self.socket.kernel.settings.hazards == "ideal" else psock.ingress_bytes
+        self.socket.copied_seq = psock.copied_seq - unread
+
+    def _read_buffers(self) -> None:
+        socket, psock = self.socket, self.psock
+        while (found := socket.buffer_at(psock.copied_seq)) is not None:
+            buffer, offset = found
+            if 0 <= offset < len(buffer):
+                used = self._take(buffer, offset)
+                if used <= 0:
+                    return
+                psock.copied_seq += used
+                if offset + used < len(buffer):
+                    continue
+            if buffer.fin:
+                socket.receive_queue.popleft()
+                psock.copied_seq += 1
+                return
+            socket.receive_queue.popleft()
+            if self._enough:
+                return
+
+    def _take(self, original: SocketBuffer, offset: int) -> int:
+        """Cut `original` from `offset` on into messages; returns how many of its bytes are done with."""
+        length = len(original) - offset
+        if self.head is not None and offset:
+            rest = SocketBuffer(bytes(original.content[offset:]), original.seq + offset, 0)
+            original, offset = rest, 0
+        eaten = 0
+        while eaten < length:
+            piece = original.clone()
+            candidate = length - eaten
+            if self.head is None:
+                self.head = head = piece
+                head.offset = offset + eaten
+            else:
+                head = self.head
+                head.append(piece)
+            if not head.full_length:
+                message = self._measure(head, len(piece))
+                if message == 0:
+                    head.gathered += candidate
+                    return eaten + candidate
+                if message < 0:
+                    self._fail(-message)
+                    return eaten
+                head.full_length = message
+            extra = head.gathered + candidate - head.full_length
+            if extra < 0:
+                missing = head.full_length - head.gathered
+                head.gathered += candidate
+                if missing > self.socket.unread():
+                    self.needed = head.full_length - head.gathered
+                    self._enough = True
+                return eaten + candidate
+            eaten += candidate - extra
+            self.head = None
+            self.needed = 0
+            self.psock.judge_message(head)
+        return eaten
+
+    def _measure(self, head: SocketBuffer, newest: int) -> int:
+        """The message's length; 0 if the program cannot tell yet; a negative error number."""
+        length = self.psock.run_parser(head)
+        if length == -Errno.ESTRPIPE and head.gathered:
+            return -Errno.ENODATA
+        if length <= 0:
+            return length
+        if length > self.socket.receive_buffer:
+            return -Errno.EMSGSIZE
+        if length <= len(head) - newest - head.offset:
+            return -Errno.EPROTO  # it would end before the newest buffer
+        return length
+
+    def _fail(self, number: int) -> None:
+        """Stop for good; the socket gets the error."""
+        self.head = None
+        if not self.stopped:
+            self.stopped = True
+            self.needed = 0
+            self.socket.error = number
+            self.socket.kernel.changed(self.socket.name, f"stream parser stopped for good, error {number}")

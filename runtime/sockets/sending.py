@@ -1,0 +1,234 @@
+"""Sending from a socket that has a msg_verdict (`tcp_bpf_sendmsg`): copy in, judge, and push, redirect or
+drop."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from skverdict.runtime.machine.errno import Errno
+from skverdict.runtime.sockets.contexts import SkMsgContext
+from skverdict.runtime.sockets.errors import socket_error
+from skverdict.runtime.sockets.kernel import seen
+from skverdict.runtime.sockets.message import Message
+from skverdict.runtime.sockets.verdict import Verdict, verdict_of
+
+if TYPE_CHECKING:
+    from skverdict.runtime.sockets.psock import Psock
+    from skverdict.runtime.sockets.tcp import TcpSocket
+
+
+#: Why bytes are lost that no verdict was about.
+_CORKED = "behind the applied bytes of a corked and redirected message"
+_DROPPED = "behind the applied bytes of a dropped message"
+
+
+class _Failed(Exception):
+    """Part of a call failed with error `number`; what went before may still count."""
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+
+
+def send_message(socket: TcpSocket, psock: Psock, content: memoryview, more: bool) -> int:
+    """Send `content`, socket held. Returns the bytes that the caller is told were sent; raises OSError."""
+    call = _Call(socket, psock, len(content), more)
+    try:
+        while content:
+            call.check_error()
+            if psock.cork is not None:
+                message = psock.cork
+            else:
+                message = Message()
+                socket.kernel.page_fragment.renew()
+            done = message.fill(content, socket.kernel.page_fragment)
+            full = done < len(content)
+            content = content[done:]
+            call.copied += done
+            if not call.accept(message, done, full):
+                break
+    except _Failed as failure:
+        return call.outcome(failure.number)
+    return call.outcome(0)
+
+
+def send_shared(socket: TcpSocket, psock: Psock, content: bytes, more: bool) -> int:
+    """Send a page that somebody else may still write to (`sendpage`, Linux 6.1); programs must pull to see
+    it."""
+    call = _Call(socket, psock, len(content), more)
+    message = psock.cork or Message()
+    if message.full:
+        return call.outcome(0)
+    message.add_shared(content)
+    call.copied = len(content)
+    try:
+        call.accept(message, len(content), message.full)
+    except _Failed as failure:
+        return call.outcome(failure.number)
+    return call.outcome(0)
+
+
+class _Call:
+    """One call: `size` bytes asked for, `copied` to be reported as sent."""
+
+    def __init__(self, socket: TcpSocket, psock: Psock, size: int, more: bool) -> None:
+        self.socket = socket
+        self.psock = psock
+        self.size = size
+        self.more = more
+        self.copied = 0
+
+    def check_error(self) -> None:
+        if self.socket.error:
+            raise _Failed(self.socket.error)
+
+    def outcome(self, number: int) -> int:
+        """What the call returns: a count if anything counts as sent, else the error."""
+        if self.copied > 0 or not number:
+            return max(self.copied, 0)
+        if number == Errno.EPIPE:
+            number = self.socket.take_error() or number
+        raise socket_error(number, f"{self.socket.name}: send")
+
+    def accept(self, message: Message, done: int, full: bool) -> bool:
+        """Judge `message`, to which `done` bytes were added; False if it waits for corked bytes to come."""
+        psock = self.psock
+        if psock.cork_bytes:
+            psock.cork_bytes = max(psock.cork_bytes - self.size, 0)
+            if psock.cork_bytes and not full:
+                self._note_corked(message, done)
+                return False
+            psock.evaluated = Verdict.NONE
+            psock.cork_bytes = 0
+        self._judge(message, done)
+        return True
+
+    def _note_corked(self, message: Message, done: int) -> None:
+        self.socket.kernel.moved("corked", self.socket, None, message.content()[message.size - done :])
+
+    def _judge(self, message: Message, done: int) -> None:
+        """Work through the message, verdict by verdict."""
+        psock = self.psock
+        full = message.full
+        while True:
+            cut = 0
+            if psock.evaluated is Verdict.NONE:
+                cut = message.size
+                psock.evaluated = self._run(message)
+                cut -= message.size
+            if message.cork_bytes > message.size and not full:
+                psock.cork_bytes = message.cork_bytes - message.size
+                psock.cork = message
+                self._note_corked(message, min(done, message.size))
+                return
+            count = message.size
+            if psock.apply_bytes:
+                count = min(count, psock.apply_bytes)
+            if psock.evaluated is Verdict.PASS:
+                self._push(message, count)
+            elif psock.evaluated is Verdict.REDIRECT:
+                if self._redirect(message, count):
+                    return
+            else:
+                self._drop(message, count, cut)
+            if not psock.apply_bytes:
+                psock.evaluated = Verdict.NONE
+                psock.target = None
+            if not message.elements:
+                return
+
+    def _run(self, message: Message) -> Verdict:
+        psock, socket = self.psock, self.socket
+        program = psock.programs.msg_verdict
+        if program is None:
+            return Verdict.PASS
+        message.show_first()
+        sight = seen(message.content())
+        result = socket.kernel.run(program, SkMsgContext(program.kind, socket, message), socket.name)
+        verdict = verdict_of(result, message.target)
+        psock.apply_bytes = message.apply_bytes
+        if verdict is Verdict.REDIRECT:
+            psock.target, psock.target_ingress = message.target, message.ingress
+        target = psock.target if verdict is Verdict.REDIRECT else None
+        socket.kernel.ran(program, socket.name, sight, result, verdict.name.lower(), target, message.ingress)
+        return verdict
+
+    def _applied(self, count: int) -> None:
+        self.psock.apply_bytes = max(self.psock.apply_bytes - count, 0)
+
+    def _push(self, message: Message, count: int) -> None:
+        """Send the first `count` bytes out of the socket, element by element."""
+        try:
+            push(self.socket, message, count, self.more)
+        except OSError as error:
+            lost = message.clear()
+            self.copied -= len(lost)
+            self.socket.kernel.moved("lost", self.socket, None, lost, str(error))
+            raise _Failed(error.errno or Errno.EPIPE) from None
+        self._applied(count)
+
+    def _redirect(self, message: Message, count: int) -> bool:
+        """Give the first `count` bytes to the target; True if that ends the message.
+
+        A message that was corked ends here whatever is left of it: bytes behind `apply_bytes` are thrown
+        away.
+        """
+        psock, kernel = self.psock, self.socket.kernel
+        target, ingress = psock.target, psock.target_ingress
+        assert target is not None
+        self._applied(count)
+        if not psock.apply_bytes:
+            psock.evaluated = Verdict.NONE
+            psock.target = None
+        corked = psock.cork is not None
+        psock.cork = None
+        content = message.content()[:count]
+        try:
+            with self.socket.unlocked():
+                redirect(target, message, count, ingress, self.more)
+            kernel.moved("ingress" if ingress else "egress", self.socket, target, content)
+        except OSError as error:
+            lost = message.clear()
+            kernel.moved("lost", self.socket, None, lost, f"redirect to {target.name}: {error}")
+            if not corked:
+                self.copied -= len(lost)
+                raise _Failed(error.errno or Errno.EPIPE) from None
+        if corked:
+            kernel.moved("lost", self.socket, None, message.clear(), _CORKED)
+        return corked
+
+    def _drop(self, message: Message, count: int, cut: int) -> None:
+        """Refuse. The whole message goes, though only `count` bytes count as refused."""
+        kernel = self.socket.kernel
+        content = message.clear()
+        self._applied(count)
+        self.copied -= count + cut
+        kernel.moved("dropped", self.socket, None, content[:count])
+        kernel.moved("lost", self.socket, None, content[count:], _DROPPED)
+        raise _Failed(Errno.EACCES)
+
+
+def push(socket: TcpSocket, message: Message, count: int, more: bool) -> None:
+    """Send the first `count` bytes of `message` out of `socket`, held. Raises OSError; sent bytes are gone
+    from it."""
+    if not count:
+        socket.check_writable()
+    while count and message.elements:
+        element = message.elements[0]
+        size = min(count, element.length)
+        socket.send(element.view[:size], more or size < element.length)
+        message.take(size)
+        count -= size
+
+
+def redirect(target: TcpSocket, message: Message, count: int, ingress: bool, more: bool) -> None:
+    """Send the first `count` bytes out of `target`, or put them where its application reads. Raises OSError.
+
+    The target's own msg_verdict is not asked.
+    """
+    if target.psock is None:
+        raise socket_error(Errno.EPIPE, f"{target.name} is in no map")
+    if ingress:
+        target.psock.put_message(message.take(count))
+    else:
+        with target.locked():
+            push(target, message, count, more)
