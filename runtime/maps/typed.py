@@ -1,4 +1,4 @@
-"""Maps as user space meets them: keys and values by their BTF types instead of bytes.
+"""Keys and values of maps by their BTF types instead of bytes, for user space.
 
 | BTF type | comes out as | goes in as |
 |---|---|---|
@@ -17,7 +17,7 @@ size go in for every type.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, MutableMapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
 from skverdict.codegen.btf import Btf
@@ -30,11 +30,9 @@ from skverdict.codegen.btf_types import (
     Int,
     Reference,
 )
-from skverdict.runtime.machine.errno import Errno, KernelError
 from skverdict.runtime.machine.memory import ByteOrder
-from skverdict.runtime.maps.base import BPF_ANY, Map
+from skverdict.runtime.maps.base import Map
 from skverdict.runtime.maps.per_cpu import PerCpuMap
-from skverdict.runtime.maps.queue import BloomFilterMap, CopyingMap, QueueMap
 
 _NETWORK_ORDER = ("__be16", "__be32", "__be64")
 _NUMBER_SIZES = (1, 2, 4, 8)
@@ -276,86 +274,3 @@ def _plain(struct: Composite) -> bool:
     return all(
         member.name and not member.bit_size and member.bit_offset % 8 == 0 for member in struct.members
     )
-
-
-class TypedMap(MutableMapping[Any, Any]):
-    """A map with keys, as a dict. A key that is not there is a KeyError; else the kernel's refusal is an
-    OSError.
-
-    Values of per-CPU maps are lists with one value for each CPU. `raw` is the map itself, of bytes.
-    """
-
-    def __init__(self, raw: Map, btf: Btf | None = None) -> None:
-        self.raw = raw
-        self._key = key_codec(raw, btf)
-        self._value = value_codec(raw, btf)
-
-    def __getitem__(self, key: Any) -> Any:
-        try:
-            return self._value.decode(self.raw.read(self.key_bytes(key)))
-        except KernelError as error:
-            if error.number is Errno.ENOENT:
-                raise KeyError(key) from None
-            raise
-
-    def __setitem__(self, key: Any, value: Any) -> None:
-        self.put(key, value)
-
-    def put(self, key: Any, value: Any, flags: int = BPF_ANY) -> None:
-        """Set an entry; `flags` are `BPF_ANY` (0), `BPF_NOEXIST` (1) or `BPF_EXIST` (2)."""
-        self.raw.update(self.key_bytes(key), self._value.encode(value, f"value of {self.raw.name}"), flags)
-
-    def __delitem__(self, key: Any) -> None:
-        try:
-            self.raw.delete(self.key_bytes(key))
-        except KernelError as error:
-            if error.number is Errno.ENOENT:
-                raise KeyError(key) from None
-            raise
-
-    def __iter__(self) -> Iterator[Any]:
-        return map(self._key.decode, self.raw.keys())
-
-    def __len__(self) -> int:
-        return len(list(self.raw.keys()))
-
-    def __repr__(self) -> str:
-        return f"<{self.raw.kind} {self.raw.name} with {len(self)} of {self.raw.max_entries} entries>"
-
-    def key_bytes(self, key: Any) -> bytes:
-        """`key` as the map has it."""
-        return self._key.encode(key, f"key of {self.raw.name}")
-
-
-class TypedQueue:
-    """A queue, stack or bloom filter. `raw` is the map itself, of bytes."""
-
-    def __init__(self, raw: CopyingMap, btf: Btf | None = None) -> None:
-        self.raw = raw
-        self._value = value_codec(raw, btf)
-
-    def push(self, value: Any, flags: int = BPF_ANY) -> None:
-        """Put a value in. Raises KernelError E2BIG if the map is full."""
-        self.raw.push(self._bytes(value), flags)
-
-    def peek(self) -> Any:
-        """The value that comes out next. Raises KernelError ENOENT if there is none."""
-        return self._value.decode(self._queue().peek())
-
-    def pop(self) -> Any:
-        """Take the next value out. Raises KernelError ENOENT if there is none."""
-        return self._value.decode(self._queue().pop())
-
-    def __contains__(self, value: Any) -> bool:
-        """Was the value put into this bloom filter?"""
-        if not isinstance(self.raw, BloomFilterMap):
-            raise KernelError(Errno.EOPNOTSUPP, f"map {self.raw.name} does not tell what is in it")
-        return self._bytes(value) in self.raw
-
-    def _bytes(self, value: Any) -> bytes:
-        return self._value.encode(value, f"value of {self.raw.name}")
-
-    def _queue(self) -> QueueMap:
-        if not isinstance(self.raw, QueueMap):
-            raise KernelError(Errno.EOPNOTSUPP, f"map {self.raw.name} gives nothing back")
-        return self.raw
