@@ -18,9 +18,10 @@ from skverdict.dsl.ir.types import Array, BigEndian, Int, size_of
 from skverdict.runtime.machine.context import Context, Structure
 from skverdict.runtime.machine.memory import AccessError, Memory, Packet, Region
 
-#: Numbers of `__sk_buff` that are read whole only, and numbers of `bpf_sock_ops` that are also read by parts.
+#: Numbers of `__sk_buff` that are read whole only, and numbers of `bpf_sock_ops` whose first bytes may be
+#: read.
 _WHOLE_ONLY_OF_SKB = ("remote_ip4", "local_ip4", "remote_ip6", "local_ip6")
-_PARTS_OF_SOCK_OPS = ("skb_tcp_flags",)
+_BEGINNINGS_OF_SOCK_OPS = ("skb_tcp_flags",)
 
 
 class Element(NamedTuple):
@@ -58,10 +59,14 @@ def _elements(field: Field) -> list[Element]:
     return [Element(field, 0, field.offset, field.type)]
 
 
-def _readable_in_parts(table: str, field: Field) -> bool:
-    if table == "__sk_buff":
-        return not field.role and field.name not in _WHOLE_ONLY_OF_SKB
-    return table == "bpf_sock_ops" and field.name in _PARTS_OF_SOCK_OPS
+def _parts(table: str, field: Field, whole: int) -> list[tuple[int, int]]:
+    """Start and size of every part of a number of `whole` bytes that may be read, itself included."""
+    parts = [(start, size) for size in (1, 2, 4, 8) if size <= whole for start in range(0, whole, size)]
+    if table == "__sk_buff" and not field.role and field.name not in _WHOLE_ONLY_OF_SKB:
+        return parts
+    if table == "bpf_sock_ops" and field.name in _BEGINNINGS_OF_SOCK_OPS:
+        return [(start, size) for start, size in parts if start == 0]
+    return [(0, whole)]
 
 
 @cache
@@ -79,10 +84,8 @@ def layout(table: str, kind: str, kernel: str) -> Layout:
         for element in elements:
             whole = size_of(element.type)
             if kind in field.readers:
-                sizes = [size for size in (1, 2, 4, 8) if size <= whole]
-                for size in sizes if _readable_in_parts(table, field) else [whole]:
-                    for start in range(0, whole, size):
-                        reads.setdefault((element.offset + start, size), Access((element,), start, size))
+                for start, size in _parts(table, field, whole):
+                    reads.setdefault((element.offset + start, size), Access((element,), start, size))
             if kind in field.writers:
                 writes[element.offset, whole] = Access((element,), 0, whole)
         if table == "__sk_buff" and field.name == "cb":
