@@ -1,0 +1,56 @@
+"""Decorators that say what a policy's function is. They leave the function as it is, but for a mark."""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any, TypeVar
+
+    F = TypeVar("F", bound=Callable[..., Any])
+
+MARK = "__skverdict__"
+
+
+def _mark(function: F, kind: str) -> F:
+    if not hasattr(function, "__code__"):
+        raise TypeError(f"@{kind} goes in front of a function")
+    if hasattr(function, MARK):
+        raise TypeError(f"`{function.__name__}` is already a {getattr(function, MARK)}: one decorator is enough")
+    setattr(function, MARK, kind)
+    return function
+
+
+def stream_parser(function: F) -> F:
+    """A stream parser: says how long the message at the head of the stream is (`sk_skb/stream_parser`)."""
+    return _mark(function, "stream_parser")
+
+
+def stream_verdict(function: F) -> F:
+    """Passes, drops or redirects what a socket received (`sk_skb/stream_verdict`)."""
+    return _mark(function, "stream_verdict")
+
+
+def skb_verdict(function: F) -> F:
+    """Like a stream verdict, for sockets of any kind and without a parser (`sk_skb/verdict`)."""
+    return _mark(function, "skb_verdict")
+
+
+def msg_verdict(function: F) -> F:
+    """Passes, drops or redirects what an application sends (`sk_msg`)."""
+    return _mark(function, "msg_verdict")
+
+
+def sock_ops(function: F) -> F:
+    """Follows the life of a cgroup's TCP connections (`sockops`)."""
+    return _mark(function, "sock_ops")
+
+
+def inline(function: F) -> F:
+    """A function of the policy's own, expanded where it is called; structures are passed by reference."""
+    return _mark(function, "inline")
+
+
+def subprogram(function: F) -> F:
+    """A function of the policy's own that stays one in the object (a BPF-to-BPF call)."""
+    return _mark(function, "subprogram")

@@ -1,0 +1,108 @@
+"""Diagnostics: what is wrong with a policy, where, and what to write instead."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+
+class Place:
+    """A stretch of one source line: `line` and `column` from 1, `width` in characters, `text` the whole line."""
+
+    __slots__ = ("column", "file", "line", "text", "width")
+
+    def __init__(self, file: str, line: int, column: int, width: int = 1, text: str = "") -> None:
+        self.file = file
+        self.line = line
+        self.column = column
+        self.width = width
+        self.text = text
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}:{self.column}"
+
+    @property
+    def key(self) -> tuple[str, int, int]:
+        return (self.file, self.line, self.column)
+
+
+class Diagnostic:
+    """One finding. `hint` says what to write instead; `notes` are further places, each with what is there."""
+
+    __slots__ = ("hint", "message", "notes", "place", "severity")
+
+    def __init__(
+        self,
+        place: Place,
+        message: str,
+        hint: str = "",
+        notes: Sequence[tuple[Place, str]] = (),
+        severity: str = "error",
+    ) -> None:
+        self.place = place
+        self.message = message
+        self.hint = hint
+        self.notes = tuple(notes)
+        self.severity = severity
+
+    @property
+    def file(self) -> str:
+        return self.place.file
+
+    @property
+    def line(self) -> int:
+        """The line, from 1; 0 if the finding is about the file as a whole."""
+        return self.place.line
+
+    @property
+    def column(self) -> int:
+        """The column in characters, from 1."""
+        return self.place.column
+
+    @property
+    def source_line(self) -> str:
+        return self.place.text
+
+    @property
+    def width(self) -> int:
+        """How many characters the caret underlines."""
+        return self.place.width
+
+    def __str__(self) -> str:
+        lines = [_heading(self.place, self.severity, self.message), *_excerpt(self.place)]
+        if self.hint:
+            lines.append(f"  help: {self.hint}")
+        for place, text in self.notes:
+            lines.append(_heading(place, "note", text))
+            lines.extend(_excerpt(place))
+        return "\n".join(lines)
+
+    def __repr__(self) -> str:
+        return f"<{_heading(self.place, self.severity, self.message)}>"
+
+
+def _heading(place: Place, severity: str, message: str) -> str:
+    where = str(place) if place.line else place.file
+    return f"{where}: {severity}: {message}"
+
+
+def _excerpt(place: Place) -> list[str]:
+    """The source line and a caret line under it; tabs before the caret are kept so that both line up."""
+    text = place.text.rstrip()
+    if not place.line or not text:
+        return []
+    number = str(place.line)
+    before = text[: place.column - 1]
+    blank = "".join("\t" if character == "\t" else " " for character in before)
+    width = max(1, min(place.width, len(text) - len(before)))
+    return [f" {number} | {text}", f" {' ' * len(number)} | {blank}{'^' * width}"]
+
+
+class PolicyError(Exception):
+    """A policy was refused. `diagnostics` are all its errors, in the order of the source."""
+
+    def __init__(self, diagnostics: Sequence[Diagnostic]) -> None:
+        super().__init__(diagnostics)
+        self.diagnostics = tuple(diagnostics)
+
+    def __str__(self) -> str:
+        return "\n\n".join(str(diagnostic) for diagnostic in self.diagnostics)

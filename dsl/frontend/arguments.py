@@ -1,0 +1,50 @@
+"""Which argument of a call goes to which parameter."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Sequence
+
+from skverdict.dsl.frontend.lowering import Lowering
+from skverdict.dsl.frontend.refusal import suggestion
+
+
+def assign_arguments(
+    lowering: Lowering, node: ast.Call, what: str, names: Sequence[str], optional: Sequence[str] = ()
+) -> dict[str, ast.expr]:
+    """The argument expressions by parameter name, in the order of the call. Raises Refused."""
+    found: dict[str, ast.expr] = {}
+    for argument, name in zip(node.args, names, strict=False):
+        if isinstance(argument, ast.Starred):
+            raise lowering.refuse(
+                argument, "`*` in front of an argument is not supported", "pass the arguments one by one"
+            )
+        found[name] = argument
+    if len(node.args) > len(names):
+        raise lowering.refuse(
+            node.args[len(names)], f"{what} takes {_count(len(names))}, but {len(node.args)} are given"
+        )
+    for keyword in node.keywords:
+        if keyword.arg is None:
+            raise lowering.refuse(
+                keyword.value, "`**` in front of an argument is not supported", "pass the arguments by name"
+            )
+        if keyword.arg not in names:
+            raise lowering.refuse(
+                keyword, f"{what} has no parameter `{keyword.arg}`", suggestion(keyword.arg, names)
+            )
+        if keyword.arg in found:
+            raise lowering.refuse(keyword, f"{what} is given `{keyword.arg}` twice")
+        found[keyword.arg] = keyword.value
+    missing = [name for name in names if name not in found and name not in optional]
+    if missing:
+        listed = ", ".join(f"`{name}`" for name in missing)
+        signature = ", ".join(f"{name}=..." if name in optional else name for name in names)
+        raise lowering.refuse(node, f"{what} also needs {listed}", f"its arguments are ({signature})")
+    return found
+
+
+def _count(number: int) -> str:
+    if number == 0:
+        return "no arguments"
+    return "1 argument" if number == 1 else f"{number} arguments"

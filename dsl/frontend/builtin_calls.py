@@ -1,0 +1,105 @@
+"""The few functions of Python itself that a program can call: `min`, `max`, `abs`, `len`."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable, Sized
+
+from skverdict.dsl.frontend.convert import as_scalar, convert, unify
+from skverdict.dsl.frontend.dispatch import evaluate
+from skverdict.dsl.frontend.lowering import Lowering
+from skverdict.dsl.frontend.values import Operand, PythonValue, Reference, Scalar, constant, describe
+from skverdict.dsl.ir.types import BOOL, Array, Int, Type
+
+Builtin = Callable[[Lowering, ast.Call, "Type | None"], Operand]
+
+
+def _extreme(name: str, comparison: str, python: Callable[[int, int], int]) -> Builtin:
+    """`min` or `max`: the first operand stays if `comparison` holds."""
+
+    def lower(lowering: Lowering, node: ast.Call, expected: Type | None) -> Operand:
+        _no_keywords(lowering, node, name)
+        if len(node.args) < 2:
+            raise lowering.refuse(node, f"`{name}` needs at least two numbers")
+        found, found_node = _integer(lowering, node.args[0], name), node.args[0]
+        for argument in node.args[1:]:
+            other = _integer(lowering, argument, name)
+            found = _pick(lowering, node, (found_node, argument), found, other)
+        return found
+
+    def _pick(
+        lowering: Lowering, node: ast.Call, nodes: tuple[ast.expr, ast.expr], first: Scalar, second: Scalar
+    ) -> Scalar:
+        if first.type is None and second.type is None:
+            assert first.constant is not None and second.constant is not None
+            return constant(python(first.constant, second.constant))
+        type_ = unify(lowering, nodes, first, second)
+        assert isinstance(type_, Int)
+        pending = first.pending + second.pending
+        first, second = convert(lowering, nodes[0], first, type_), convert(lowering, nodes[1], second, type_)
+        if first.constant is not None and second.constant is not None:
+            return Scalar(type_, constant=python(first.constant, second.constant))
+        a, b = lowering.value(node, first), lowering.value(node, second)
+        keep = lowering.emit(node, comparison, (a, b), BOOL)
+        value = lowering.emit(node, "select", (keep, a, b), type_)
+        low, high = python(first.low, second.low), python(first.high, second.high)
+        return Scalar(type_, value, low=low, high=high, pending=pending)
+
+    return lower
+
+
+def _abs(lowering: Lowering, node: ast.Call, expected: Type | None) -> Operand:
+    _no_keywords(lowering, node, "abs")
+    if len(node.args) != 1:
+        raise lowering.refuse(node, "`abs` needs one number")
+    number = _integer(lowering, node.args[0], "abs")
+    if number.constant is not None and number.type is None:
+        return constant(abs(number.constant))
+    type_ = number.type
+    assert isinstance(type_, Int)
+    if not type_.signed:
+        return number
+    value = lowering.value(node, number)
+    zero = lowering.value(node, Scalar(type_, constant=0))
+    negative = lowering.emit(node, "lt", (value, zero), BOOL)
+    turned = lowering.emit(node, "sub", (zero, value), type_)
+    return Scalar(type_, lowering.emit(node, "select", (negative, turned, value), type_))
+
+
+def _len(lowering: Lowering, node: ast.Call, expected: Type | None) -> Operand:
+    _no_keywords(lowering, node, "len")
+    if len(node.args) != 1:
+        raise lowering.refuse(node, "`len` needs one argument")
+    operand = evaluate(lowering, node.args[0])
+    if isinstance(operand, Reference) and isinstance(operand.target, Array):
+        return constant(operand.target.count)
+    if isinstance(operand, PythonValue) and isinstance(operand.object, Sized):
+        return constant(len(operand.object))
+    raise lowering.refuse(
+        node.args[0], f"{describe(operand)} has no `len`", "the length of a packet is `skb.len` or `msg.size`"
+    )
+
+
+def _range(lowering: Lowering, node: ast.Call, expected: Type | None) -> Operand:
+    raise lowering.refuse(node, "`range` belongs behind `for ... in`, or behind `in`")
+
+
+def _integer(lowering: Lowering, node: ast.expr, name: str) -> Scalar:
+    number = as_scalar(lowering, node, evaluate(lowering, node))
+    if number.type is not None and not isinstance(number.type, Int):
+        raise lowering.refuse(node, f"`{name}` works on integers, but this is {describe(number)}")
+    return number
+
+
+def _no_keywords(lowering: Lowering, node: ast.Call, name: str) -> None:
+    if node.keywords:
+        raise lowering.refuse(node.keywords[0], f"`{name}` takes no keyword arguments here")
+
+
+BUILTINS: dict[object, Builtin] = {
+    min: _extreme("min", "le", min),
+    max: _extreme("max", "ge", max),
+    abs: _abs,
+    len: _len,
+    range: _range,
+}

@@ -1,0 +1,169 @@
+"""Calls: casts, structures, methods, helpers, the policy's own functions, and a few of Python's."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable
+from types import FunctionType
+
+from skverdict.dsl.decorators import MARK
+from skverdict.dsl.frontend.arguments import assign_arguments
+from skverdict.dsl.frontend.builtin_calls import BUILTINS
+from skverdict.dsl.frontend.convert import cast
+from skverdict.dsl.frontend.dispatch import evaluate, expression
+from skverdict.dsl.frontend.helper_calls import call_helper
+from skverdict.dsl.frontend.helper_table import method_names
+from skverdict.dsl.frontend.inline import call_inline
+from skverdict.dsl.frontend.lowering import Lowering
+from skverdict.dsl.frontend.maps import map_method
+from skverdict.dsl.frontend.memory import duplicate, member, new_struct, store
+from skverdict.dsl.frontend.packet import view
+from skverdict.dsl.frontend.values import (
+    ContextValue,
+    MapValue,
+    Method,
+    Operand,
+    PacketValue,
+    PythonValue,
+    Reference,
+    Scalar,
+    TypeValue,
+    describe,
+    type_name,
+)
+from skverdict.dsl.helpers import KernelHelper
+from skverdict.dsl.ir.types import Array, BigEndian, Int, Struct, Type
+
+
+@expression(ast.Call)
+def call(lowering: Lowering, node: ast.Call, expected: Type | None) -> Operand:
+    function = evaluate(lowering, node.func)
+    if isinstance(function, TypeValue):
+        return _call_type(lowering, node, function)
+    if isinstance(function, Method):
+        return _METHODS[type(function.receiver)](lowering, node, function)
+    if isinstance(function, PythonValue):
+        return _call_python(lowering, node, function, expected)
+    raise lowering.refuse(node.func, f"{describe(function)} cannot be called")
+
+
+def _call_type(lowering: Lowering, node: ast.Call, function: TypeValue) -> Operand:
+    type_ = function.type
+    if isinstance(type_, Struct):
+        return _make_struct(lowering, node, type_)
+    if isinstance(type_, Array):
+        raise lowering.refuse(node, "an array lives inside a Struct", "declare a Struct with this member")
+    name = type_name(type_)
+    given = assign_arguments(lowering, node, f"`{name}`", ["number"])
+    return cast(lowering, given["number"], evaluate(lowering, given["number"], type_), type_)
+
+
+def _make_struct(lowering: Lowering, node: ast.Call, type_: Struct) -> Reference:
+    """A new structure; its members are computed before it is made, so they may come from an older one."""
+    if node.args:
+        raise lowering.refuse(
+            node.args[0], f"the members of a `{type_.name}` are given by name",
+            f"write `{type_.name}({type_.members[0].name}=...)`",
+        )  # fmt: skip
+    names = [one.name for one in type_.members]
+    given = assign_arguments(lowering, node, f"`{type_.name}`", names, names)
+    local = lowering.take_name(type_.name)
+    values: list[tuple[str, ast.expr, Operand]] = []
+    for name, argument in given.items():
+        found = type_.member(name)
+        assert found is not None
+        values.append((name, argument, evaluate(lowering, argument, found.type)))
+    made = new_struct(lowering, node, type_, local)
+    for name, argument, value in values:
+        target = ast.copy_location(ast.Attribute(node.func, name, ast.Store()), argument)
+        store(lowering, argument, member(lowering, target, made), argument, value)
+    return made
+
+
+def _context_method(lowering: Lowering, node: ast.Call, method: Method) -> Operand:
+    assert isinstance(method.receiver, ContextValue)
+    helper = method_names(method.receiver.name)[method.name]
+    return call_helper(lowering, node, helper, (method.receiver,))
+
+
+def _packet_method(lowering: Lowering, node: ast.Call, method: Method) -> Operand:
+    assert isinstance(method.receiver, PacketValue)
+    return view(lowering, node, method.receiver)
+
+
+def _map_method(lowering: Lowering, node: ast.Call, method: Method) -> Operand:
+    assert isinstance(method.receiver, MapValue)
+    return map_method(lowering, node, method.receiver, method.name)
+
+
+def _reference_method(lowering: Lowering, node: ast.Call, method: Method) -> Operand:
+    assert isinstance(method.receiver, Reference) and isinstance(node.func, ast.Attribute)
+    assign_arguments(lowering, node, f"`{method.name}`", [])
+    return duplicate(lowering, node.func.value, method.receiver)
+
+
+def _scalar_method(lowering: Lowering, node: ast.Call, method: Method) -> Operand:
+    """`host` keeps the number and changes the bytes; `raw` keeps the bytes."""
+    number = method.receiver
+    assert isinstance(number, Scalar) and isinstance(number.type, BigEndian)
+    assign_arguments(lowering, node, f"`{method.name}`", [])
+    type_ = Int(number.type.bits, signed=False)
+    if method.name == "host" and number.constant is not None:
+        return Scalar(type_, constant=number.constant)
+    operation = "swap" if method.name == "host" else "reinterpret"
+    value = lowering.emit(node, operation, (lowering.value(node, number),), type_)
+    if method.name == "host":
+        return Scalar(type_, value, low=number.low, high=number.high)
+    return Scalar(type_, value)
+
+
+_METHODS: dict[type, Callable[[Lowering, ast.Call, Method], Operand]] = {
+    ContextValue: _context_method,
+    PacketValue: _packet_method,
+    MapValue: _map_method,
+    Reference: _reference_method,
+    Scalar: _scalar_method,
+}
+
+
+def _call_python(
+    lowering: Lowering, node: ast.Call, function: PythonValue, expected: Type | None
+) -> Operand:
+    thing = function.object
+    if isinstance(thing, KernelHelper):
+        return call_helper(lowering, node, thing.name)
+    if isinstance(thing, FunctionType):
+        mark = getattr(thing, MARK, "")
+        if mark == "inline":
+            return call_inline(lowering, node, thing)
+        raise _not_callable(lowering, node, thing, mark)
+    builtin = BUILTINS.get(thing) if callable(thing) and _hashable(thing) else None
+    if builtin is not None:
+        return builtin(lowering, node, expected)
+    if thing is print:
+        raise lowering.refuse(node, "`print` is not supported", "count in a map and read it from user space")
+    if thing is int:
+        raise lowering.refuse(node, "`int` has no width", "write `u32(x)`, `u64(x)`, `i32(x)`, ...")
+    raise lowering.refuse(
+        node, f"`{function.name}` is ordinary Python and cannot be called inside a program",
+        "call it in the module and use the constant it gives",
+    )  # fmt: skip
+
+
+def _hashable(thing: object) -> bool:
+    return getattr(type(thing), "__hash__", None) is not None
+
+
+def _not_callable(lowering: Lowering, node: ast.Call, function: FunctionType, mark: str) -> Exception:
+    name = function.__name__
+    if not mark:
+        return lowering.refuse(
+            node, f"`{name}` is ordinary Python and cannot be called inside a program",
+            "put @inline in front of it",
+        )  # fmt: skip
+    if mark == "subprogram":
+        return lowering.refuse(node, f"@subprogram functions such as `{name}` are not supported", "use @inline")
+    return lowering.refuse(
+        node, f"`{name}` is a {mark} program and cannot be called",
+        "move what they share into an @inline function",
+    )  # fmt: skip

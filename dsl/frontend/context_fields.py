@@ -1,0 +1,149 @@
+"""Fields of the context: what a program of this kind may read and write."""
+
+from __future__ import annotations
+
+import ast
+
+from skverdict.dsl.catalogue.contexts import CONTEXTS, Field
+from skverdict.dsl.catalogue.programs import PROGRAMS
+from skverdict.dsl.frontend.convert import convert
+from skverdict.dsl.frontend.helper_table import method_names
+from skverdict.dsl.frontend.lowering import Lowering
+from skverdict.dsl.frontend.memory import checked_index
+from skverdict.dsl.frontend.refusal import suggestion
+from skverdict.dsl.frontend.values import (
+    ContextArray,
+    ContextValue,
+    Method,
+    Operand,
+    PacketValue,
+    Scalar,
+    type_name,
+)
+from skverdict.dsl.ir.types import Array, Int, Type
+
+# The largest number that a field can hold, where that is less than its type's: a TCP or UDP port, a buffer or
+# message (the kernel bounds both by socket buffers, whose sizes are C ints), an address family, a protocol.
+FIELD_LIMITS: dict[str, int] = {
+    "len": 0x7FFF_FFFF,
+    "size": 0x7FFF_FFFF,
+    "skb_len": 0x7FFF_FFFF,
+    "local_port": 0xFFFF,
+    "remote_port": 0xFFFF,
+    "family": 0xFFFF,
+}
+
+
+def context_attribute(lowering: Lowering, node: ast.Attribute, context: ContextValue) -> Operand:
+    """`context.name`: a field, the packet's data, or a method. Raises Refused."""
+    field = CONTEXTS[context.name].fields.get(node.attr)
+    if field is None:
+        methods = method_names(context.name)
+        if node.attr in methods:
+            return Method(context, node.attr)
+        raise _unknown(lowering, node, context, methods)
+    if field.role == "data":
+        return PacketValue(context)
+    _readable(lowering, node, context, field)
+    if isinstance(field.type, Array):
+        return ContextArray(context, field.name)
+    return _load(lowering, node, context, field, field.name, field.type)
+
+
+def _unknown(
+    lowering: Lowering, node: ast.Attribute, context: ContextValue, methods: dict[str, str]
+) -> Exception:
+    class_name = CONTEXTS[context.name].class_name
+    known = [*CONTEXTS[context.name].fields, *methods]
+    return lowering.refuse(node, f"`{class_name}` has no `{node.attr}`", suggestion(node.attr, known))
+
+
+def _readable(lowering: Lowering, node: ast.AST, context: ContextValue, field: Field) -> None:
+    class_name = CONTEXTS[context.name].class_name
+    if field.role == "data_end":
+        raise lowering.refuse(
+            node, "the end of the packet is not read directly",
+            "`data.view(T, offset)` tests it and gives None where the packet is too short",
+        )  # fmt: skip
+    if field.role == "socket":
+        raise lowering.refuse(node, f"`{class_name}.{field.name}` is a socket, which a policy cannot use yet")
+    if lowering.function.kind not in field.readers:
+        raise lowering.refuse(
+            node,
+            f"a {lowering.function.kind} program may not read `{class_name}.{field.name}`",
+            _kinds_hint("readable", field.readers),
+        )
+
+
+def _kinds_hint(what: str, kinds: tuple[str, ...]) -> str:
+    return f"it is {what} in {', '.join(kinds)}" if kinds else f"no program kind here finds it {what}"
+
+
+def _load(
+    lowering: Lowering, node: ast.AST, context: ContextValue, field: Field, name: str, type_: Type
+) -> Scalar:
+    assert not isinstance(type_, Array)
+    value = lowering.emit(node, "context.load", (context.value,), type_, field=name)
+    if field.low is not None:
+        # The number's low bits are a network-order number, whatever the host's byte order.
+        bits = lowering.emit(node, "convert", (value,), Int(field.low.bits, signed=False))
+        return Scalar(field.low, lowering.emit(node, "reinterpret", (bits,), field.low))
+    high = FIELD_LIMITS.get(field.name)
+    return Scalar(type_, value, low=0, high=high) if high else Scalar(type_, value)  # type: ignore[arg-type]
+
+
+def array_element(
+    lowering: Lowering, node: ast.Subscript, array: ContextArray, index_operand: Operand
+) -> Scalar:
+    """`context.remote_ip6[i]` with a constant index: the verifier knows no other."""
+    field = CONTEXTS[array.context.name].fields[array.field]
+    assert isinstance(field.type, Array)
+    index = _constant_index(lowering, node, field, index_operand)
+    return _load(lowering, node, array.context, field, f"{field.name}.{index}", field.type.element)
+
+
+def _constant_index(lowering: Lowering, node: ast.Subscript, field: Field, operand: Operand) -> int:
+    assert isinstance(field.type, Array)
+    index = checked_index(lowering, node.slice, operand, field.type.count, f"`{field.name}`")
+    if index.constant is None:
+        raise lowering.refuse(
+            node.slice, f"the index of `{field.name}` must be a constant",
+            "the kernel allows context fields only at fixed offsets: write the cases out",
+        )  # fmt: skip
+    return index.constant
+
+
+def store_field(
+    lowering: Lowering,
+    node: ast.Attribute | ast.Subscript,
+    context: ContextValue,
+    name: str,
+    index_operand: Operand | None,
+    value_node: ast.AST,
+    value: Operand,
+) -> None:
+    """`context.name = value` or `context.name[i] = value`. Raises Refused."""
+    table = CONTEXTS[context.name]
+    field = table.fields.get(name)
+    if field is None:
+        assert isinstance(node, ast.Attribute)
+        raise _unknown(lowering, node, context, {})
+    if lowering.function.kind not in field.writers:
+        others = [
+            kind for kind in field.writers if PROGRAMS[kind].context == context.name
+        ]  # fmt: skip
+        raise lowering.refuse(
+            node,
+            f"a {lowering.function.kind} program may not write `{table.class_name}.{name}`",
+            _kinds_hint("writable", tuple(others)),
+        )
+    type_: Type = field.type
+    if isinstance(type_, Array):
+        if index_operand is None or not isinstance(node, ast.Subscript):
+            raise lowering.refuse(node, f"`{name}` is {type_name(type_)}", f"write `{name}[0] = ...`")
+        name = f"{name}.{_constant_index(lowering, node, field, index_operand)}"
+        type_ = type_.element
+    number = convert(lowering, value_node, value, type_)  # type: ignore[arg-type]
+    lowering.effect(
+        node, "context.store", (context.value, lowering.value(value_node, number)), field=name
+    )

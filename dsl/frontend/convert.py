@@ -1,0 +1,227 @@
+"""Implicit and explicit conversion of scalars.
+
+Implicitly, a number goes to any type that holds all it can be; everything else is written out: `u32(x)`.
+"""
+
+from __future__ import annotations
+
+import ast
+
+from skverdict.dsl.frontend.lowering import Lowering, Retype
+from skverdict.dsl.frontend.values import Operand, Reference, Scalar, ScalarType, describe, limits
+from skverdict.dsl.ir.types import BOOL, I64, Array, BigEndian, Bool, Int, Struct
+
+
+def wrap(number: int, type_: Int) -> int:
+    """`number` cut to the width of `type_`."""
+    number &= (1 << type_.bits) - 1
+    if type_.signed and number >> (type_.bits - 1):
+        number -= 1 << type_.bits
+    return number
+
+
+def fits(low: int, high: int, type_: ScalarType) -> bool:
+    """True if every number from `low` to `high` is one of `type_`."""
+    smallest, largest = limits(type_)
+    return smallest <= low and high <= largest
+
+
+def common_type(first: Int, second: Int) -> Int | None:
+    """The smallest integer type that holds all numbers of both, if there is one."""
+    if first.signed == second.signed:
+        return first if first.bits >= second.bits else second
+    signed, unsigned = (first, second) if first.signed else (second, first)
+    bits = max(signed.bits, unsigned.bits * 2)
+    return Int(bits, signed=True) if bits <= 64 else None
+
+
+def settle(lowering: Lowering, scalar: Scalar, type_: ScalarType) -> None:
+    """A variable whose type comes from a literal takes `type_`, the first type that it meets.
+
+    Raises Retype if that changes its type.
+    """
+    if not isinstance(type_, Int) or scalar.type == type_:
+        return
+    changed = False
+    for key in scalar.pending:
+        low, high = lowering.scope.literals.get(key, (0, 0))
+        if key not in lowering.hints and fits(low, high, type_):
+            lowering.hints[key] = type_
+            changed = True
+    if changed:
+        raise Retype
+
+
+def as_scalar(lowering: Lowering, node: ast.AST, operand: Operand, wanted: str = "a number") -> Scalar:
+    """The operand if it is a scalar. Raises Refused, with what to write, for anything else."""
+    if isinstance(operand, Scalar):
+        return operand
+    hint = ""
+    if isinstance(operand, Reference):
+        hint = _reference_hint(lowering, node, operand)
+    raise lowering.refuse(node, f"{wanted} is needed here, but this is {describe(operand)}", hint)
+
+
+def _reference_hint(lowering: Lowering, node: ast.AST, operand: Reference) -> str:
+    text = lowering.segment(node)
+    if operand.nullable:
+        return f"test it first: `if {text} is None: ...`" if isinstance(node, ast.Name) else (
+            "give it a name and test that with `is None`"
+        )  # fmt: skip
+    if isinstance(operand.target, Struct):
+        return f"take a member, such as `{text}.{operand.target.members[0].name}`"
+    if isinstance(operand.target, Array):
+        return f"take an element, such as `{text}[0]`"
+    return f"read it with `{text}.value`"
+
+
+def typed(lowering: Lowering, node: ast.AST, scalar: Scalar) -> Scalar:
+    """The scalar with a type: a literal that meets none is an i64, or a u64 if it is too large."""
+    if scalar.type is not None:
+        return scalar
+    assert scalar.constant is not None
+    type_ = I64 if fits(scalar.constant, scalar.constant, I64) else Int(64, signed=False)
+    return literal(lowering, node, scalar.constant, type_)
+
+
+def literal(lowering: Lowering, node: ast.AST, number: int, type_: ScalarType) -> Scalar:
+    """An integer literal as `type_`. Raises Refused if it does not fit."""
+    if isinstance(type_, Bool):
+        raise lowering.refuse(node, f"a bool is needed here, but this is the number {number}", "write True or False")
+    if isinstance(type_, BigEndian):
+        raise lowering.refuse(
+            node, f"a {type_} is needed here, but this is the number {number}", f"write `{type_}({number})`"
+        )
+    if not fits(number, number, type_):
+        low, high = limits(type_)
+        raise lowering.refuse(node, f"{number} does not fit {type_} ({low} to {high})")
+    return Scalar(type_, constant=number)
+
+
+def convert(lowering: Lowering, node: ast.AST, operand: Operand, type_: ScalarType) -> Scalar:
+    """Implicit conversion. Raises Refused if it could lose something."""
+    scalar = as_scalar(lowering, node, operand, f"a {type_}")
+    if scalar.type == type_:
+        return scalar
+    if scalar.type is None:
+        assert scalar.constant is not None
+        return literal(lowering, node, scalar.constant, type_)
+    settle(lowering, scalar, type_)
+    if isinstance(type_, Int) and isinstance(scalar.type, Int) and fits(scalar.low, scalar.high, type_):
+        return _convert(lowering, node, scalar, type_)
+    raise lowering.refuse(
+        node,
+        f"a {type_} is needed here, but this is {describe(scalar)}",
+        _cast_hint(lowering, node, scalar.type, type_),
+    )
+
+
+def _cast_hint(lowering: Lowering, node: ast.AST, found: ScalarType, wanted: ScalarType) -> str:
+    text = lowering.segment(node)
+    if isinstance(wanted, Bool):
+        return f"write `{text} != 0`" if isinstance(found, Int) else ""
+    if isinstance(found, BigEndian):
+        if isinstance(wanted, BigEndian):
+            return f"write `{wanted}({text}.host())` if the number is meant"
+        return f"write `{text}.host()` for the number or `{text}.raw()` for the bits"
+    return f"write `{wanted}({text})`"
+
+
+def _convert(lowering: Lowering, node: ast.AST, scalar: Scalar, type_: Int) -> Scalar:
+    """To an integer type, wrapping; the range is kept where nothing is lost."""
+    if scalar.constant is not None:
+        return Scalar(type_, constant=wrap(scalar.constant, type_))
+    value = lowering.emit(node, "convert", (lowering.value(node, scalar),), type_)
+    if fits(scalar.low, scalar.high, type_):
+        return Scalar(type_, value, low=scalar.low, high=scalar.high)
+    return Scalar(type_, value)
+
+
+def cast(lowering: Lowering, node: ast.AST, operand: Operand, type_: ScalarType) -> Scalar:
+    """What `type_(operand)` means. `node` is the argument. Raises Refused."""
+    scalar = as_scalar(lowering, node, operand)
+    if isinstance(type_, BigEndian):
+        return _to_big_endian(lowering, node, scalar, type_)
+    if isinstance(scalar.type, BigEndian):
+        text = lowering.segment(node)
+        raise lowering.refuse(
+            node,
+            f"{describe(scalar)} cannot become a {type_} without saying how",
+            f"write `{text}.host()` for the number or `{text}.raw()` for the bits",
+        )
+    if isinstance(type_, Bool):
+        return truth_value(lowering, node, scalar)
+    if scalar.type is None:
+        assert scalar.constant is not None
+        return Scalar(type_, constant=wrap(scalar.constant, type_))
+    if scalar.type == type_:
+        return Scalar(type_, scalar.value, scalar.constant, scalar.low, scalar.high)
+    return _convert(lowering, node, scalar, type_)
+
+
+def _to_big_endian(lowering: Lowering, node: ast.AST, scalar: Scalar, type_: BigEndian) -> Scalar:
+    if scalar.type == type_:
+        return scalar
+    if isinstance(scalar.type, BigEndian):
+        text = lowering.segment(node)
+        raise lowering.refuse(
+            node, f"this is a {scalar.type} already, not a number", f"write `{type_}({text}.host())`"
+        )
+    number = convert(lowering, node, scalar, Int(type_.bits, signed=False))
+    if number.constant is not None:
+        return Scalar(type_, constant=number.constant)
+    value = lowering.emit(node, "swap", (lowering.value(node, number),), type_)
+    return Scalar(type_, value, low=number.low, high=number.high)
+
+
+def truth_value(lowering: Lowering, node: ast.AST, scalar: Scalar) -> Scalar:
+    """Whether an integer is not zero."""
+    if isinstance(scalar.type, Bool):
+        return scalar
+    if scalar.constant is not None:
+        return Scalar(BOOL, constant=int(scalar.constant != 0))
+    if isinstance(scalar.type, BigEndian):
+        text = lowering.segment(node)
+        raise lowering.refuse(
+            node, f"a {scalar.type} is neither true nor false", f"write `{text}.raw() != 0`"
+        )
+    assert scalar.type is not None
+    zero = lowering.value(node, Scalar(scalar.type, constant=0))
+    return Scalar(BOOL, lowering.emit(node, "ne", (lowering.value(node, scalar), zero), BOOL))
+
+
+def unify(lowering: Lowering, nodes: tuple[ast.AST, ast.AST], first: Scalar, second: Scalar) -> ScalarType:
+    """The type that two numbers share when they meet in one operation. Raises Refused."""
+    if first.type is None and second.type is None:
+        raise AssertionError("two literals are folded")
+    if first.type is None or second.type is None:
+        known = second.type if first.type is None else first.type
+        assert known is not None
+        return known
+    if first.type != second.type:
+        if first.pending and not second.pending:
+            settle(lowering, first, second.type)
+        elif second.pending and not first.pending:
+            settle(lowering, second, first.type)
+    if first.type == second.type:
+        return first.type
+    if isinstance(first.type, Int) and isinstance(second.type, Int):
+        if fits(second.low, second.high, first.type) and not fits(first.low, first.high, second.type):
+            return first.type
+        if fits(first.low, first.high, second.type) and not fits(second.low, second.high, first.type):
+            return second.type
+        both = common_type(first.type, second.type)
+        if both is not None:
+            return both
+    left, right = nodes
+    hint = ""
+    if isinstance(first.type, Int) and isinstance(second.type, Int):
+        hint = f"write `{first.type}({lowering.segment(right)})` or `{second.type}({lowering.segment(left)})`"
+    elif isinstance(first.type, BigEndian) != isinstance(second.type, BigEndian):
+        order = left if isinstance(first.type, BigEndian) else right
+        hint = f"write `{lowering.segment(order)}.host()`"
+    raise lowering.refuse(
+        right, f"{describe(first)} and {describe(second)} have no type in common", hint
+    )
+
+

@@ -1,0 +1,82 @@
+"""Running a policy's module as Python, which makes its maps, structures, constants and functions."""
+
+from __future__ import annotations
+
+import os
+import sys
+import traceback
+from types import CodeType, ModuleType
+from typing import Any
+
+from skverdict.dsl.errors import Diagnostic, Place, PolicyError
+from skverdict.dsl.frontend.sources import Sources, failure, syntax_error
+
+_NAME_PREFIX = "skverdict_policy_"
+
+
+def execute_module(sources: Sources) -> dict[str, Any]:
+    """The module's globals after it ran. Raises PolicyError if it raises anything."""
+    code = _compile(sources)
+    stem = os.path.splitext(os.path.basename(sources.path))[0]
+    module = ModuleType(_NAME_PREFIX + stem)
+    module.__file__ = sources.path
+    folder = os.path.dirname(os.path.abspath(sources.path))
+    before = set(sys.modules)
+    sys.modules[module.__name__] = module
+    sys.path.insert(0, folder)
+    wrote_bytecode, sys.dont_write_bytecode = sys.dont_write_bytecode, True
+    try:
+        exec(code, module.__dict__)
+    except PolicyError:
+        raise
+    except (Exception, SystemExit) as error:
+        raise _raised(sources, error) from error
+    finally:
+        sys.dont_write_bytecode = wrote_bytecode
+        if folder in sys.path:
+            sys.path.remove(folder)
+        _forget_modules(before, folder)
+    return module.__dict__
+
+
+def _compile(sources: Sources) -> CodeType:
+    source = sources.main
+    try:
+        return compile(source.tree, source.path, "exec", dont_inherit=True)
+    except SyntaxError as error:
+        raise syntax_error(source.path, "\n".join(source.lines), error) from None
+    except (RecursionError, MemoryError):
+        raise failure(source.path, "the code is nested too deeply") from None
+    except (ValueError, OverflowError) as error:
+        raise failure(source.path, f"cannot be compiled: {error}") from None
+
+
+def _forget_modules(before: set[str], folder: str) -> None:
+    """Modules from the policy's folder are read anew for the next policy, whose folder may be another."""
+    for name in set(sys.modules) - before:
+        file = getattr(sys.modules[name], "__file__", None) or ""
+        if name.startswith(_NAME_PREFIX) or os.path.dirname(os.path.abspath(file)) == folder:
+            del sys.modules[name]
+
+
+def _raised(sources: Sources, error: BaseException) -> PolicyError:
+    """An exception of the module's own code, told at the innermost line of the policy."""
+    if isinstance(error, SyntaxError) and error.filename:
+        return _syntax_error_elsewhere(sources, error)
+    line = 0
+    for frame, number in traceback.walk_tb(error.__traceback__):
+        if frame.f_code.co_filename == sources.path:
+            line = number
+    message = str(error) or type(error).__name__
+    if isinstance(error, SystemExit):
+        message = "the module ends the process"
+    name = type(error).__name__
+    text = message if name in ("TypeError", "SystemExit") else f"{name}: {message}"
+    place = sources.main.line_place(line) if line else Place(sources.path, 0, 1)
+    return PolicyError([Diagnostic(place, text)])
+
+
+def _syntax_error_elsewhere(sources: Sources, error: SyntaxError) -> PolicyError:
+    assert error.filename is not None
+    place = Place(error.filename, error.lineno or 1, max(1, error.offset or 1), 1, (error.text or "").rstrip("\n"))
+    return PolicyError([Diagnostic(place, f"syntax error: {error.msg}")])

@@ -1,0 +1,205 @@
+"""Expressions that choose a part or one of two: attributes, subscripts, `a if c else b`."""
+
+from __future__ import annotations
+
+import ast
+
+from skverdict.dsl.frontend.conditions import decide
+from skverdict.dsl.frontend.context_fields import array_element, context_attribute
+from skverdict.dsl.frontend.convert import as_scalar, convert, unify
+from skverdict.dsl.frontend.dispatch import evaluate, expression
+from skverdict.dsl.frontend.lowering import Label, Lowering
+from skverdict.dsl.frontend.memory import element, load, member
+from skverdict.dsl.frontend.python_values import operand_of
+from skverdict.dsl.frontend.refusal import suggestion
+from skverdict.dsl.frontend.state import State
+from skverdict.dsl.frontend.values import (
+    ContextArray,
+    ContextValue,
+    MapValue,
+    Method,
+    NoneValue,
+    Operand,
+    PacketValue,
+    PythonValue,
+    Reference,
+    Scalar,
+    ScalarType,
+    TypeValue,
+    VariableKey,
+    describe,
+)
+from skverdict.dsl.ir.module import Block
+from skverdict.dsl.ir.types import I64, Array, BigEndian, Struct, Type
+
+MAP_METHODS = ("lookup", "update", "delete", "redirect")
+PACKET_METHODS = ("view",)
+BIG_ENDIAN_METHODS = ("host", "raw")
+
+
+@expression(ast.Attribute)
+def attribute(lowering: Lowering, node: ast.Attribute, expected: Type | None) -> Operand:
+    owner = evaluate(lowering, node.value)
+    if isinstance(owner, Reference):
+        return _of_reference(lowering, node, owner)
+    if isinstance(owner, ContextValue):
+        return context_attribute(lowering, node, owner)
+    if isinstance(owner, PythonValue):
+        return _of_python(lowering, node, owner)
+    names: tuple[str, ...] = ()
+    if isinstance(owner, MapValue):
+        names = MAP_METHODS
+    elif isinstance(owner, PacketValue):
+        names = PACKET_METHODS
+    elif isinstance(owner, Scalar) and isinstance(owner.type, BigEndian):
+        names = BIG_ENDIAN_METHODS
+    if node.attr in names:
+        return Method(owner, node.attr)
+    raise lowering.refuse(
+        node, f"{describe(owner)} has no `{node.attr}`", _attribute_hint(lowering, node, owner, names)
+    )
+
+
+def _attribute_hint(lowering: Lowering, node: ast.Attribute, owner: Operand, names: tuple[str, ...]) -> str:
+    if isinstance(owner, Scalar) and node.attr == "value":
+        return f"write `{lowering.segment(node.value)}` alone"
+    if isinstance(owner, PacketValue):
+        return "read the packet with `.view(T, offset)`"
+    return suggestion(node.attr, names) or (f"it has {', '.join(names)}" if names else "")
+
+
+def _of_reference(lowering: Lowering, node: ast.Attribute, owner: Reference) -> Operand:
+    if isinstance(owner.target, Struct):
+        if node.attr == "copy":
+            return Method(owner, "copy")
+        return load(lowering, node, member(lowering, node, owner))
+    if node.attr == "value" and not isinstance(owner.target, Array):
+        return _load_cell(lowering, node, owner)
+    if isinstance(owner.target, BigEndian) and node.attr in BIG_ENDIAN_METHODS:
+        hint = f"write `{lowering.segment(node.value)}.value.{node.attr}()`"
+    else:
+        hint = f"write `{lowering.segment(node.value)}[0]`" if isinstance(owner.target, Array) else (
+            f"read or write `{lowering.segment(node.value)}.value`"
+        )  # fmt: skip
+    raise lowering.refuse(node, f"{describe(owner)} has no `{node.attr}`", hint)
+
+
+def _load_cell(lowering: Lowering, node: ast.Attribute, owner: Reference) -> Operand:
+    if owner.nullable:
+        # The message should point at the name that was not tested.
+        load(lowering, node.value, owner)
+    return load(lowering, node, owner)
+
+
+def _of_python(lowering: Lowering, node: ast.Attribute, owner: PythonValue) -> Operand:
+    if isinstance(owner.object, str | bytes | float | list | dict | set | tuple):
+        raise lowering.refuse(node, f"{describe(owner)} cannot be used inside a program")
+    try:
+        thing = getattr(owner.object, node.attr)
+    except Exception:
+        names = dir(owner.object)
+        raise lowering.refuse(
+            node, f"`{owner.name}` has no `{node.attr}`", suggestion(node.attr, names)
+        ) from None
+    return operand_of(lowering.scope, node.attr, thing)
+
+
+@expression(ast.Subscript)
+def subscript(lowering: Lowering, node: ast.Subscript, expected: Type | None) -> Operand:
+    owner = evaluate(lowering, node.value)
+    if isinstance(owner, PacketValue):
+        raise lowering.refuse(
+            node, "the packet's bytes cannot be indexed or sliced",
+            f"write `byte = {lowering.segment(node.value)}.view(u8, offset)` and test `byte is None`",
+        )  # fmt: skip
+    if isinstance(owner, MapValue):
+        raise lowering.refuse(
+            node, "a map's entry may be absent, so it cannot be indexed",
+            f"write `entry = {owner.map.name}.lookup({lowering.segment(node.slice)})` and test `entry is None`",
+        )  # fmt: skip
+    if isinstance(node.slice, ast.Slice):
+        raise lowering.refuse(node.slice, "a slice is not supported", "take the elements one by one")
+    index = evaluate(lowering, node.slice)
+    if isinstance(owner, ContextArray):
+        return array_element(lowering, node, owner, index)
+    if isinstance(owner, Reference) and isinstance(owner.target, Array):
+        return load(lowering, node, element(lowering, node, owner, index))
+    if isinstance(owner, PythonValue) and isinstance(owner.object, (tuple, list, dict, range)):
+        return _of_container(lowering, node, owner, index)
+    raise lowering.refuse(node, f"{describe(owner)} cannot be indexed")
+
+
+def _of_container(lowering: Lowering, node: ast.Subscript, owner: PythonValue, index: Operand) -> Operand:
+    number = as_scalar(lowering, node.slice, index)
+    if number.constant is None:
+        raise lowering.refuse(
+            node.slice, f"`{owner.name}` exists only while compiling: its index must be a constant",
+            "use an ArrayMap for values that are looked up by a number",
+        )  # fmt: skip
+    try:
+        thing = owner.object[number.constant]  # type: ignore[index]
+    except (IndexError, KeyError):
+        raise lowering.refuse(node.slice, f"`{owner.name}` has no element {number.constant}") from None
+    return operand_of(lowering.scope, owner.name, thing)
+
+
+@expression(ast.IfExp)
+def conditional(lowering: Lowering, node: ast.IfExp, expected: Type | None) -> Operand:
+    yes, no = lowering.label(node, "then"), lowering.label(node, "else")
+    decide(lowering, node.test, yes, no)
+    sides = [(label, part) for label, part in ((yes, node.body), (no, node.orelse)) if label.edges]
+    if len(sides) == 1:
+        lowering.enter(sides[0][0])
+        return evaluate(lowering, sides[0][1], expected)
+    return _choose(lowering, node, sides, expected)
+
+
+def _choose(
+    lowering: Lowering, node: ast.expr, sides: list[tuple[Label, ast.expr]], expected: Type | None
+) -> Operand:
+    """One of two numbers, each computed on its own path."""
+    ends: list[tuple[Block, State]] = []
+    numbers: list[Scalar] = []
+    for label, part in sides:
+        lowering.enter(label)
+        operand = evaluate(lowering, part, expected)
+        if isinstance(operand, (Reference, ContextValue, MapValue, TypeValue, NoneValue, PythonValue)):
+            raise lowering.refuse(
+                part, f"a conditional expression chooses between numbers, but this is {describe(operand)}",
+                "write an `if` statement",
+            )  # fmt: skip
+        numbers.append(as_scalar(lowering, part, operand))
+        ends.append((lowering.block, lowering.here))
+    type_, pending = _chosen_type(lowering, node, (sides[0][1], sides[1][1]), numbers, expected)
+    end = lowering.label(node, "chosen")
+    local = lowering.new_local("choice", type_)
+    low, high = [], []
+    for (block, state), number, (_, part) in zip(ends, numbers, sides, strict=True):
+        lowering.block, lowering.state = block, state
+        converted = convert(lowering, part, number, type_)
+        lowering.effect(part, "local.set", (lowering.value(part, converted),), local=local)
+        low.append(converted.low)
+        high.append(converted.high)
+        lowering.jump(part, end)
+    lowering.enter(end)
+    value = lowering.emit(node, "local.get", (), type_, local=local)
+    return Scalar(type_, value, low=min(low), high=max(high), pending=pending)
+
+
+def _chosen_type(
+    lowering: Lowering,
+    node: ast.expr,
+    nodes: tuple[ast.expr, ast.expr],
+    numbers: list[Scalar],
+    expected: Type | None,
+) -> tuple[ScalarType, tuple[VariableKey, ...]]:
+    first, second = numbers
+    if first.type is None and second.type is None:
+        if isinstance(expected, ScalarType):
+            return expected, ()
+        key: VariableKey = (lowering.frame.path, f"{node.lineno}:{node.col_offset}")
+        low, high = min(first.low, second.low), max(first.high, second.high)
+        lowering.scope.literals[key] = (low, high)
+        hint = lowering.hints.get(key)
+        return (hint, ()) if hint else (I64, (key,))
+    return unify(lowering, nodes, first, second), first.pending + second.pending

@@ -1,0 +1,121 @@
+"""Calls of the policy's own @inline functions: their statements are lowered in place, for these arguments."""
+
+from __future__ import annotations
+
+import ast
+from types import FunctionType
+
+from skverdict.dsl.frontend.annotations import Annotation, read_annotation
+from skverdict.dsl.frontend.arguments import assign_arguments
+from skverdict.dsl.frontend.assigned import RESULT
+from skverdict.dsl.frontend.convert import convert
+from skverdict.dsl.frontend.dispatch import evaluate
+from skverdict.dsl.frontend.lowering import Frame, Lowering
+from skverdict.dsl.frontend.names import assign, read
+from skverdict.dsl.frontend.refusal import Refused
+from skverdict.dsl.frontend.state import Binding, State
+from skverdict.dsl.frontend.statements import body, no_return
+from skverdict.dsl.frontend.values import NONE, ContextValue, Operand, Reference, Scalar, describe
+
+
+def call_inline(lowering: Lowering, node: ast.Call, function: FunctionType) -> Operand:
+    """Expand `function` at the call `node`. Raises Refused."""
+    _refuse_recursion(lowering, node, function)
+    source, definition = lowering.scope.definition(function)
+    parameters = [one.arg for one in definition.args.args]
+    given = assign_arguments(lowering, node, f"`{function.__name__}`", parameters)
+    operands = {name: (argument, evaluate(lowering, argument)) for name, argument in given.items()}
+    outer_state, outer_frame = lowering.here, lowering.frame
+    frame = Frame(
+        function,
+        definition,
+        source,
+        lowering.scope.assigned(definition),
+        outer_frame,
+        node,
+        lowering.scope.call_number(outer_frame.path, node),
+    )
+    names: dict[str, Binding] = {}
+    for parameter in definition.args.args:
+        argument, operand = operands[parameter.arg]
+        annotation = read_annotation(lowering.scope, source, function, parameter.annotation)
+        names[parameter.arg] = _argument(lowering, argument, parameter.arg, operand, annotation)
+    lowering.frame = frame
+    lowering.state = State({}, outer_state.epoch)
+    try:
+        result = _expand(lowering, node, frame, names)
+        epoch = lowering.state.epoch if lowering.state else outer_state.epoch
+        reached = lowering.state is not None
+    finally:
+        lowering.frame = outer_frame
+        lowering.state = outer_state
+    if not reached:
+        raise lowering.refuse(node, f"`{function.__name__}` never returns")
+    outer_state.epoch = epoch
+    return result
+
+
+def _expand(
+    lowering: Lowering, node: ast.Call, frame: Frame, names: dict[str, Binding]
+) -> Operand:
+    """The statements and the result of the function of `frame`, whose parameters stand for `names`."""
+    definition = frame.node
+    for name, binding in names.items():
+        if frame.assigned[name] > 1 and isinstance(binding, Scalar):
+            # The parameter is assigned to: it becomes a variable.
+            assign(lowering, definition, name, definition, binding)
+        else:
+            lowering.bind(name, binding)
+    frame.returns = read_annotation(lowering.scope, frame.source, frame.function, definition.returns)
+    end = frame.end = lowering.label(definition, f"{definition.name}.end")
+    body(lowering, definition.body)
+    if lowering.state is not None:
+        if not frame.returns.nothing:
+            raise no_return(lowering, definition)
+        lowering.bind(RESULT, NONE)
+        lowering.jump(definition, end)
+    if not lowering.enter(end) or frame.returns.nothing:
+        return NONE
+    return read(lowering, node, RESULT)
+
+
+def _argument(
+    lowering: Lowering, node: ast.AST, name: str, operand: Operand, annotation: Annotation
+) -> Operand:
+    """What a parameter stands for. Raises Refused if the argument is not what its annotation says."""
+    if annotation.is_scalar and not (isinstance(operand, Reference) and annotation.optional):
+        return convert(lowering, node, operand, annotation.scalar)
+    if annotation.context is not None:
+        if not isinstance(operand, ContextValue) or operand.name != annotation.context:
+            raise _mismatch(lowering, node, name, annotation, operand)
+    elif annotation.type is not None:
+        if not isinstance(operand, Reference) or operand.target != annotation.type:
+            raise _mismatch(lowering, node, name, annotation, operand)
+        if operand.nullable and not annotation.optional:
+            text = lowering.segment(node)
+            raise lowering.refuse(
+                node,
+                f"`{name}` must not be None, but {operand.what} may be",
+                f"test it first: `if {text} is not None:`",
+            )
+    return operand.altered(fresh=False) if isinstance(operand, Reference) else operand
+
+
+def _mismatch(
+    lowering: Lowering, node: ast.AST, name: str, annotation: Annotation, operand: Operand
+) -> Refused:
+    return lowering.refuse(
+        node, f"`{name}` must be a {annotation.text}, but this is {describe(operand)}"
+    )
+
+
+def _refuse_recursion(lowering: Lowering, node: ast.Call, function: FunctionType) -> None:
+    frames = lowering.frame.chain()
+    if any(frame.function.__code__ is function.__code__ for frame in frames):
+        names = [frame.function.__name__ for frame in reversed(frames)]
+        chain = " -> ".join([*names, function.__name__])
+        raise lowering.refuse(
+            node, f"`{function.__name__}` calls itself: {chain}", "an @inline function cannot recurse; use a loop"
+        )
+
+

@@ -1,0 +1,156 @@
+"""From a policy's file to its IR: read, run, collect what it declares, lower its programs."""
+
+from __future__ import annotations
+
+import ast
+import os
+from collections.abc import Iterable
+from typing import Any
+
+from skverdict.dsl.catalogue.maps import MAPS
+from skverdict.dsl.catalogue.programs import PROGRAMS
+from skverdict.dsl.errors import PolicyError
+from skverdict.dsl.frontend import calls, conditions, expressions, loops, names, operators, statements
+from skverdict.dsl.frontend.declarations import NAME_LENGTH, check_struct, declare_map
+from skverdict.dsl.frontend.execute import execute_module
+from skverdict.dsl.frontend.programs import lower_program, mark_of
+from skverdict.dsl.frontend.refusal import Reporter, in_order
+from skverdict.dsl.frontend.scope import PolicyScope, origin_place
+from skverdict.dsl.frontend.sources import Sources, failure
+from skverdict.dsl.ir.module import Function, Module
+from skverdict.dsl.ir.types import Array, Pointer, Struct, Type
+from skverdict.dsl.maps import Map
+from skverdict.dsl.policy import Policy
+from skverdict.dsl.structs import is_struct_class
+
+# Importing these fills the tables of `dispatch`.
+SYNTAX = (calls, conditions, expressions, loops, names, operators, statements)
+
+
+def load(path: str | os.PathLike[str]) -> Policy:
+    """See `skverdict.dsl.load_policy`."""
+    shown = os.fspath(path)
+    if not isinstance(shown, str):
+        shown = os.fsdecode(shown)
+    sources = Sources(shown)
+    namespace = execute_module(sources)
+    reporter = Reporter()
+    scope = PolicyScope(sources, reporter, _license(sources, reporter, namespace))
+    _check_duplicates(sources, reporter)
+    _declare(scope, namespace)
+    functions = _programs(scope, namespace)
+    if not functions and not reporter.errors:
+        raise failure(
+            shown, "there is no program in this file", "decorate a function with @stream_verdict or the like"
+        )
+    _check_truncated(scope)
+    if reporter.errors:
+        raise PolicyError(in_order(reporter.errors, shown))
+    module = Module(sources.main.name, scope.license, _used_structs(scope, functions), scope.maps, functions)
+    return Policy(shown, module, sources.lines(), in_order(reporter.warnings, shown))
+
+
+def _license(sources: Sources, reporter: Reporter, namespace: dict[str, Any]) -> str:
+    """The module's `LICENSE`; GPL, which lets a program call every helper, if there is none."""
+    license_ = namespace.get("LICENSE", "GPL")
+    if isinstance(license_, str) and license_.isascii() and license_.isprintable() and license_:
+        return license_
+    for node in sources.main.tree.body:
+        if isinstance(node, ast.Assign) and any(
+            isinstance(target, ast.Name) and target.id == "LICENSE" for target in node.targets
+        ):
+            reporter.error(
+                sources.main.place(node), "LICENSE must be a line of ASCII text", 'such as `LICENSE = "GPL"`'
+            )
+    return "GPL"
+
+
+def _check_duplicates(sources: Sources, reporter: Reporter) -> None:
+    """A second function, class or map of one name would silently replace the first."""
+    seen: dict[str, ast.stmt] = {}
+    map_classes = {kind.class_name for kind in MAPS.values()}
+    for node in sources.main.tree.body:
+        name = ""
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
+            name = node.name
+        elif isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
+            value = node.value
+            made = isinstance(value, ast.Call) and isinstance(value.func, ast.Name) and value.func.id
+            if made in map_classes:
+                name = node.targets[0].id
+        if name in seen:
+            reporter.error(
+                sources.main.place(node), f"`{name}` is defined twice", "give one of them another name",
+                [(sources.main.place(seen[name]), "the first definition is here")],
+            )  # fmt: skip
+        elif name:
+            seen[name] = node
+
+
+def _declare(scope: PolicyScope, namespace: dict[str, Any]) -> None:
+    """Check the structures and maps that the module holds, used or not."""
+    declared: set[int] = set()
+    for name, thing in namespace.items():
+        if id(thing) in declared:
+            continue
+        if isinstance(thing, Map):
+            declared.add(id(thing))
+            declare_map(scope, name, thing)
+        elif is_struct_class(thing) and thing.__module__ == namespace["__name__"]:
+            declared.add(id(thing))
+            check_struct(scope, thing)
+
+
+def _programs(scope: PolicyScope, namespace: dict[str, Any]) -> list[Function]:
+    functions: list[Function] = []
+    seen: set[int] = set()
+    for thing in namespace.values():
+        kind = mark_of(thing)
+        if kind in PROGRAMS and id(thing) not in seen:
+            seen.add(id(thing))
+            function = lower_program(scope, thing, kind)
+            if function is not None:
+                functions.append(function)
+    return functions
+
+
+def _check_truncated(scope: PolicyScope) -> None:
+    """Two maps that the kernel shows under one name are told apart by nobody who looks there."""
+    short: dict[str, Map] = {}
+    for declaration, map_ in scope.declared_maps():
+        other = short.setdefault(map_.name[:NAME_LENGTH], declaration)
+        if other is not declaration:
+            scope.reporter.warning(
+                origin_place(scope, declaration.origin),
+                f"the kernel shows `{map_.name}` and another map both as `{map_.name[:NAME_LENGTH]}`",
+                "make the first 15 characters differ",
+                [(origin_place(scope, other.origin), "the other map")],
+            )
+
+
+def _used_structs(scope: PolicyScope, functions: Iterable[Function]) -> list[Struct]:
+    """The structures that maps and functions use, each after those inside it."""
+    found: dict[Struct, None] = {}
+    for map_ in scope.maps:
+        for type_ in (map_.key, map_.value):
+            if type_ is not None:
+                _collect(type_, found)
+    for function in functions:
+        for local in function.locals:
+            _collect(local.type, found)
+        for block in function.blocks:
+            for operation in block.operations:
+                if operation.result is not None and isinstance(operation.result.type, Pointer):
+                    _collect(operation.result.type, found)
+    return list(found)
+
+
+def _collect(type_: Type, found: dict[Struct, None]) -> None:
+    if isinstance(type_, Pointer):
+        _collect(type_.target, found)
+    elif isinstance(type_, Array):
+        _collect(type_.element, found)
+    elif isinstance(type_, Struct) and type_ not in found:
+        for member in type_.members:
+            _collect(member.type, found)
+        found[type_] = None

@@ -1,0 +1,302 @@
+"""Loops: `while`, `for ... in range(...)`, `break`, `continue`, and `else`."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable, Sequence
+
+from skverdict.dsl.frontend.assigned import assigned_names
+from skverdict.dsl.frontend.compare import compare
+from skverdict.dsl.frontend.conditions import decide
+from skverdict.dsl.frontend.convert import as_scalar, convert, fits, settle
+from skverdict.dsl.frontend.dispatch import evaluate, statement
+from skverdict.dsl.frontend.lowering import Label, Loop, Lowering
+from skverdict.dsl.frontend.names import assign
+from skverdict.dsl.frontend.refusal import Refused
+from skverdict.dsl.frontend.state import Edge, Slot, State, merge, same_state
+from skverdict.dsl.frontend.statements import body
+from skverdict.dsl.frontend.values import PythonValue, Scalar, constant, describe, limits
+from skverdict.dsl.ir.types import BOOL, I64, U32, U64, Int
+
+# The verifier gives up on a program after walking this many instructions, and a turn takes at least one.
+MOST_TURNS = 1_000_000
+
+
+def _until_stable(lowering: Lowering, head: Callable[[], Label], turn: Callable[[Label], Sequence[Edge]]) -> None:
+    """Lower a loop for a state at its head that holds at every turn.
+
+    `head` makes the label of the head, with the edge that enters the loop; `turn` enters it, lowers a turn and
+    gives the edges that lead back. What a turn changes must be forgotten at the head, so the loop is lowered
+    again until nothing new is found; what is forgotten only grows, so this ends.
+    """
+    assumed: State | None = None
+    while True:
+        mark, before = lowering.mark(), lowering.here.copy()
+        label = head()
+        if assumed is not None:
+            label.edges[0].state = assumed
+        entry = label.edges[0]
+        found = turn(label)
+        if not found:
+            return
+        met = merge([entry, *found], label.epoch)
+        if same_state(entry.state, met):
+            return
+        assumed = met
+        lowering.undo(mark)
+        lowering.state = before
+
+
+def _forget_ranges(state: State, names: set[str]) -> None:
+    """Numbers that a loop assigns may be anything of their type at its head."""
+    for name in names:
+        binding = state.names.get(name)
+        if isinstance(binding, Slot) and isinstance(binding.shape, Scalar):
+            assert binding.shape.type is not None
+            low, high = limits(binding.shape.type)
+            state.names[name] = Slot(binding.local, binding.shape.with_range(low, high))
+
+
+def _in_loop(lowering: Lowering, loop: Loop, statements: Sequence[ast.stmt]) -> None:
+    outer = lowering.frame.loop
+    lowering.frame.loop = loop
+    try:
+        body(lowering, statements)
+    finally:
+        lowering.frame.loop = outer
+
+
+@statement(ast.While)
+def while_loop(lowering: Lowering, node: ast.While) -> None:
+    _refuse_endless(lowering, node)
+    changed = assigned_names([node])
+    _forget_ranges(lowering.here, changed)
+    end = lowering.label(node, "end")
+
+    def head() -> Label:
+        label = lowering.label(node, "while")
+        lowering.jump(node, label)
+        return label
+
+    def turn(label: Label) -> Sequence[Edge]:
+        end.edges.clear()
+        lowering.enter(label)
+        inside, done = lowering.label(node, "do"), lowering.label(node, "done")
+        try:
+            decide(lowering, node.test, inside, done)
+        except Refused as refused:
+            lowering.report(refused)
+            lowering.state = label.edges[0].state.copy()
+            lowering.jump(node.test, done)
+            lowering.state = label.edges[0].state.copy()
+            lowering.jump(node.test, inside)
+        entered = len(label.edges)
+        if lowering.enter(inside):
+            _in_loop(lowering, Loop(label, end), node.body)
+            if lowering.state is not None:
+                lowering.jump(node, label)
+        if lowering.enter(done):
+            body(lowering, node.orelse)
+            if lowering.state is not None:
+                lowering.jump(node, end, f"when the loop on line {node.lineno} ends")
+        return label.edges[entered:]
+
+    _until_stable(lowering, head, turn)
+    lowering.enter(end)
+
+
+def _refuse_endless(lowering: Lowering, node: ast.While) -> None:
+    test = node.test
+    if not (isinstance(test, ast.Constant) and test.value):
+        return
+    if not any(isinstance(part, (ast.Break, ast.Return)) for part in ast.walk(node)):
+        raise lowering.refuse(
+            test, "this loop never ends, and the kernel takes only programs that do",
+            "use `for i in range(n)`, or leave the loop with `break`",
+        )  # fmt: skip
+
+
+@statement(ast.For)
+def for_loop(lowering: Lowering, node: ast.For) -> None:
+    if not isinstance(node.target, ast.Name):
+        raise lowering.refuse(node.target, "a `for` loop counts in one name", "write `for i in range(n):`")
+    start, stop, step = _range_of(lowering, node)
+    if stop.constant is not None:
+        _counted(lowering, node, range(start, stop.constant, step))
+    else:
+        _bounded(lowering, node, start, stop, step)
+
+
+def _range_of(lowering: Lowering, node: ast.For) -> tuple[int, Scalar, int]:
+    """Start, stop and step of the loop's range. Raises Refused."""
+    call = node.iter
+    hint = "write `for i in range(n):`"
+    if not isinstance(call, ast.Call):
+        operand = evaluate(lowering, call) if isinstance(call, (ast.Name, ast.Attribute)) else None
+        if isinstance(operand, PythonValue) and isinstance(operand.object, range):
+            numbers = operand.object
+            return numbers.start, constant(numbers.stop), numbers.step
+        what = f", not over {describe(operand)}" if operand is not None else ""
+        raise lowering.refuse(call, f"a `for` loop runs over a range{what}", hint)
+    function = evaluate(lowering, call.func)
+    if not isinstance(function, PythonValue) or function.object is not range:
+        raise lowering.refuse(call, "a `for` loop runs over `range(...)`", hint)
+    if call.keywords or not 1 <= len(call.args) <= 3:
+        raise lowering.refuse(call, "`range` takes one to three numbers")
+    numbers_ = [as_scalar(lowering, argument, evaluate(lowering, argument)) for argument in call.args]
+    first = numbers_[0] if len(numbers_) > 1 else constant(0)
+    stop = numbers_[1] if len(numbers_) > 1 else numbers_[0]
+    step = numbers_[2] if len(numbers_) > 2 else constant(1)
+    for number, argument in ((first, call.args[0]), (step, call.args[-1])):
+        if number.constant is None:
+            raise lowering.refuse(
+                argument, "only the end of a range may be computed by the program",
+                "start at a constant and skip with `if i < start: continue`",
+            )  # fmt: skip
+    assert first.constant is not None and step.constant is not None
+    if step.constant == 0:
+        raise lowering.refuse(call.args[2], "the step of a range must not be zero")
+    return first.constant, stop, step.constant
+
+
+def _counter_type(lowering: Lowering, node: ast.For, low: int, high: int) -> Int:
+    for type_ in (U32, I64, U64):
+        if fits(low, high, type_):
+            return type_
+    raise lowering.refuse(node.iter, "the numbers of this range do not fit 64 bits")
+
+
+def _counted(lowering: Lowering, node: ast.For, numbers: range) -> None:
+    """A range of constants: the test comes after the turn, since the first one is certain."""
+    assert isinstance(node.target, ast.Name)
+    if len(numbers) > MOST_TURNS:
+        raise lowering.refuse(
+            node.iter, f"{len(numbers)} turns are more than the kernel's verifier follows ({MOST_TURNS})"
+        )
+    end = lowering.label(node, "end")
+    if not numbers:
+        body(lowering, node.orelse)
+        return
+    low, high = min(numbers[0], numbers[-1]), max(numbers[0], numbers[-1])
+    # The count goes one step past the last number.
+    type_ = _counter_type(lowering, node, low + min(numbers.step, 0), high + max(numbers.step, 0))
+    counter = lowering.new_local(f"{node.target.id}.counter", type_)
+    first = lowering.value(node.iter, Scalar(type_, constant=numbers[0]))
+    lowering.effect(node.iter, "local.set", (first,), local=counter)
+    _forget_ranges(lowering.here, assigned_names([node]))
+
+    def turn(label: Label) -> Sequence[Edge]:
+        end.edges.clear()
+        lowering.enter(label)
+        _set_counter(lowering, node, counter, type_, low, high)
+        again, done = lowering.label(node, "next"), lowering.label(node, "done")
+        _in_loop(lowering, Loop(again, end), node.body)
+        if lowering.state is not None:
+            lowering.jump(node, again)
+        entered = len(label.edges)
+        if lowering.enter(again):
+            now = lowering.emit(node.iter, "local.get", (), type_, local=counter)
+            step = lowering.value(node.iter, Scalar(type_, constant=abs(numbers.step)))
+            following = lowering.emit(node.iter, "add" if numbers.step > 0 else "sub", (now, step), type_)
+            lowering.effect(node.iter, "local.set", (following,), local=counter)
+            last = lowering.value(node.iter, Scalar(type_, constant=numbers[-1]))
+            more = lowering.emit(node.iter, "le" if numbers.step > 0 else "ge", (following, last), BOOL)
+            lowering.branch(node.iter, more, label, done)
+        _otherwise(lowering, node, done, end)
+        return label.edges[entered:]
+
+    _until_stable(lowering, lambda: _head(lowering, node), turn)
+    lowering.enter(end)
+
+
+def _head(lowering: Lowering, node: ast.For) -> Label:
+    label = lowering.label(node, "for")
+    lowering.jump(node, label)
+    return label
+
+
+def _set_counter(
+    lowering: Lowering, node: ast.For, counter: str, type_: Int, low: int, high: int
+) -> None:
+    """The loop's name takes the count; assigning the name in the body does not change the count."""
+    assert isinstance(node.target, ast.Name)
+    name = node.target.id
+    now = lowering.emit(node.target, "local.get", (), type_, local=counter)
+    slot = lowering.frame.locals.get(name)
+    if slot is not None and slot.type != type_ and name not in lowering.frame.declared:
+        # The name counted something else before: this is a new variable.
+        del lowering.frame.locals[name]
+    assign(lowering, node.target, name, node.target, Scalar(type_, now, low=low, high=high))
+
+
+def _otherwise(lowering: Lowering, node: ast.For, done: Label, end: Label) -> None:
+    """The `else` of a loop runs when the loop was not left by `break`."""
+    if lowering.enter(done):
+        body(lowering, node.orelse)
+        if lowering.state is not None:
+            lowering.jump(node, end, f"when the loop on line {node.lineno} runs to its end")
+
+
+def _bounded(lowering: Lowering, node: ast.For, start: int, stop: Scalar, step: int) -> None:
+    """A range whose end the program computes, but below a bound that is known now."""
+    assert isinstance(node.target, ast.Name) and isinstance(node.iter, ast.Call)
+    stop_node = node.iter.args[min(1, len(node.iter.args) - 1)]
+    settle(lowering, stop, U32)
+    if not isinstance(stop.type, Int):
+        raise lowering.refuse(stop_node, f"a range counts with numbers, but this is {describe(stop)}")
+    turns = (stop.high - start) if step > 0 else (start - stop.low)
+    if turns // abs(step) > MOST_TURNS:
+        text = lowering.segment(stop_node)
+        raise lowering.refuse(
+            stop_node, f"this range has no useful bound: its end is {stop.low} to {stop.high}",
+            f"bound it, such as `range(min({text}, 64))`",
+        )  # fmt: skip
+    low, high = min(start, stop.low), max(start, stop.high) + abs(step)
+    type_ = _counter_type(lowering, node, low if step > 0 else low + step, high)
+    limit = convert(lowering, stop_node, stop, type_)
+    end = lowering.label(node, "end")
+    counter = lowering.new_local(f"{node.target.id}.counter", type_)
+    first = lowering.value(node.iter, Scalar(type_, constant=start))
+    lowering.effect(node.iter, "local.set", (first,), local=counter)
+    _forget_ranges(lowering.here, assigned_names([node]))
+
+    def turn(label: Label) -> Sequence[Edge]:
+        end.edges.clear()
+        lowering.enter(label)
+        inside, again, done = (lowering.label(node, name) for name in ("do", "next", "done"))
+        now = Scalar(type_, lowering.emit(node.iter, "local.get", (), type_, local=counter))
+        nodes = (node.target, stop_node)
+        more = compare(lowering, node.iter, "lt" if step > 0 else "gt", nodes, now, limit)
+        lowering.branch(node.iter, lowering.value(node.iter, more), inside, done)
+        entered = len(label.edges)
+        lowering.enter(inside)
+        bounds = (start, max(start, limit.high - 1)) if step > 0 else (min(start, limit.low + 1), start)
+        _set_counter(lowering, node, counter, type_, *bounds)
+        _in_loop(lowering, Loop(again, end), node.body)
+        if lowering.state is not None:
+            lowering.jump(node, again)
+        if lowering.enter(again):
+            value = lowering.emit(node.iter, "local.get", (), type_, local=counter)
+            width = lowering.value(node.iter, Scalar(type_, constant=abs(step)))
+            value = lowering.emit(node.iter, "add" if step > 0 else "sub", (value, width), type_)
+            lowering.effect(node.iter, "local.set", (value,), local=counter)
+            lowering.jump(node.iter, label)
+        _otherwise(lowering, node, done, end)
+        return label.edges[entered:]
+
+    _until_stable(lowering, lambda: _head(lowering, node), turn)
+    lowering.enter(end)
+
+
+@statement(ast.Break)
+def break_statement(lowering: Lowering, node: ast.Break) -> None:
+    loop = lowering.frame.loop
+    assert loop is not None
+    lowering.jump(node, loop.end, f"when line {node.lineno} breaks the loop")
+
+
+@statement(ast.Continue)
+def continue_statement(lowering: Lowering, node: ast.Continue) -> None:
+    loop = lowering.frame.loop
+    assert loop is not None
+    lowering.jump(node, loop.again, f"when line {node.lineno} continues the loop")

@@ -1,0 +1,286 @@
+"""One program being lowered: the IR function that grows, the point reached in it, and what is known there."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+from skverdict.dsl.errors import Diagnostic, Place
+from skverdict.dsl.frontend.annotations import Annotation
+from skverdict.dsl.frontend.refusal import Refused
+from skverdict.dsl.frontend.state import Binding, Edge, State, merge
+from skverdict.dsl.frontend.values import START, Epoch, Scalar, VariableKey
+from skverdict.dsl.ir.module import Attribute, Block, Function, Local, Operation, Value
+from skverdict.dsl.ir.types import Int, Type
+
+if TYPE_CHECKING:
+    from types import FunctionType
+
+    from skverdict.dsl.frontend.scope import PolicyScope
+    from skverdict.dsl.frontend.source import FunctionNode, Source
+
+
+class Retype(Exception):
+    """A variable that began with a literal met its type: lower the function again with that type."""
+
+
+class Label:
+    """A place to jump to. The states of all jumps meet where it is entered."""
+
+    __slots__ = ("block", "edges", "epoch")
+
+    def __init__(self, name: str, epoch: Epoch) -> None:
+        self.block = Block(name)
+        self.edges: list[Edge] = []
+        self.epoch = epoch
+
+
+class Loop:
+    """The innermost loop around a statement."""
+
+    __slots__ = ("again", "end")
+
+    def __init__(self, again: Label, end: Label) -> None:
+        self.again = again
+        self.end = end
+
+
+class Frame:
+    """One expansion of one function: the program itself, or an inline function at one call."""
+
+    __slots__ = (
+        "assigned",
+        "call",
+        "declared",
+        "end",
+        "function",
+        "locals",
+        "loop",
+        "node",
+        "outer",
+        "owned",
+        "path",
+        "returns",
+        "source",
+    )
+
+    def __init__(
+        self,
+        function: FunctionType,
+        node: FunctionNode,
+        source: Source,
+        assigned: dict[str, int],
+        outer: Frame | None = None,
+        call: ast.AST | None = None,
+        number: int = 0,
+    ) -> None:
+        self.function = function
+        self.node = node
+        self.source = source
+        # How often each name of the function is assigned, parameters included.
+        self.assigned = assigned
+        self.outer = outer
+        self.call = call
+        self.path: tuple[int, ...] = (*outer.path, number) if outer else ()
+        self.locals: dict[str, Local] = {}
+        self.declared: dict[str, Type] = {}
+        # Locals that hold the structures made here, which nobody outside can refer to.
+        self.owned: set[str] = set()
+        self.loop: Loop | None = None
+        # Where `return` goes; None in a program, which returns for good.
+        self.end: Label | None = None
+        # What the function gives back, from its annotation.
+        self.returns = Annotation()
+
+    def chain(self) -> list[Frame]:
+        """This expansion and those around it, innermost first."""
+        frames = [self]
+        while frames[-1].outer is not None:
+            frames.append(frames[-1].outer)
+        return frames
+
+
+class Lowering:
+    """The function that is being built."""
+
+    def __init__(
+        self, scope: PolicyScope, function: Function, frame: Frame, hints: dict[VariableKey, Int]
+    ) -> None:
+        self.scope = scope
+        self.function = function
+        self.frame = frame
+        self.hints = hints
+        self.block = Block("entry")
+        self.state: State | None = State({}, START)
+        self.failed = False
+        # The name that a structure made next should have in the IR.
+        self.name_hint: str | None = None
+        function.blocks.append(self.block)
+        self._numbers = len(function.parameters)
+        self._labels: dict[str, int] = {}
+        self._local_names: dict[str, int] = {}
+
+    # Operations.
+
+    def emit(
+        self, node: ast.AST, name: str, operands: tuple[Value, ...], type_: Type, /, **attributes: Attribute
+    ) -> Value:
+        """Append an operation with a result."""
+        result = Value(self._numbers, type_)
+        self._numbers += 1
+        location = self.frame.source.location(node)
+        self.block.operations.append(Operation(name, operands, attributes, result, (), location))
+        return result
+
+    def effect(
+        self, node: ast.AST, name: str, operands: tuple[Value, ...], /, **attributes: Attribute
+    ) -> None:
+        """Append an operation that gives nothing."""
+        location = self.frame.source.location(node)
+        self.block.operations.append(Operation(name, operands, attributes, None, (), location))
+
+    def value(self, node: ast.AST, scalar: Scalar) -> Value:
+        """The IR value of a typed scalar; a constant is made where it is used."""
+        if scalar.value is not None:
+            return scalar.value
+        assert scalar.type is not None and scalar.constant is not None
+        return self.emit(node, "const", (), scalar.type, value=scalar.constant)
+
+    def new_local(self, name: str, type_: Type) -> str:
+        """A new local whose name is `name`, or that and a number."""
+        count = self._local_names.get(name, 0)
+        self._local_names[name] = count + 1
+        unique = f"{name}.{count}" if count else name
+        self.function.locals.append(Local(unique, type_))
+        return unique
+
+    def take_name(self, default: str) -> str:
+        """The name for a structure that is made now."""
+        name, self.name_hint = self.name_hint or default, None
+        return name
+
+    def local(self, name: str, type_: Type) -> Local:
+        """A new local that holds the variable `name` of the function being expanded."""
+        local = self.frame.locals[name] = Local(self.new_local(name, type_), type_)
+        return local
+
+    # Control flow.
+
+    @property
+    def here(self) -> State:
+        """The state at a point that is reached."""
+        assert self.state is not None
+        return self.state
+
+    def label(self, node: ast.AST, name: str) -> Label:
+        count = self._labels.get(name, 0)
+        self._labels[name] = count + 1
+        where = (name, getattr(node, "lineno", 0), getattr(node, "col_offset", 0), *self.frame.path)
+        return Label(f"{name}.{count}" if count else name, Epoch(None, "", where))
+
+    def jump(self, node: ast.AST, label: Label, why: str = "") -> None:
+        """Go on at `label`. `why` tells, for messages, when this way is taken."""
+        self._end(node, "jump", (), (label.block.label,))
+        label.edges.append(Edge(self.here, self.place(node), why))
+        self.state = None
+
+    def branch(
+        self,
+        node: ast.AST,
+        condition: Value,
+        yes: Label,
+        no: Label,
+        yes_state: State | None = None,
+        no_state: State | None = None,
+    ) -> None:
+        """Go on at `yes` or `no`; the states default to the present one."""
+        self._end(node, "branch", (condition,), (yes.block.label, no.block.label))
+        line = getattr(node, "lineno", 0)
+        place = self.place(node)
+        yes.edges.append(Edge(yes_state or self.here, place, f"when the test on line {line} is true"))
+        no.edges.append(Edge(no_state or self.here, place, f"when the test on line {line} is false"))
+        self.state = None
+
+    def leave(self, node: ast.AST, values: tuple[Value, ...]) -> None:
+        """Return from the program."""
+        self._end(node, "return", values, ())
+        self.state = None
+
+    def _end(
+        self, node: ast.AST, name: str, operands: tuple[Value, ...], successors: tuple[str, ...]
+    ) -> None:
+        location = self.frame.source.location(node)
+        self.block.operations.append(Operation(name, operands, {}, None, successors, location))
+
+    def enter(self, label: Label) -> bool:
+        """Continue at `label`; False (and nothing is reached) if nobody jumps there."""
+        if not label.edges:
+            self.state = None
+            return False
+        self.function.blocks.append(label.block)
+        self.block = label.block
+        self.state = merge(label.edges, label.epoch)
+        return True
+
+    # Trying a stretch of code again.
+
+    def mark(self) -> tuple[Any, ...]:
+        """All that `undo` needs to take back what is emitted from here on."""
+        end = self.frame.end
+        return (
+            len(self.function.blocks),
+            self.block,
+            len(self.block.operations),
+            self._numbers,
+            len(self.function.locals),
+            dict(self._labels),
+            dict(self._local_names),
+            dict(self.frame.locals),
+            dict(self.frame.declared),
+            len(end.edges) if end else 0,
+        )
+
+    def undo(self, mark: tuple[Any, ...]) -> None:
+        (blocks, self.block, operations, self._numbers, locals_, labels, names, frame_locals, declared, edges) = mark
+        del self.function.blocks[blocks:]
+        del self.block.operations[operations:]
+        del self.function.locals[locals_:]
+        self._labels, self._local_names = dict(labels), dict(names)
+        self.frame.locals, self.frame.declared = dict(frame_locals), dict(declared)
+        if self.frame.end:
+            del self.frame.end.edges[edges:]
+
+    # Names.
+
+    def bind(self, name: str, binding: Binding) -> None:
+        self.here.names[name] = binding
+
+    def move_buffer(self, node: ast.AST, call: str) -> None:
+        """The packet may lie elsewhere from here on."""
+        where = (call, getattr(node, "lineno", 0), getattr(node, "col_offset", 0), *self.frame.path)
+        self.here.epoch = Epoch(self.place(node), call, where)
+
+    # Messages.
+
+    def place(self, node: ast.AST) -> Place:
+        return self.frame.source.place(node)
+
+    def refuse(
+        self, node: ast.AST, message: str, hint: str = "", notes: Iterable[tuple[Place, str]] = ()
+    ) -> Refused:
+        """The exception to raise for a mistake at `node`; inside an inline function it tells who called."""
+        calls = [
+            (frame.outer.source.place(frame.call), f"`{frame.node.name}` is called here")
+            for frame in self.frame.chain()
+            if frame.outer is not None and frame.call is not None
+        ]
+        return Refused(Diagnostic(self.place(node), message, hint, (*notes, *calls)))
+
+    def report(self, refused: Refused) -> None:
+        self.failed = True
+        if refused.diagnostic is not None:
+            self.scope.reporter.add(refused.diagnostic)
+
+    def segment(self, node: ast.AST) -> str:
+        return self.frame.source.segment(node)

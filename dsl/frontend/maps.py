@@ -1,0 +1,129 @@
+"""Map methods: lookup, update, delete, `in`, and the socket maps' redirect and update."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable
+
+from skverdict.dsl.catalogue.helpers import HELPERS
+from skverdict.dsl.frontend.arguments import assign_arguments
+from skverdict.dsl.frontend.convert import cast
+from skverdict.dsl.frontend.dispatch import evaluate
+from skverdict.dsl.frontend.helper_calls import emit_call, may_call
+from skverdict.dsl.frontend.lowering import Label, Lowering
+from skverdict.dsl.frontend.memory import is_null
+from skverdict.dsl.frontend.values import MapValue, Operand, Reference, Scalar
+from skverdict.dsl.ir.types import BOOL, I32
+
+SOCKET_MAPS = ("sockmap", "sockhash")
+
+# The helper behind `redirect`, by context and map kind; sock_ops has none.
+_REDIRECT = {
+    ("__sk_buff", "sockmap"): "bpf_sk_redirect_map",
+    ("__sk_buff", "sockhash"): "bpf_sk_redirect_hash",
+    ("sk_msg_md", "sockmap"): "bpf_msg_redirect_map",
+    ("sk_msg_md", "sockhash"): "bpf_msg_redirect_hash",
+}
+_SOCKET_UPDATE = {"sockmap": "bpf_sock_map_update", "sockhash": "bpf_sock_hash_update"}
+
+
+def map_method(lowering: Lowering, node: ast.Call, receiver: MapValue, name: str) -> Operand:
+    """`map.name(...)`. Raises Refused."""
+    return _METHODS[name](lowering, node, receiver)
+
+
+def _call(
+    lowering: Lowering, node: ast.Call, receiver: MapValue, helper_name: str, names: dict[str, str]
+) -> Operand:
+    """Call a helper whose map is the receiver; `names` are the method's parameters and the helper's."""
+    helper = HELPERS[helper_name]
+    may_call(lowering, node, helper)
+    assert isinstance(node.func, ast.Attribute)
+    what = f"`{receiver.map.name}.{node.func.attr}`"
+    given = assign_arguments(lowering, node, what, list(names), ["flags"])
+    evaluated: dict[str, tuple[ast.AST, Operand]] = {}
+    for parameter, argument in given.items():
+        evaluated[names[parameter]] = (argument, evaluate(lowering, argument))
+    map_parameter = next(one.name for one in helper.arguments if one.kind == "map")
+    evaluated[map_parameter] = (node.func.value, receiver)
+    return emit_call(lowering, node, helper, evaluated)
+
+
+def _lookup(lowering: Lowering, node: ast.Call, receiver: MapValue) -> Operand:
+    if receiver.map.kind in SOCKET_MAPS:
+        raise lowering.refuse(
+            node, f"`{receiver.map.name}` gives no sockets to a program",
+            "`redirect` looks the socket up by itself and gives SK_DROP if there is none",
+        )  # fmt: skip
+    return _call(lowering, node, receiver, "bpf_map_lookup_elem", {"key": "key"})
+
+
+def _update(lowering: Lowering, node: ast.Call, receiver: MapValue) -> Operand:
+    helper = _SOCKET_UPDATE.get(receiver.map.kind)
+    if helper is not None:
+        return _call(
+            lowering, node, receiver, helper, {"skops": "skops", "key": "key", "flags": "flags"}
+        )
+    names = {"key": "key", "value": "value", "flags": "flags"}
+    return _call(lowering, node, receiver, "bpf_map_update_elem", names)
+
+
+def _delete(lowering: Lowering, node: ast.Call, receiver: MapValue) -> Operand:
+    if receiver.map.kind == "array":
+        raise lowering.refuse(
+            node, "an array's entries cannot be deleted", "set the entry to zero, or use a HashMap"
+        )
+    return _call(lowering, node, receiver, "bpf_map_delete_elem", {"key": "key"})
+
+
+def _redirect(lowering: Lowering, node: ast.Call, receiver: MapValue) -> Operand:
+    kind = receiver.map.kind
+    if kind not in SOCKET_MAPS:
+        raise lowering.refuse(
+            node, f"`{receiver.map.name}` holds no sockets", "only a SockMap or SockHash can redirect"
+        )
+    helper = _REDIRECT.get((lowering.scope.context_of(lowering.function.kind), kind))
+    if helper is None:
+        raise lowering.refuse(
+            node, f"a {lowering.function.kind} program has no packet to redirect",
+            "stream_verdict, skb_verdict and msg_verdict programs may",
+        )  # fmt: skip
+    first = HELPERS[helper].arguments[0].name
+    names = {first: first, "key": "key", "flags": "flags"}
+    result = _call(lowering, node, receiver, helper, names)
+    # The helper is declared to give a long; it gives SK_PASS or SK_DROP.
+    assert isinstance(result, Scalar)
+    return cast(lowering, node, result, I32).with_range(0, 1)
+
+
+_METHODS: dict[str, Callable[[Lowering, ast.Call, MapValue], Operand]] = {
+    "lookup": _lookup,
+    "update": _update,
+    "delete": _delete,
+    "redirect": _redirect,
+}
+
+
+def has_key(
+    lowering: Lowering,
+    node: ast.expr,
+    receiver: MapValue,
+    key_node: ast.expr,
+    key: Operand,
+    yes: Label,
+    no: Label,
+) -> None:
+    """`key in map`. Raises Refused."""
+    if receiver.map.kind in SOCKET_MAPS:
+        raise lowering.refuse(
+            node, f"`{receiver.map.name}` cannot be asked for a socket by a program",
+            "`redirect` gives SK_DROP if there is none",
+        )  # fmt: skip
+    helper = HELPERS["bpf_map_lookup_elem"]
+    may_call(lowering, node, helper)
+    # A call node of its own, so that messages point at the key and the map.
+    call = ast.copy_location(ast.Call(node, [key_node], []), node)
+    entry = emit_call(lowering, call, helper, {"map": (node, receiver), "key": (key_node, key)})
+    assert isinstance(entry, Reference)
+    null = is_null(lowering, node, entry)
+    lowering.branch(node, lowering.emit(node, "not", (null,), BOOL), yes, no)

@@ -1,0 +1,191 @@
+"""Places in memory: addresses, members, elements, and what may be read or written there."""
+
+from __future__ import annotations
+
+import ast
+
+from skverdict.dsl.errors import Place
+from skverdict.dsl.frontend.convert import as_scalar, convert, settle
+from skverdict.dsl.frontend.lowering import Lowering
+from skverdict.dsl.frontend.refusal import suggestion
+from skverdict.dsl.frontend.values import Operand, Reference, Scalar, describe, type_name
+from skverdict.dsl.ir.module import Value
+from skverdict.dsl.ir.types import BOOL, U32, Array, BigEndian, Bool, Int, Pointer, Space, Struct, Type
+
+SCALAR_KINDS = (Int, BigEndian, Bool)
+
+
+def raw_pointer(lowering: Lowering, node: ast.AST, reference: Reference) -> Value:
+    """The address of a reference, whether or not it was tested. Raises Refused for a view that has ended."""
+    if reference.epoch is not None and reference.epoch != lowering.here.epoch:
+        raise _ended(lowering, node, reference)
+    if reference.pointer is not None:
+        return reference.pointer
+    assert reference.local is not None
+    type_ = Pointer(reference.target, Space.STACK)
+    return lowering.emit(node, "local.address", (), type_, local=reference.local)
+
+
+def _ended(lowering: Lowering, node: ast.AST, reference: Reference) -> Exception:
+    moved = lowering.here.epoch
+    notes: list[tuple[Place, str]] = [(reference.origin, "the view was made here")]
+    if moved.place is not None:
+        notes.append((moved.place, f"`{moved.call}` may have moved the packet here"))
+    return lowering.refuse(
+        node,
+        f"this view of the packet ended when `{moved.call}` was called on line "
+        f"{moved.place.line if moved.place else '?'}",
+        "make the view again after that call",
+        notes,
+    )
+
+
+def pointer(lowering: Lowering, node: ast.AST, reference: Reference) -> Value:
+    """The address of a reference that is known not to be NULL. Raises Refused otherwise."""
+    if reference.nullable:
+        text = lowering.segment(node)
+        hint = (
+            f"test it first, such as `if {text} is None: return SK_DROP`"
+            if isinstance(node, ast.Name)
+            else "give it a name and test that with `is None`"
+        )
+        raise lowering.refuse(
+            node, f"{reference.what} may be None here", hint, [(reference.origin, "it comes from here")]
+        )
+    address = raw_pointer(lowering, node, reference)
+    assert isinstance(address.type, Pointer)
+    if address.type.nullable:
+        sure = Pointer(address.type.target, address.type.space)
+        return lowering.emit(node, "assume_non_null", (address,), sure)
+    return address
+
+
+def is_null(lowering: Lowering, node: ast.AST, reference: Reference) -> Value:
+    return lowering.emit(node, "is_null", (raw_pointer(lowering, node, reference),), BOOL)
+
+
+def _part(reference: Reference, address: Value, target: Type, what: str) -> Reference:
+    return Reference(
+        target, reference.space, what, reference.origin, pointer=address, epoch=reference.epoch
+    )
+
+
+def member(lowering: Lowering, node: ast.Attribute, reference: Reference) -> Reference:
+    """The member that `node` names, of the structure that its value gave. Raises Refused."""
+    assert isinstance(reference.target, Struct)
+    found = reference.target.member(node.attr)
+    if found is None:
+        names = [one.name for one in reference.target.members]
+        raise lowering.refuse(
+            node,
+            f"`{reference.target.name}` has no member `{node.attr}`",
+            suggestion(node.attr, names) or f"its members are {', '.join(names)}",
+        )
+    base = pointer(lowering, node.value, reference)
+    address = lowering.emit(node, "member", (base,), Pointer(found.type, reference.space), name=found.name)
+    return _part(reference, address, found.type, f"`{lowering.segment(node)}`")
+
+
+def element(
+    lowering: Lowering, node: ast.Subscript, reference: Reference, index_operand: Operand
+) -> Reference:
+    """The element of an array at an index that is known to be in range. Raises Refused."""
+    array = reference.target
+    assert isinstance(array, Array)
+    index = checked_index(lowering, node.slice, index_operand, array.count, type_name(array))
+    base = pointer(lowering, node.value, reference)
+    address = lowering.emit(
+        node, "element", (base, lowering.value(node.slice, index)), Pointer(array.element, reference.space)
+    )
+    return _part(reference, address, array.element, f"`{lowering.segment(node)}`")
+
+
+def checked_index(
+    lowering: Lowering, node: ast.expr, operand: Operand, count: int, what: str
+) -> Scalar:
+    """An index from 0 to `count` - 1 as a u32. Raises Refused if it could be outside."""
+    index = as_scalar(lowering, node, operand)
+    settle(lowering, index, U32)
+    if index.constant is not None and not 0 <= index.constant < count:
+        raise lowering.refuse(node, f"index {index.constant} is outside of {what} (0 to {count - 1})")
+    if isinstance(index.type, (BigEndian, Bool)):
+        raise lowering.refuse(node, f"an index must be a number, but this is {describe(index)}")
+    if index.low < 0 or index.high >= count:
+        text = lowering.segment(node)
+        raise lowering.refuse(
+            node,
+            f"this index may be outside of {what}: it is {index.low} to {index.high}",
+            f"test it first, such as `if {text} < {count}:`",
+        )
+    return convert(lowering, node, index, U32)
+
+
+def load(lowering: Lowering, node: ast.AST, reference: Reference) -> Operand:
+    """What a place holds: the number of a scalar place, the place itself of a structure or array."""
+    if not isinstance(reference.target, SCALAR_KINDS):
+        return reference
+    address = pointer(lowering, node, reference)
+    return Scalar(reference.target, lowering.emit(node, "load", (address,), reference.target))
+
+
+def store(
+    lowering: Lowering, node: ast.AST, reference: Reference, value_node: ast.AST, value: Operand
+) -> None:
+    """Put a value into a place. Raises Refused."""
+    writable(lowering, node, reference)
+    target = reference.target
+    if isinstance(target, SCALAR_KINDS):
+        number = lowering.value(value_node, convert(lowering, value_node, value, target))
+        lowering.effect(node, "store", (pointer(lowering, node, reference), number))
+        return
+    if not isinstance(value, Reference) or value.target != target:
+        raise lowering.refuse(value_node, f"a {type_name(target)} is needed here, but this is {describe(value)}")
+    if not value.fresh:
+        raise lowering.refuse(
+            value_node,
+            "a structure inside another cannot be a second name for this one",
+            f"write `{lowering.segment(value_node)}.copy()` to copy it",
+        )
+    source = pointer(lowering, value_node, value)
+    lowering.effect(node, "copy", (pointer(lowering, node, reference), source))
+
+
+def writable(lowering: Lowering, node: ast.AST, reference: Reference) -> None:
+    """Raises Refused if the program may not write there."""
+    if reference.space is Space.PACKET and lowering.function.kind == "sock_ops":
+        raise lowering.refuse(node, "a sock_ops program cannot write to the packet")
+
+
+def new_struct(lowering: Lowering, node: ast.AST, target: Type, name: str) -> Reference:
+    """A new aggregate on the stack, all its bytes zero."""
+    local = lowering.new_local(name, target)
+    lowering.effect(node, "local.zero", (), local=local)
+    lowering.frame.owned.add(local)
+    return Reference(target, Space.STACK, f"`{name}`", lowering.place(node), local=local, fresh=True)
+
+
+def spill(lowering: Lowering, node: ast.AST, scalar: Scalar, name: str) -> Value:
+    """The address of a new stack local that holds a number."""
+    assert scalar.type is not None
+    local = lowering.new_local(name, scalar.type)
+    lowering.effect(node, "local.set", (lowering.value(node, scalar),), local=local)
+    return lowering.emit(node, "local.address", (), Pointer(scalar.type, Space.STACK), local=local)
+
+
+def on_stack(lowering: Lowering, node: ast.AST, reference: Reference, name: str) -> Value:
+    """The address of the same bytes on the stack: itself if it lies there, else a copy."""
+    address = pointer(lowering, node, reference)
+    if reference.space is Space.STACK:
+        return address
+    local = lowering.new_local(name, reference.target)
+    copy = lowering.emit(node, "local.address", (), Pointer(reference.target, Space.STACK), local=local)
+    lowering.effect(node, "copy", (copy, address))
+    return copy
+
+
+def duplicate(lowering: Lowering, node: ast.AST, reference: Reference) -> Reference:
+    """`reference.copy()`: a new structure on the stack with the same bytes."""
+    source = pointer(lowering, node, reference)
+    twin = new_struct(lowering, node, reference.target, lowering.take_name("copy"))
+    lowering.effect(node, "copy", (pointer(lowering, node, twin), source))
+    return twin

@@ -1,0 +1,267 @@
+"""Names and constants: what a name stands for at a point of the program."""
+
+from __future__ import annotations
+
+import ast
+import builtins
+
+from skverdict.dsl.errors import Place
+from skverdict.dsl.frontend.convert import convert
+from skverdict.dsl.frontend.dispatch import evaluate, expression
+from skverdict.dsl.frontend.lowering import Frame, Lowering
+from skverdict.dsl.frontend.memory import pointer, raw_pointer
+from skverdict.dsl.frontend.python_values import operand_of
+from skverdict.dsl.frontend.refusal import Refused, suggestion
+from skverdict.dsl.frontend.state import Binding, Broken, Conflict, Missing, Slot
+from skverdict.dsl.frontend.values import (
+    NONE,
+    Operand,
+    PythonValue,
+    Reference,
+    Scalar,
+    VariableKey,
+    constant,
+    describe,
+    truth,
+    type_name,
+)
+from skverdict.dsl.ir.types import I64, SCALARS, U64, Bool, Int, Pointer, Type
+
+_MISSING = object()
+
+
+@expression(ast.Constant)
+def constant_value(lowering: Lowering, node: ast.Constant, expected: Type | None) -> Operand:
+    value = node.value
+    if isinstance(value, bool):
+        return truth(value)
+    if isinstance(value, int):
+        return constant(value)
+    if value is None:
+        return NONE
+    if isinstance(value, float | complex):
+        raise lowering.refuse(node, "a program has no floating-point numbers", "use an integer")
+    return PythonValue(repr(value), value)
+
+
+@expression(ast.Name)
+def name_value(lowering: Lowering, node: ast.Name, expected: Type | None) -> Operand:
+    frame = lowering.frame
+    if node.id in frame.assigned:
+        return read(lowering, node, node.id)
+    thing = global_object(frame, node.id)
+    if thing is _MISSING:
+        known = [*frame.assigned, *frame.function.__globals__, *_BUILTINS]
+        raise lowering.refuse(node, f"unknown name `{node.id}`", suggestion(node.id, known))
+    operand = operand_of(lowering.scope, node.id, thing)
+    if isinstance(operand, PythonValue) and lowering.scope.is_broken_map(thing):
+        raise Refused(None)
+    return operand
+
+
+_BUILTINS = ("range", "min", "max", "len", "abs", "bool")
+
+
+def global_object(frame: Frame, name: str) -> object:
+    """The Python object that a free name of the function stands for, or a marker if there is none."""
+    function = frame.function
+    if name in function.__code__.co_freevars and function.__closure__:
+        cell = function.__closure__[function.__code__.co_freevars.index(name)]
+        try:
+            return cell.cell_contents
+        except ValueError:
+            return _MISSING
+    if name in function.__globals__:
+        return function.__globals__[name]
+    return getattr(builtins, name, _MISSING)
+
+
+def read(lowering: Lowering, node: ast.AST, name: str) -> Operand:
+    """The present value of a variable. Raises Refused if it may have none."""
+    binding = lowering.here.names.get(name)
+    if isinstance(binding, Slot):
+        return _read_slot(lowering, node, binding)
+    if binding is None or isinstance(binding, (Missing, Broken, Conflict)):
+        raise _unusable(lowering, node, name, binding)
+    return binding
+
+
+def _read_slot(lowering: Lowering, node: ast.AST, slot: Slot) -> Operand:
+    shape = slot.shape
+    if isinstance(shape, Scalar):
+        assert shape.type is not None
+        value = lowering.emit(node, "local.get", (), shape.type, local=slot.local)
+        return Scalar(shape.type, value, low=shape.low, high=shape.high, pending=shape.pending)
+    type_ = Pointer(shape.target, shape.space, nullable=True)
+    return shape.altered(pointer=lowering.emit(node, "local.get", (), type_, local=slot.local))
+
+
+def _unusable(lowering: Lowering, node: ast.AST, name: str, binding: Binding | None) -> Refused:
+    if isinstance(binding, Broken):
+        return Refused(None)
+    if isinstance(binding, Missing):
+        notes = [(binding.place, "the path without an assignment begins here")] if binding.place else []
+        why = f" {binding.why}" if binding.why else ""
+        return lowering.refuse(
+            node, f"`{name}` may be unassigned here: it is not assigned{why}",
+            "assign it before, or on every path", notes,
+        )  # fmt: skip
+    if isinstance(binding, Conflict):
+        return _conflict(lowering, node, name, binding)
+    return lowering.refuse(node, f"`{name}` is used before it is assigned")
+
+
+def _conflict(lowering: Lowering, node: ast.AST, name: str, conflict: Conflict) -> Refused:
+    notes: list[tuple[Place, str]] = []
+    words = []
+    for side in (conflict.first, conflict.second):
+        shape = side.shape if isinstance(side, Slot) else side
+        if isinstance(shape, Reference):
+            notes.append((shape.origin, f"`{name}` may be what is made here"))
+        if not isinstance(shape, (Missing, Broken, Conflict, Slot)):
+            words.append(describe(shape))
+    if len(set(words)) == 2:
+        message = f"`{name}` is {words[0]} on one path and {words[1]} on the other"
+    else:
+        message = f"`{name}` stands for one thing on one path and for another on the other"
+    return lowering.refuse(node, message, "use a name of its own on each path", notes)
+
+
+# Assigning.
+
+
+def assign(lowering: Lowering, node: ast.AST, name: str, value_node: ast.AST, value: Operand) -> None:
+    """`name = value`. Raises Refused."""
+    frame = lowering.frame
+    declared = frame.declared.get(name)
+    if isinstance(value, Scalar):
+        _assign_scalar(lowering, node, name, value_node, value, declared)
+    elif declared is not None and not (isinstance(value, Reference) and value.target == declared):
+        raise lowering.refuse(
+            value_node, f"`{name}` is declared as {type_name(declared)}, but this is {describe(value)}"
+        )
+    elif isinstance(value, Reference):
+        _assign_reference(lowering, node, name, value_node, value)
+    elif isinstance(value, PythonValue) and not callable(value.object):
+        raise lowering.refuse(value_node, f"{describe(value)} cannot be kept in a variable")
+    elif value is NONE:
+        raise lowering.refuse(
+            value_node, "None cannot be kept in a variable", "use a bool or a number that stands for nothing"
+        )
+    else:
+        lowering.bind(name, value)
+
+
+def _assign_scalar(
+    lowering: Lowering, node: ast.AST, name: str, value_node: ast.AST, value: Scalar, declared: Type | None
+) -> None:
+    frame = lowering.frame
+    if declared is not None:
+        if not is_scalar_type(declared):
+            raise lowering.refuse(
+                value_node, f"`{name}` is declared as {type_name(declared)}, but this is {describe(value)}"
+            )
+        value = convert(lowering, value_node, value, declared)  # type: ignore[arg-type]
+    if frame.assigned.get(name, 0) <= 1:
+        lowering.bind(name, value)
+        return
+    key: VariableKey = (frame.path, name)
+    local = frame.locals.get(name)
+    pending: tuple[VariableKey, ...] = ()
+    if local is not None and not isinstance(local.type, Pointer):
+        type_ = local.type
+        if key in lowering.scope.literals and key not in lowering.hints:
+            pending = (key,)
+    elif value.type is None or value.pending:
+        type_ = lowering.hints.get(key) or _provisional(value)
+        pending = () if key in lowering.hints else (key,)
+        lowering.scope.literals.setdefault(key, (0, 0))
+    else:
+        type_ = value.type
+    if pending:
+        _remember_literal(lowering, key, value)
+    number = _converted(lowering, name, value_node, value, type_)
+    if local is None or local.type != type_:
+        local = lowering.local(name, type_)
+    lowering.effect(node, "local.set", (lowering.value(value_node, number),), local=local.name)
+    shape = Scalar(number.type, low=number.low, high=number.high, pending=pending)
+    lowering.bind(name, Slot(local.name, shape))
+
+
+def _provisional(value: Scalar) -> Int:
+    if isinstance(value.type, Int):
+        return value.type
+    return I64 if value.low >= -(1 << 63) and value.high < 1 << 63 else U64
+
+
+def _remember_literal(lowering: Lowering, key: VariableKey, value: Scalar) -> None:
+    """The literals that a variable is set to must fit the type that it takes later."""
+    if value.constant is not None:
+        low, high = lowering.scope.literals.get(key, (0, 0))
+        lowering.scope.literals[key] = (min(low, value.constant), max(high, value.constant))
+
+
+def _converted(lowering: Lowering, name: str, node: ast.AST, value: Scalar, type_: Type) -> Scalar:
+    """The value as the variable's type; the message of a misfit tells about the variable."""
+    if isinstance(type_, Bool) and isinstance(value.type, Bool):
+        return value
+    try:
+        return convert(lowering, node, value, type_)  # type: ignore[arg-type]
+    except Refused as refused:
+        if refused.diagnostic is not None:
+            text = lowering.segment(node)
+            hint = refused.diagnostic.hint or f"write `{type_}({text})`"
+            raise lowering.refuse(
+                node,
+                f"`{name}` is a {type_}, but this is {describe(value)}",
+                f"{hint}, or declare `{name}` with a wider type where it is first assigned",
+            ) from None
+        raise
+
+
+def is_scalar_type(type_: Type) -> bool:
+    return str(type_) in SCALARS
+
+
+def _assign_reference(
+    lowering: Lowering, node: ast.AST, name: str, value_node: ast.AST, value: Reference
+) -> None:
+    frame = lowering.frame
+    if value.local is not None:
+        _assign_struct(lowering, node, name, value)
+        return
+    if frame.assigned.get(name, 0) <= 1:
+        lowering.bind(name, value)
+        return
+    type_ = Pointer(value.target, value.space, nullable=True)
+    local = frame.locals.get(name)
+    if local is None or local.type != type_:
+        local = lowering.local(name, type_)
+    address = raw_pointer(lowering, value_node, value)
+    lowering.effect(node, "local.set", (address,), local=local.name)
+    lowering.bind(name, Slot(local.name, value.altered(fresh=False)))
+
+
+def _assign_struct(lowering: Lowering, node: ast.AST, name: str, value: Reference) -> None:
+    """A structure gets a second name; a fresh one may move into the storage that the name had alone."""
+    old = lowering.here.names.get(name)
+    if value.fresh and isinstance(old, Reference) and old.local and old.target == value.target:
+        others = [
+            other
+            for other, binding in lowering.here.names.items()
+            if other != name and isinstance(binding, Reference) and binding.local == old.local
+        ]
+        if not others and old.local in lowering.frame.owned:
+            target, source = pointer(lowering, node, old), pointer(lowering, node, value)
+            lowering.effect(node, "copy", (target, source))
+            return
+    lowering.bind(name, value.altered(fresh=False))
+
+
+@expression(ast.NamedExpr)
+def walrus(lowering: Lowering, node: ast.NamedExpr, expected: Type | None) -> Operand:
+    value = evaluate(lowering, node.value, expected)
+    assign(lowering, node, node.target.id, node.value, value)
+    return read(lowering, node.target, node.target.id)
+
+

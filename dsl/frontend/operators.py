@@ -1,0 +1,220 @@
+"""Arithmetic: Python's operators on numbers of fixed width, folded where both operands are known."""
+
+from __future__ import annotations
+
+import ast
+import operator
+from collections.abc import Callable
+from typing import NamedTuple
+
+from skverdict.dsl.frontend.conditions import as_bool
+from skverdict.dsl.frontend.convert import as_scalar, convert, fits, literal, settle, unify, wrap
+from skverdict.dsl.frontend.dispatch import evaluate, expression
+from skverdict.dsl.frontend.lowering import Lowering
+from skverdict.dsl.frontend.ranges import RANGES
+from skverdict.dsl.frontend.values import Operand, Scalar, constant, describe, limits
+from skverdict.dsl.ir.types import BOOL, BigEndian, Bool, Int, Type
+
+
+class Operator(NamedTuple):
+    """A binary operator: Python's spelling, the IR's operation, and its meaning on Python's integers."""
+
+    symbol: str
+    name: str
+    python: Callable[[int, int], int]
+
+
+OPERATORS: dict[type[ast.operator], Operator] = {
+    ast.Add: Operator("+", "add", operator.add),
+    ast.Sub: Operator("-", "sub", operator.sub),
+    ast.Mult: Operator("*", "mul", operator.mul),
+    ast.FloorDiv: Operator("//", "div", operator.floordiv),
+    ast.Mod: Operator("%", "mod", operator.mod),
+    ast.BitAnd: Operator("&", "and", operator.and_),
+    ast.BitOr: Operator("|", "or", operator.or_),
+    ast.BitXor: Operator("^", "xor", operator.xor),
+    ast.LShift: Operator("<<", "shl", operator.lshift),
+    ast.RShift: Operator(">>", "shr", operator.rshift),
+}
+
+_SHIFTS = ("shl", "shr")
+_BITWISE = ("and", "or", "xor")
+_BOOLEAN = {"and": "and", "or": "or", "xor": "!="}
+
+# A literal's arithmetic is Python's, but no literal that a program can use has more bits than this.
+LITERAL_BITS = 4096
+
+
+@expression(ast.BinOp)
+def binary_operation(lowering: Lowering, node: ast.BinOp, expected: Type | None) -> Operand:
+    left = evaluate(lowering, node.left, expected)
+    right = evaluate(lowering, node.right, None if isinstance(node.op, (ast.LShift, ast.RShift)) else expected)
+    return binary(lowering, node, node.op, (node.left, node.right), left, right)
+
+
+def binary(
+    lowering: Lowering,
+    node: ast.AST,
+    operation: ast.operator,
+    nodes: tuple[ast.expr, ast.expr],
+    left: Operand,
+    right: Operand,
+) -> Scalar:
+    """`left operation right`. Raises Refused."""
+    rule = OPERATORS.get(type(operation))
+    if rule is None:
+        raise _no_operator(lowering, node, operation)
+    first = _number(lowering, nodes[0], left, rule)
+    second = _number(lowering, nodes[1], right, rule)
+    if rule.name in ("div", "mod") and second.constant == 0:
+        raise lowering.refuse(nodes[1], "division by zero")
+    if first.type is None and second.type is None:
+        return constant(_fold_literals(lowering, node, nodes, rule, first, second))
+    if rule.name in _SHIFTS:
+        return _shift(lowering, node, nodes, rule, first, second)
+    if rule.name in _BITWISE:
+        first, second = _mask(first, second), _mask(second, first)
+    type_ = unify(lowering, nodes, first, second)
+    first, second = convert(lowering, nodes[0], first, type_), convert(lowering, nodes[1], second, type_)
+    assert isinstance(type_, Int)
+    return _apply(lowering, node, rule, first, second, type_)
+
+
+def _number(lowering: Lowering, node: ast.expr, operand: Operand, rule: Operator) -> Scalar:
+    scalar = as_scalar(lowering, node, operand)
+    if isinstance(scalar.type, BigEndian):
+        text = lowering.segment(node)
+        raise lowering.refuse(
+            node,
+            f"`{rule.symbol}` does not work on a {scalar.type}: its bytes are in network order",
+            f"write `{text}.host()` for the number or `{text}.raw()` for the bits",
+        )
+    if isinstance(scalar.type, Bool):
+        word = _BOOLEAN.get(rule.name)
+        hint = f"combine truth values with `{word}`" if word else f"write `u32({lowering.segment(node)})`"
+        raise lowering.refuse(node, f"`{rule.symbol}` does not work on a bool", hint)
+    return scalar
+
+
+def _fold_literals(
+    lowering: Lowering,
+    node: ast.AST,
+    nodes: tuple[ast.expr, ast.expr],
+    rule: Operator,
+    first: Scalar,
+    second: Scalar,
+) -> int:
+    assert first.constant is not None and second.constant is not None
+    if rule.name in _SHIFTS and not 0 <= second.constant < LITERAL_BITS:
+        raise lowering.refuse(nodes[1], f"a shift by {second.constant} is out of range")
+    result = rule.python(first.constant, second.constant)
+    if result.bit_length() > LITERAL_BITS:
+        raise lowering.refuse(node, "this number is too large")
+    return result
+
+
+def _mask(scalar: Scalar, other: Scalar) -> Scalar:
+    """A negative literal as a bit pattern: `flags & ~1` means what it means in Python on any unsigned type."""
+    if scalar.type is None and isinstance(other.type, Int) and not other.type.signed:
+        assert scalar.constant is not None
+        if -(1 << (other.type.bits - 1)) <= scalar.constant < 0:
+            return Scalar(other.type, constant=wrap(scalar.constant, other.type))
+    return scalar
+
+
+def _shift(
+    lowering: Lowering,
+    node: ast.AST,
+    nodes: tuple[ast.expr, ast.expr],
+    rule: Operator,
+    value: Scalar,
+    count: Scalar,
+) -> Scalar:
+    """The result has the type of what is shifted; a count that is not known is masked to the width."""
+    if value.type is None:
+        assert value.constant is not None and isinstance(count.type, Int)
+        value = literal(lowering, nodes[0], value.constant, count.type)
+    type_ = value.type
+    assert isinstance(type_, Int)
+    if count.constant is not None and not 0 <= count.constant < type_.bits:
+        raise lowering.refuse(
+            nodes[1], f"a shift by {count.constant} is out of range for a {type_} (0 to {type_.bits - 1})"
+        )
+    if count.type is None:
+        assert count.constant is not None
+        count = Scalar(type_, constant=count.constant)
+    if count.type != type_:
+        settle(lowering, count, type_)
+        if count.low < 0:
+            raise lowering.refuse(
+                nodes[1], f"a shift count must not be negative, but this is {describe(count)}",
+                f"write `u32({lowering.segment(nodes[1])})`",
+            )  # fmt: skip
+        if count.constant is not None:
+            count = Scalar(type_, constant=count.constant)
+        else:
+            # Masking to the width needs only the low bits, so cutting the count loses nothing.
+            cut = lowering.emit(node, "convert", (lowering.value(node, count),), type_)
+            fit = fits(count.low, count.high, type_)
+            count = Scalar(type_, cut, low=count.low, high=count.high) if fit else Scalar(type_, cut)
+    return _apply(lowering, node, rule, value, count, type_)
+
+
+def _apply(
+    lowering: Lowering, node: ast.AST, rule: Operator, first: Scalar, second: Scalar, type_: Int
+) -> Scalar:
+    pending = first.pending + tuple(key for key in second.pending if key not in first.pending)
+    if first.constant is not None and second.constant is not None:
+        return Scalar(type_, constant=wrap(rule.python(first.constant, second.constant), type_))
+    value = lowering.emit(
+        node, rule.name, (lowering.value(node, first), lowering.value(node, second)), type_
+    )
+    low, high = result_range(rule.name, first, second, type_)
+    return Scalar(type_, value, low=low, high=high, pending=pending)
+
+
+def result_range(name: str, first: Scalar, second: Scalar, type_: Int) -> tuple[int, int]:
+    """What the result can be; all of the type if the operation may wrap."""
+    count_low, count_high = second.low, second.high
+    if name in _SHIFTS and not 0 <= count_low <= count_high < type_.bits:
+        count_low, count_high = 0, type_.bits - 1
+    found = RANGES[name]((first.low, first.high), (count_low, count_high))
+    return found if found is not None and fits(*found, type_) else limits(type_)
+
+
+def _no_operator(lowering: Lowering, node: ast.AST, operation: ast.operator) -> Exception:
+    if isinstance(operation, ast.Div):
+        return lowering.refuse(node, "`/` would give a float, which a program does not have", "write `//`")
+    if isinstance(operation, ast.Pow):
+        return lowering.refuse(node, "`**` is not supported", "write `1 << n` for powers of two, or a constant")
+    return lowering.refuse(node, "`@` is not supported")
+
+
+@expression(ast.UnaryOp)
+def unary_operation(lowering: Lowering, node: ast.UnaryOp, expected: Type | None) -> Operand:
+    if isinstance(node.op, ast.Not):
+        return _not(lowering, node)
+    scalar = as_scalar(lowering, node.operand, evaluate(lowering, node.operand, expected))
+    symbol = {ast.USub: "-", ast.UAdd: "+", ast.Invert: "~"}[type(node.op)]
+    if isinstance(scalar.type, (BigEndian, Bool)):
+        text = lowering.segment(node.operand)
+        hint = f"write `not {text}`" if isinstance(scalar.type, Bool) else f"write `{symbol}{text}.host()`"
+        raise lowering.refuse(node, f"`{symbol}` does not work on a {scalar.type}", hint)
+    if scalar.type is None:
+        assert scalar.constant is not None
+        return constant({"-": -scalar.constant, "+": scalar.constant, "~": ~scalar.constant}[symbol])
+    if symbol == "+":
+        return scalar
+    type_ = scalar.type
+    # -x is 0 - x, and ~x is x ^ -1, at any width.
+    fixed = Scalar(type_, constant=0 if symbol == "-" else wrap(-1, type_))
+    first, second = (fixed, scalar) if symbol == "-" else (scalar, fixed)
+    rule = OPERATORS[ast.Sub if symbol == "-" else ast.BitXor]
+    return _apply(lowering, node, rule, first, second, type_)
+
+
+def _not(lowering: Lowering, node: ast.UnaryOp) -> Scalar:
+    found = as_bool(lowering, node.operand)
+    if found.constant is not None:
+        return Scalar(BOOL, constant=1 - found.constant)
+    return Scalar(BOOL, lowering.emit(node, "not", (lowering.value(node, found),), BOOL))

@@ -1,0 +1,65 @@
+"""Packet bytes: `data.view(T, offset)` is a bounds check that gives a typed place, or None."""
+
+from __future__ import annotations
+
+import ast
+
+from skverdict.dsl.frontend.arguments import assign_arguments
+from skverdict.dsl.frontend.convert import as_scalar, convert, settle
+from skverdict.dsl.frontend.dispatch import evaluate
+from skverdict.dsl.frontend.lowering import Lowering
+from skverdict.dsl.frontend.values import Operand, PacketValue, Reference, TypeValue, describe
+from skverdict.dsl.ir.module import Value
+from skverdict.dsl.ir.types import U32, BigEndian, Bool, Pointer, Space, Type, size_of
+
+# The verifier follows packet offsets up to here (`MAX_PACKET_OFF`).
+FARTHEST = 0xFFFF
+
+
+def view(lowering: Lowering, node: ast.Call, packet: PacketValue) -> Reference:
+    """`packet.view(T, offset)`. Raises Refused."""
+    given = assign_arguments(lowering, node, "`view`", ["type", "offset"])
+    type_node, offset_node = given["type"], given["offset"]
+    target = _viewed_type(lowering, type_node)
+    offset = as_scalar(lowering, offset_node, evaluate(lowering, offset_node))
+    settle(lowering, offset, U32)
+    if offset.low < 0 or isinstance(offset.type, (BigEndian, Bool)):
+        raise lowering.refuse(
+            offset_node,
+            f"an offset counts bytes from the start, but this is {describe(offset)}",
+            f"write `u32({lowering.segment(offset_node)})`" if offset.constant is None else "",
+        )
+    if offset.low + size_of(target) > FARTHEST:
+        raise lowering.refuse(
+            offset_node, f"the kernel lets a program read no farther than byte {FARTHEST} of a packet"
+        )
+    operands: tuple[Value, ...] = (packet.context.value,)
+    base, limit = offset.constant or 0, 0
+    if offset.constant is None:
+        number = convert(lowering, offset_node, offset, U32)
+        operands = (packet.context.value, lowering.value(offset_node, number))
+        limit = offset.high
+    type_ = Pointer(target, Space.PACKET, nullable=True)
+    address = lowering.emit(node, "packet.view", operands, type_, offset=base, limit=limit)
+    return Reference(
+        target,
+        Space.PACKET,
+        "this view of the packet",
+        lowering.place(node),
+        pointer=address,
+        nullable=True,
+        epoch=lowering.here.epoch,
+    )
+
+
+def _viewed_type(lowering: Lowering, node: ast.expr) -> Type:
+    operand: Operand = evaluate(lowering, node)
+    if not isinstance(operand, TypeValue):
+        raise lowering.refuse(
+            node, f"`view` needs a type first, but this is {describe(operand)}", "write `view(u16, offset)`"
+        )
+    if isinstance(operand.type, Bool):
+        raise lowering.refuse(node, "a byte of the packet may be neither 0 nor 1", "write `view(u8, offset)`")
+    return operand.type
+
+

@@ -1,0 +1,108 @@
+"""Programs: the decorated functions of a policy, each lowered to one IR function."""
+
+from __future__ import annotations
+
+import ast
+from types import FunctionType
+
+from skverdict.dsl.catalogue.contexts import CONTEXTS
+from skverdict.dsl.catalogue.programs import PROGRAMS
+from skverdict.dsl.decorators import MARK
+from skverdict.dsl.errors import Diagnostic
+from skverdict.dsl.frontend.annotations import read_annotation
+from skverdict.dsl.frontend.declarations import check_name
+from skverdict.dsl.frontend.lowering import Frame, Lowering, Retype
+from skverdict.dsl.frontend.refusal import Refused
+from skverdict.dsl.frontend.scope import PolicyScope
+from skverdict.dsl.frontend.source import FunctionNode, Source
+from skverdict.dsl.frontend.statements import body, no_return
+from skverdict.dsl.frontend.values import ContextValue, VariableKey
+from skverdict.dsl.ir.module import Function, Parameter, Value
+from skverdict.dsl.ir.types import I32, Int, Opaque, Pointer, Space
+
+
+def lower_program(scope: PolicyScope, function: FunctionType, kind: str) -> Function | None:
+    """The IR of a program; None if it has errors, which were reported."""
+    try:
+        source, node = scope.definition(function)
+        _check_definition(scope, source, node, kind)
+        _check_signature(scope, source, node, function, kind)
+    except Refused as refused:
+        if refused.diagnostic is not None:
+            scope.reporter.add(refused.diagnostic)
+        return None
+    check_name(scope, source.place(node), "program", node.name)
+    hints: dict[VariableKey, Int] = {}
+    while True:
+        try:
+            return _lower(scope, source, node, function, kind, hints)
+        except Retype:
+            continue
+
+
+def _lower(
+    scope: PolicyScope,
+    source: Source,
+    node: FunctionNode,
+    function: FunctionType,
+    kind: str,
+    hints: dict[VariableKey, Int],
+) -> Function | None:
+    context = PROGRAMS[kind].context
+    parameter = node.args.args[0]
+    value = Value(0, Pointer(Opaque(context), Space.CONTEXT))
+    result = Function(node.name, kind, (Parameter(parameter.arg, value),), I32, location=source.location(node))
+    frame = Frame(function, node, source, scope.assigned(node))
+    lowering = Lowering(scope, result, frame, hints)
+    lowering.bind(parameter.arg, ContextValue(context, value))
+    body(lowering, node.body)
+    if lowering.state is not None:
+        lowering.report(no_return(lowering, node))
+    return None if lowering.failed else result
+
+
+def _check_definition(scope: PolicyScope, source: Source, node: FunctionNode, kind: str) -> None:
+    if isinstance(node, ast.AsyncFunctionDef):
+        raise _refuse(source, node, "an async function cannot run in the kernel", "write a plain `def`")
+    check_parameters(source, node)
+
+
+def check_parameters(source: Source, node: FunctionNode) -> None:
+    """Raises Refused for parameters that the language does not have."""
+    arguments = node.args
+    for extra, stars in ((arguments.vararg, "*"), (arguments.kwarg, "**")):
+        if extra is not None:
+            raise _refuse(source, extra, f"`{stars}{extra.arg}` is not supported", "name each parameter")
+    for one in (*arguments.posonlyargs, *arguments.kwonlyargs):
+        raise _refuse(source, one, "write parameters without `/` and `*`")
+    for default in arguments.defaults:
+        raise _refuse(source, default, "a parameter cannot have a default", "pass the value at each call")
+
+
+def _check_signature(
+    scope: PolicyScope, source: Source, node: FunctionNode, function: FunctionType, kind: str
+) -> None:
+    context = CONTEXTS[PROGRAMS[kind].context]
+    wanted = f"def {node.name}(ctx: {context.class_name}) -> i32:"
+    parameters = node.args.args
+    if len(parameters) != 1:
+        raise _refuse(source, node, f"a {kind} program takes one parameter, its context", f"write `{wanted}`")
+    annotation = read_annotation(scope, source, function, parameters[0].annotation)
+    if annotation.context != context.name:
+        found = "no type" if parameters[0].annotation is None else annotation.text
+        raise _refuse(
+            source, parameters[0], f"the context of a {kind} program is {context.class_name}, not {found}",
+            f"write `{wanted}`",
+        )  # fmt: skip
+    returns = read_annotation(scope, source, function, node.returns)
+    if returns.type != I32 or returns.optional:
+        raise _refuse(source, node.returns or node, "a program returns an i32", f"write `{wanted}`")
+
+
+def _refuse(source: Source, node: ast.AST, message: str, hint: str = "") -> Refused:
+    return Refused(Diagnostic(source.place(node), message, hint))
+
+
+def mark_of(thing: object) -> str:
+    """What a function is declared as; empty for anything else."""
+    return getattr(thing, MARK, "") if isinstance(thing, FunctionType) else ""

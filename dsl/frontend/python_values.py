@@ -1,0 +1,57 @@
+"""What a Python object of the policy's module stands for inside a program."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from skverdict.dsl.frontend.values import (
+    NONE,
+    MapValue,
+    Operand,
+    PythonValue,
+    Scalar,
+    TypeValue,
+    constant,
+    truth,
+)
+from skverdict.dsl.ir.types import BigEndian, Int
+from skverdict.dsl.maps import Map
+from skverdict.dsl.scalars import BigEndian as BigEndianNumber
+from skverdict.dsl.scalars import Integer
+from skverdict.dsl.structs import ArrayOf, LayoutError, is_struct_class, type_of
+
+if TYPE_CHECKING:
+    from skverdict.dsl.frontend.scope import PolicyScope
+
+
+def operand_of(scope: PolicyScope, name: str, thing: object) -> Operand:
+    """The operand for `thing`, which the policy calls `name`.
+
+    What has no meaning in a program becomes a PythonValue, whose use is then refused where it happens.
+    """
+    if isinstance(thing, bool):
+        return truth(thing)
+    if isinstance(thing, Integer):
+        return Scalar(Int(thing.BITS, thing.SIGNED), constant=int(thing))
+    if isinstance(thing, int):
+        return constant(int(thing))
+    if isinstance(thing, BigEndianNumber):
+        return Scalar(BigEndian(thing.BITS), constant=thing.host())
+    if isinstance(thing, Map):
+        declared = scope.map_named(name, thing)
+        return PythonValue(name, thing) if declared is None else MapValue(declared)
+    if thing is None:
+        return NONE
+    if isinstance(thing, ArrayOf) or thing is bool or is_type(thing):
+        try:
+            return TypeValue(type_of(thing))
+        except LayoutError:
+            return PythonValue(name, thing)
+    return PythonValue(name, thing)
+
+
+def is_type(thing: object) -> bool:
+    """True for the scalar and structure classes of the policy language."""
+    return isinstance(thing, type) and (
+        is_struct_class(thing) or (issubclass(thing, (Integer, BigEndianNumber)) and thing.BITS != 0)
+    )

@@ -1,0 +1,88 @@
+"""What all functions of one policy share: its maps, sources and license, and where errors go."""
+
+from __future__ import annotations
+
+import ast
+from types import FunctionType
+from typing import TYPE_CHECKING
+
+from skverdict.dsl.catalogue.programs import PROGRAMS
+from skverdict.dsl.errors import Diagnostic, Place
+from skverdict.dsl.frontend.assigned import assignment_counts
+from skverdict.dsl.frontend.refusal import Refused, Reporter
+from skverdict.dsl.frontend.source import FunctionNode, Source
+from skverdict.dsl.frontend.values import VariableKey
+from skverdict.dsl.ir.module import Map
+
+if TYPE_CHECKING:
+    from skverdict.dsl.frontend.sources import Sources
+    from skverdict.dsl.maps import Map as DeclaredMap
+
+
+class PolicyScope:
+    """The policy while it is compiled."""
+
+    def __init__(self, sources: Sources, reporter: Reporter, license_: str) -> None:
+        self.sources = sources
+        self.reporter = reporter
+        self.license = license_
+        # Literals that variables of provisional type are set to: the smallest and the largest.
+        self.literals: dict[VariableKey, tuple[int, int]] = {}
+        self.maps: list[Map] = []
+        # By identity, with the declaration itself, so that no other object can take its place.
+        self._declared: dict[int, tuple[DeclaredMap, Map | None]] = {}
+        self._counts: dict[int, dict[str, int]] = {}
+
+    def add_map(self, declaration: DeclaredMap, map_: Map | None) -> None:
+        """Record what a declaration became; None if it has errors, which were reported."""
+        self._declared[id(declaration)] = (declaration, map_)
+        if map_ is not None:
+            self.maps.append(map_)
+
+    def map_named(self, name: str, declaration: DeclaredMap) -> Map | None:
+        """The IR's map of a declaration. One that another module holds is added under that module's name."""
+        if id(declaration) not in self._declared:
+            from skverdict.dsl.frontend.declarations import declare_map
+
+            declare_map(self, name, declaration)
+        return self._declared[id(declaration)][1]
+
+    def is_broken_map(self, thing: object) -> bool:
+        """True for a map whose declaration has errors that were reported."""
+        found = self._declared.get(id(thing))
+        return found is not None and found[1] is None
+
+    def declared_maps(self) -> list[tuple[DeclaredMap, Map]]:
+        return [(declaration, map_) for declaration, map_ in self._declared.values() if map_ is not None]
+
+    def context_of(self, kind: str) -> str:
+        return PROGRAMS[kind].context
+
+    def definition(self, function: FunctionType) -> tuple[Source, FunctionNode]:
+        """Where `function` is written. Raises Refused if its source cannot be found."""
+        code = function.__code__
+        source = self.sources.of_file(code.co_filename)
+        node = source.function(code) if source is not None else None
+        if source is None or node is None:
+            place = Place(code.co_filename, code.co_firstlineno, 1)
+            raise Refused(Diagnostic(place, f"the source of `{function.__name__}` cannot be found"))
+        return source, node
+
+    def assigned(self, node: FunctionNode) -> dict[str, int]:
+        counts = self._counts.get(id(node))
+        if counts is None:
+            counts = self._counts[id(node)] = assignment_counts(node)
+        return counts
+
+    def call_number(self, path: tuple[int, ...], node: ast.AST) -> int:
+        """A number for the call at `node`, different from those of other calls in the same function."""
+        line: int = node.lineno  # type: ignore[attr-defined]
+        column: int = node.col_offset  # type: ignore[attr-defined]
+        return line << 16 | (column & 0xFFFF)
+
+
+def origin_place(scope: PolicyScope, origin: tuple[str, int]) -> Place:
+    """The line where something was declared, given its file and line."""
+    file, line = origin
+    source = scope.sources.of_file(file)
+    return source.line_place(line) if source else Place(file, line, 1)

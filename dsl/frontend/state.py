@@ -1,0 +1,192 @@
+"""What is known about a function's names at one point of the program, and how two such points meet.
+
+A name stands for an operand (bound once, so its value can be used as it is), for a `Slot` (a local variable of
+the IR), or for nothing usable: it may be unassigned (`Missing`), may be one of two things (`Conflict`), or an
+error was reported where it was assigned (`BROKEN`).
+"""
+
+from __future__ import annotations
+
+from skverdict.dsl.errors import Place
+from skverdict.dsl.frontend.values import (
+    ContextValue,
+    Epoch,
+    MapValue,
+    Method,
+    NoneValue,
+    Operand,
+    PacketValue,
+    PythonValue,
+    Reference,
+    Scalar,
+    TypeValue,
+)
+
+
+class Slot:
+    """A variable that lives in the IR local `local`; `shape` is what reading it gives, but for the value."""
+
+    __slots__ = ("local", "shape")
+
+    def __init__(self, local: str, shape: Scalar | Reference) -> None:
+        self.local = local
+        self.shape = shape
+
+
+class Missing:
+    """Unassigned on some path: `place` and `why` say which."""
+
+    __slots__ = ("place", "why")
+
+    def __init__(self, place: Place | None, why: str) -> None:
+        self.place = place
+        self.why = why
+
+
+class Conflict:
+    """One thing on one path and another on the other."""
+
+    __slots__ = ("first", "second")
+
+    def __init__(self, first: Binding, second: Binding) -> None:
+        self.first = first
+        self.second = second
+
+
+class Broken:
+    """An error was already reported where the name was assigned."""
+
+    __slots__ = ()
+
+
+BROKEN = Broken()
+Binding = Operand | Slot | Missing | Conflict | Broken
+
+
+class State:
+    """The names of the function being expanded, and the packet's epoch."""
+
+    __slots__ = ("epoch", "names")
+
+    def __init__(self, names: dict[str, Binding], epoch: Epoch) -> None:
+        self.names = names
+        self.epoch = epoch
+
+    def copy(self) -> State:
+        return State(dict(self.names), self.epoch)
+
+
+class Edge:
+    """One way to reach a label: the state there, and in words when it is taken."""
+
+    __slots__ = ("place", "state", "why")
+
+    def __init__(self, state: State, place: Place | None, why: str) -> None:
+        self.state = state
+        self.place = place
+        self.why = why
+
+
+def merge(edges: list[Edge], epoch: Epoch) -> State:
+    """The state where `edges` meet; `epoch` is the packet's one if theirs differ."""
+    first = edges[0]
+    if len(edges) == 1:
+        return first.state.copy()
+    if all(edge.state.epoch == first.state.epoch for edge in edges):
+        epoch = first.state.epoch
+    else:
+        moved = next(edge.state.epoch for edge in reversed(edges) if edge.state.epoch.place is not None)
+        epoch = Epoch(moved.place, moved.call, epoch.path)
+    names: dict[str, Binding] = {}
+    order: dict[str, None] = {}
+    for edge in edges:
+        order.update(dict.fromkeys(edge.state.names))
+    for name in order:
+        names[name] = _merge_name(name, edges, epoch)
+    return State(names, epoch)
+
+
+def _merge_name(name: str, edges: list[Edge], epoch: Epoch) -> Binding:
+    merged: Binding | None = None
+    for edge in edges:
+        binding = edge.state.names.get(name)
+        if binding is None:
+            return Missing(edge.place, edge.why)
+        if isinstance(binding, (Missing, Broken)):
+            return binding
+        binding = _in_epoch(binding, edge.state.epoch, epoch)
+        merged = binding if merged is None else _meet(merged, binding, epoch)
+    assert merged is not None
+    return merged
+
+
+def _in_epoch(binding: Binding, now: Epoch, epoch: Epoch) -> Binding:
+    """A view that is still good stays so in the epoch that follows."""
+    if now == epoch:
+        return binding
+    if isinstance(binding, Reference) and binding.epoch == now:
+        return binding.altered(epoch=epoch)
+    if isinstance(binding, Slot) and isinstance(binding.shape, Reference) and binding.shape.epoch == now:
+        return Slot(binding.local, binding.shape.altered(epoch=epoch))
+    return binding
+
+
+def _meet(first: Binding, second: Binding, now: Epoch) -> Binding:
+    if first is second:
+        return first
+    if isinstance(first, Slot) and isinstance(second, Slot) and first.local == second.local:
+        shape = _meet(first.shape, second.shape, now)
+        return Slot(first.local, shape) if isinstance(shape, (Scalar, Reference)) else shape
+    if isinstance(first, Scalar) and isinstance(second, Scalar) and first.same(second):
+        return first.with_range(min(first.low, second.low), max(first.high, second.high))
+    if isinstance(first, Reference) and isinstance(second, Reference) and first.same_storage(second):
+        # A view that has ended on one path has ended.
+        epoch = second.epoch if first.epoch == now else first.epoch
+        return first.altered(nullable=first.nullable or second.nullable, epoch=epoch, fresh=False)
+    if _same_thing(first, second):
+        return first
+    return Conflict(first, second)
+
+
+def _same_thing(first: Binding, second: Binding) -> bool:
+    if type(first) is not type(second):
+        return False
+    if isinstance(first, (ContextValue, NoneValue)):
+        return True
+    if isinstance(first, PacketValue):
+        return True
+    if isinstance(first, MapValue) and isinstance(second, MapValue):
+        return first.map is second.map
+    if isinstance(first, TypeValue) and isinstance(second, TypeValue):
+        return first.type == second.type
+    if isinstance(first, PythonValue) and isinstance(second, PythonValue):
+        return first.object is second.object
+    if isinstance(first, Method) and isinstance(second, Method):
+        return first.name == second.name and _same_thing(first.receiver, second.receiver)
+    return False
+
+
+def same_state(first: State, second: State) -> bool:
+    """True if lowering from either gives the same: names usable in one are as usable in the other."""
+    if first.epoch != second.epoch:
+        return False
+    return all(
+        _as_weak(binding, second.names.get(name, BROKEN)) for name, binding in first.names.items()
+    )
+
+
+def _as_weak(assumed: Binding, found: Binding) -> bool:
+    """True if what was `assumed` about a name still holds for what was `found`."""
+    if isinstance(assumed, (Missing, Broken, Conflict)):
+        return True
+    if isinstance(found, (Missing, Broken, Conflict)):
+        return False
+    if isinstance(assumed, Slot) and isinstance(found, Slot):
+        return assumed.local == found.local and _as_weak(assumed.shape, found.shape)
+    if isinstance(assumed, Scalar) and isinstance(found, Scalar):
+        return assumed.same(found) and assumed.low <= found.low and assumed.high >= found.high
+    if isinstance(assumed, Reference) and isinstance(found, Reference):
+        return (
+            assumed.same_storage(found) and assumed.nullable >= found.nullable and assumed.epoch == found.epoch
+        )
+    return assumed is found or _same_thing(assumed, found)

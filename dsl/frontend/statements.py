@@ -1,0 +1,200 @@
+"""Statements, but for loops: assignment, `if`, `return`, calls for their effect."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Sequence
+
+from skverdict.dsl.frontend.annotations import read_annotation
+from skverdict.dsl.frontend.assigned import RESULT, assigned_names
+from skverdict.dsl.frontend.conditions import decide
+from skverdict.dsl.frontend.convert import convert
+from skverdict.dsl.frontend.dispatch import evaluate, execute, statement
+from skverdict.dsl.frontend.lowering import Label, Lowering
+from skverdict.dsl.frontend.names import assign, is_scalar_type
+from skverdict.dsl.frontend.operators import binary
+from skverdict.dsl.frontend.refusal import Refused
+from skverdict.dsl.frontend.state import BROKEN
+from skverdict.dsl.frontend.targets import target_of
+from skverdict.dsl.frontend.values import NoneValue, Operand, PythonValue, Reference, describe
+from skverdict.dsl.ir.types import I32
+
+
+def body(lowering: Lowering, statements: Sequence[ast.stmt]) -> None:
+    """Lower statements up to the first that is not reached. Mistakes are reported, each statement's own."""
+    for node in statements:
+        if lowering.state is None:
+            return
+        try:
+            execute(lowering, node)
+        except Refused as refused:
+            lowering.report(refused)
+            _recover(lowering, node)
+
+
+def _recover(lowering: Lowering, node: ast.stmt) -> None:
+    """Go on after a statement with a mistake; what it would have assigned counts as an error already told."""
+    if isinstance(node, ast.Return):
+        lowering.state = None
+    elif lowering.state is not None:
+        for name in assigned_names([node]):
+            lowering.bind(name, BROKEN)
+
+
+def no_return(lowering: Lowering, definition: ast.FunctionDef | ast.AsyncFunctionDef) -> Refused:
+    """The refusal of a function that can reach its end without a value."""
+    last: ast.stmt = definition.body[-1]
+    return lowering.refuse(
+        definition,
+        f"`{definition.name}` can end without a return value",
+        "return a value on every path",
+        [(lowering.place(last), "the end is reached after this")],
+    )
+
+
+@statement(ast.Pass)
+def do_nothing(lowering: Lowering, node: ast.Pass) -> None:
+    """`pass`."""
+
+
+@statement(ast.Expr)
+def expression_statement(lowering: Lowering, node: ast.Expr) -> None:
+    value = node.value
+    if isinstance(value, ast.Constant) and (isinstance(value.value, str) or value.value is ...):
+        return
+    evaluate(lowering, value)
+    if not isinstance(value, (ast.Call, ast.NamedExpr)):
+        raise lowering.refuse(value, "this statement has no effect", "assign the value, or remove the line")
+
+
+@statement(ast.Assign)
+def assignment(lowering: Lowering, node: ast.Assign) -> None:
+    value = _named_value(lowering, node.targets[0], node.value, None)
+    for target in node.targets:
+        target_of(lowering, target).put(node.value, value)
+
+
+def _named_value(
+    lowering: Lowering, target: ast.expr, node: ast.expr, annotation: ast.expr | None
+) -> Operand:
+    """The value of an assignment; a structure that is made for a name takes that name in the IR."""
+    frame = lowering.frame
+    expected = frame.declared.get(target.id) if isinstance(target, ast.Name) else None
+    if isinstance(target, ast.Name):
+        slot = frame.locals.get(target.id)
+        if expected is None and slot is not None and is_scalar_type(slot.type):
+            expected = slot.type
+        if isinstance(node, ast.Call):
+            lowering.name_hint = target.id
+    try:
+        return evaluate(lowering, node, expected)
+    finally:
+        lowering.name_hint = None
+
+
+@statement(ast.AnnAssign)
+def annotated_assignment(lowering: Lowering, node: ast.AnnAssign) -> None:
+    frame = lowering.frame
+    if not isinstance(node.target, ast.Name):
+        raise lowering.refuse(node.target, "only a name can be declared with a type", "remove the annotation")
+    name = node.target.id
+    annotation = read_annotation(lowering.scope, frame.source, frame.function, node.annotation)
+    if annotation.type is None or annotation.nothing:
+        raise lowering.refuse(node.annotation, "a variable cannot have this type")
+    earlier = frame.declared.get(name)
+    slot = frame.locals.get(name)
+    if earlier is None and slot is not None:
+        earlier = slot.type
+    if earlier is not None and earlier != annotation.type:
+        raise lowering.refuse(
+            node.target, f"`{name}` is already a {earlier}", "use another name for another type"
+        )
+    frame.declared[name] = annotation.type
+    if node.value is not None:
+        value = _named_value(lowering, node.target, node.value, node.annotation)
+        assign(lowering, node, name, node.value, value)
+
+
+@statement(ast.AugAssign)
+def augmented_assignment(lowering: Lowering, node: ast.AugAssign) -> None:
+    """The target's parts are evaluated once, then its old value, then the other operand, as in Python."""
+    target = target_of(lowering, node.target)
+    old = target.get()
+    right = evaluate(lowering, node.value)
+    value = binary(lowering, node, node.op, (node.target, node.value), old, right)
+    target.put(node, value)
+
+
+@statement(ast.If)
+def if_statement(lowering: Lowering, node: ast.If) -> None:
+    then, otherwise, end = (lowering.label(node, name) for name in ("then", "else", "end"))
+    _decide_or_both(lowering, node.test, then, otherwise)
+    for label, statements in ((then, node.body), (otherwise, node.orelse)):
+        if lowering.enter(label):
+            body(lowering, statements)
+            if lowering.state is not None:
+                lowering.jump(node.test, end, _why(node, label is then))
+    lowering.enter(end)
+
+
+def _why(node: ast.If, then: bool) -> str:
+    return f"when the test on line {node.test.lineno} is {'true' if then else 'false'}"
+
+
+def _decide_or_both(lowering: Lowering, test: ast.expr, yes: Label, no: Label) -> None:
+    """Branch on a test; after a mistake in it both ways are looked at for more."""
+    state = lowering.here.copy()
+    try:
+        decide(lowering, test, yes, no)
+    except Refused as refused:
+        lowering.report(refused)
+        for label in (yes, no):
+            lowering.state = state.copy()
+            for name in assigned_names([test]):
+                lowering.bind(name, BROKEN)
+            lowering.jump(test, label)
+
+
+@statement(ast.Return)
+def return_statement(lowering: Lowering, node: ast.Return) -> None:
+    frame = lowering.frame
+    if frame.end is None:
+        _return_from_program(lowering, node)
+        return
+    returns = frame.returns
+    value = NoneValue() if node.value is None else evaluate(lowering, node.value, returns.type)
+    if returns.nothing:
+        if not isinstance(value, NoneValue):
+            raise lowering.refuse(
+                node.value or node, f"`{frame.node.name}` gives nothing back, but this is {describe(value)}",
+                f"declare what it gives: `def {frame.node.name}(...) -> u32:`",
+            )  # fmt: skip
+        lowering.bind(RESULT, value)
+    else:
+        _bind_result(lowering, node, value)
+    lowering.jump(node, frame.end, f"when line {node.lineno} returns")
+
+
+def _bind_result(lowering: Lowering, node: ast.Return, value: Operand) -> None:
+    frame, returns = lowering.frame, lowering.frame.returns
+    where = node.value or node
+    if isinstance(value, NoneValue):
+        raise lowering.refuse(where, f"`{frame.node.name}` must return a {returns.text}")
+    if returns.is_scalar and not returns.optional:
+        assign(lowering, node, RESULT, where, convert(lowering, where, value, returns.scalar))
+        return
+    if isinstance(value, PythonValue) or (isinstance(value, Reference) and value.target != returns.type):
+        raise lowering.refuse(where, f"`{frame.node.name}` must return a {returns.text}, not {describe(value)}")
+    if isinstance(value, Reference) and value.nullable and not returns.optional:
+        raise lowering.refuse(
+            where, f"{value.what} may be None, but `{frame.node.name}` returns a {returns.text}",
+            f"test it first, or declare `-> {returns.text} | None`",
+        )  # fmt: skip
+    assign(lowering, node, RESULT, where, value)
+
+
+def _return_from_program(lowering: Lowering, node: ast.Return) -> None:
+    if node.value is None:
+        raise lowering.refuse(node, "a program returns a number", "write `return SK_PASS` or `return SK_DROP`")
+    number = convert(lowering, node.value, evaluate(lowering, node.value, I32), I32)
+    lowering.leave(node, (lowering.value(node.value, number),))

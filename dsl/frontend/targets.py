@@ -1,0 +1,86 @@
+"""What stands left of `=`: a name, a member, an element, a context field, the value of a cell."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable
+from functools import partial
+
+from skverdict.dsl.frontend.context_fields import array_element, context_attribute, store_field
+from skverdict.dsl.frontend.dispatch import evaluate
+from skverdict.dsl.frontend.lowering import Lowering
+from skverdict.dsl.frontend.memory import element, load, member, store
+from skverdict.dsl.frontend.names import assign, read
+from skverdict.dsl.frontend.values import (
+    ContextArray,
+    ContextValue,
+    MapValue,
+    Operand,
+    PacketValue,
+    Reference,
+    describe,
+)
+from skverdict.dsl.ir.types import Array, Struct
+
+
+class Target:
+    """A target whose parts are evaluated: `get` reads it, `put(node, value)` assigns what `node` gave."""
+
+    __slots__ = ("get", "put")
+
+    def __init__(self, get: Callable[[], Operand], put: Callable[[ast.AST, Operand], None]) -> None:
+        self.get = get
+        self.put = put
+
+
+def target_of(lowering: Lowering, node: ast.expr) -> Target:
+    """Evaluate the parts of a target, once. Raises Refused."""
+    if isinstance(node, ast.Name):
+        return Target(partial(read, lowering, node, node.id), partial(assign, lowering, node, node.id))
+    if isinstance(node, ast.Attribute):
+        return _attribute(lowering, node)
+    if isinstance(node, ast.Subscript):
+        return _subscript(lowering, node)
+    if isinstance(node, (ast.Tuple, ast.List)):
+        raise lowering.refuse(node, "several targets at once are not supported", "assign them one by one")
+    raise lowering.refuse(node, "this cannot be assigned to")
+
+
+def _memory(lowering: Lowering, node: ast.AST, place: Reference) -> Target:
+    return Target(partial(load, lowering, node, place), partial(store, lowering, node, place))
+
+
+def _attribute(lowering: Lowering, node: ast.Attribute) -> Target:
+    owner = evaluate(lowering, node.value)
+    if isinstance(owner, ContextValue):
+        return Target(
+            partial(context_attribute, lowering, node, owner),
+            partial(store_field, lowering, node, owner, node.attr, None),
+        )
+    if isinstance(owner, Reference):
+        if isinstance(owner.target, Struct):
+            return _memory(lowering, node, member(lowering, node, owner))
+        if node.attr == "value" and not isinstance(owner.target, Array):
+            return _memory(lowering, node.value, owner)
+    raise lowering.refuse(node, f"{describe(owner)} has no `{node.attr}` that can be assigned")
+
+
+def _subscript(lowering: Lowering, node: ast.Subscript) -> Target:
+    owner = evaluate(lowering, node.value)
+    if isinstance(owner, MapValue):
+        key = lowering.segment(node.slice)
+        raise lowering.refuse(
+            node, "a map is not assigned to by index: an update may fail",
+            f"write `{owner.map.name}.update({key}, value)`",
+        )  # fmt: skip
+    if isinstance(owner, PacketValue):
+        raise lowering.refuse(node, "the packet cannot be indexed", "assign through a view: `view.member = x`")
+    if isinstance(owner, ContextArray):
+        index = evaluate(lowering, node.slice)
+        return Target(
+            partial(array_element, lowering, node, owner, index),
+            partial(store_field, lowering, node, owner.context, owner.field, index),
+        )
+    if isinstance(owner, Reference) and isinstance(owner.target, Array):
+        return _memory(lowering, node, element(lowering, node, owner, evaluate(lowering, node.slice)))
+    raise lowering.refuse(node, f"{describe(owner)} cannot be assigned to by index")

@@ -1,0 +1,279 @@
+"""What an expression of a policy stands for while it is lowered.
+
+A `Scalar` is a number, known now or computed by the program. A `Reference` is a place in memory that holds a
+structure, an array or a scalar. The rest exists only at compile time: contexts, maps, functions, types.
+"""
+
+from __future__ import annotations
+
+from skverdict.dsl.errors import Place
+from skverdict.dsl.ir.module import Map, Value
+from skverdict.dsl.ir.types import BOOL, Array, BigEndian, Bool, Int, Space, Struct, Type
+
+ScalarType = Int | BigEndian | Bool
+
+# A variable of one expansion of one function: the path of calls to it, and the name.
+VariableKey = tuple[tuple[int, ...], str]
+
+
+def limits(type_: ScalarType) -> tuple[int, int]:
+    """The smallest and the largest number of a type."""
+    if isinstance(type_, Bool):
+        return (0, 1)
+    if isinstance(type_, Int) and type_.signed:
+        return (-(1 << (type_.bits - 1)), (1 << (type_.bits - 1)) - 1)
+    return (0, (1 << type_.bits) - 1)
+
+
+class Scalar:
+    """A number. `type` is None for an integer literal that has not met a type yet.
+
+    `constant` is the number if it is known now (`value` may then still be missing); `low` and `high` are the
+    smallest and the largest number that it can be. `pending` names the variables that took a provisional type
+    from a literal and would still change it.
+    """
+
+    __slots__ = ("constant", "high", "low", "pending", "type", "value")
+
+    def __init__(
+        self,
+        type_: ScalarType | None,
+        value: Value | None = None,
+        constant: int | None = None,
+        low: int | None = None,
+        high: int | None = None,
+        pending: tuple[VariableKey, ...] = (),
+    ) -> None:
+        self.type = type_
+        self.value = value
+        self.constant = constant
+        self.pending = pending
+        if constant is not None:
+            low = high = constant
+        elif type_ is not None and (low is None or high is None):
+            low, high = limits(type_)
+        self.low = low or 0
+        self.high = high or 0
+
+    def same(self, other: Scalar) -> bool:
+        """True if both are the same number of the same type for certain."""
+        return (self.type, self.value, self.constant) == (other.type, other.value, other.constant)
+
+    def with_range(self, low: int, high: int) -> Scalar:
+        return Scalar(self.type, self.value, self.constant, low, high, self.pending)
+
+
+class Epoch:
+    """A time during which the packet stays where it is.
+
+    `place` and `call` tell what began it; two epochs are the same if they began at the same point (`path`).
+    """
+
+    __slots__ = ("call", "path", "place")
+
+    def __init__(self, place: Place | None, call: str, path: tuple[object, ...]) -> None:
+        self.place = place
+        self.call = call
+        self.path = path
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Epoch) and self.path == other.path
+
+    def __hash__(self) -> int:
+        return hash(self.path)
+
+
+START = Epoch(None, "", ())
+
+
+class Reference:
+    """A place in memory.
+
+    It is known by the stack local it lies in (`local`) or by an address (`pointer`). `what` names it for
+    messages, `origin` is where it came from. A reference into the packet is good only during `epoch`. `fresh`
+    means that no name refers to it yet.
+    """
+
+    __slots__ = ("epoch", "fresh", "local", "nullable", "origin", "pointer", "space", "target", "what")
+
+    def __init__(
+        self,
+        target: Type,
+        space: Space,
+        what: str,
+        origin: Place,
+        *,
+        pointer: Value | None = None,
+        local: str | None = None,
+        nullable: bool = False,
+        epoch: Epoch | None = None,
+        fresh: bool = False,
+    ) -> None:
+        self.target = target
+        self.space = space
+        self.what = what
+        self.origin = origin
+        self.pointer = pointer
+        self.local = local
+        self.nullable = nullable
+        self.epoch = epoch
+        self.fresh = fresh
+
+    def altered(
+        self,
+        *,
+        pointer: Value | None = None,
+        nullable: bool | None = None,
+        epoch: Epoch | None = None,
+        fresh: bool | None = None,
+    ) -> Reference:
+        """A copy with what is given changed."""
+        return Reference(
+            self.target,
+            self.space,
+            self.what,
+            self.origin,
+            pointer=pointer or self.pointer,
+            local=self.local,
+            nullable=self.nullable if nullable is None else nullable,
+            epoch=epoch or self.epoch,
+            fresh=self.fresh if fresh is None else fresh,
+        )
+
+    def same_storage(self, other: Reference) -> bool:
+        return (self.target, self.space, self.pointer, self.local) == (
+            other.target, other.space, other.pointer, other.local
+        )  # fmt: skip
+
+
+class ContextValue:
+    """The program's context; `name` is its UAPI structure."""
+
+    __slots__ = ("name", "value")
+
+    def __init__(self, name: str, value: Value) -> None:
+        self.name = name
+        self.value = value
+
+
+class ContextArray:
+    """An array field of a context, such as `remote_ip6`."""
+
+    __slots__ = ("context", "field")
+
+    def __init__(self, context: ContextValue, field: str) -> None:
+        self.context = context
+        self.field = field
+
+
+class PacketValue:
+    """The packet's readable bytes."""
+
+    __slots__ = ("context",)
+
+    def __init__(self, context: ContextValue) -> None:
+        self.context = context
+
+
+class MapValue:
+    """A map of the policy."""
+
+    __slots__ = ("map",)
+
+    def __init__(self, map_: Map) -> None:
+        self.map = map_
+
+
+class TypeValue:
+    """A scalar, structure or array type by its IR type."""
+
+    __slots__ = ("type",)
+
+    def __init__(self, type_: Bool | Int | BigEndian | Struct | Array) -> None:
+        self.type = type_
+
+
+class Method:
+    """A method not yet called."""
+
+    __slots__ = ("name", "receiver")
+
+    def __init__(self, receiver: Operand, name: str) -> None:
+        self.receiver = receiver
+        self.name = name
+
+
+class NoneValue:
+    """Python's None: also what a call gives that gives nothing."""
+
+    __slots__ = ()
+
+
+class PythonValue:
+    """Any other Python object that a name stands for: a module, a class, a function, a tuple, a string."""
+
+    __slots__ = ("name", "object")
+
+    def __init__(self, name: str, thing: object) -> None:
+        self.name = name
+        self.object = thing
+
+
+Operand = (
+    Scalar
+    | Reference
+    | ContextValue
+    | ContextArray
+    | PacketValue
+    | MapValue
+    | TypeValue
+    | Method
+    | NoneValue
+    | PythonValue
+)
+
+NONE = NoneValue()
+
+
+def constant(number: int, type_: ScalarType | None = None) -> Scalar:
+    return Scalar(type_, constant=number)
+
+
+def truth(flag: bool) -> Scalar:
+    return Scalar(BOOL, constant=int(flag))
+
+
+def type_name(type_: Type) -> str:
+    """A type as a policy writes it."""
+    if isinstance(type_, Struct):
+        return type_.name
+    if isinstance(type_, Array):
+        return f"Array[{type_name(type_.element)}, {type_.count}]"
+    return str(type_)
+
+
+def describe(operand: Operand) -> str:
+    """What `operand` is, in the user's words."""
+    if isinstance(operand, Scalar):
+        return f"the number {operand.constant}" if operand.type is None else f"a {operand.type}"
+    if isinstance(operand, Reference):
+        inner = type_name(operand.target)
+        holder = inner if isinstance(operand.target, (Struct, Array)) else f"place that holds a {inner}"
+        return f"a {holder} that may be None" if operand.nullable else f"a {holder}"
+    if isinstance(operand, MapValue):
+        return f"the map `{operand.map.name}`"
+    if isinstance(operand, TypeValue):
+        return f"the type `{type_name(operand.type)}`"
+    if isinstance(operand, Method):
+        return f"the method `{operand.name}` without a call"
+    if isinstance(operand, PythonValue):
+        return f"a Python {type(operand.object).__name__}"
+    return _SIMPLE[type(operand)]
+
+
+_SIMPLE: dict[type, str] = {
+    ContextValue: "the context",
+    ContextArray: "an array of the context",
+    PacketValue: "the packet's data",
+    NoneValue: "None",
+}

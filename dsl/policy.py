@@ -1,0 +1,46 @@
+"""A compiled policy, and the way to get one from a file."""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from os import PathLike
+
+    from skverdict.dsl.errors import Diagnostic
+    from skverdict.dsl.ir.module import Module
+
+
+class Policy:
+    """A policy that was read, checked and lowered.
+
+    `path` is the file as given; `module` its IR; `sources` the lines of every file it was written in, by the
+    name that the IR's locations use; `warnings` what is allowed but deserves a look.
+    """
+
+    __slots__ = ("module", "path", "sources", "warnings")
+
+    def __init__(
+        self,
+        path: str,
+        module: Module,
+        sources: Mapping[str, Sequence[str]],
+        warnings: Sequence[Diagnostic] = (),
+    ) -> None:
+        self.path = path
+        self.module = module
+        self.sources = sources
+        self.warnings = tuple(warnings)
+
+    def __repr__(self) -> str:
+        return f"<Policy {self.path}>"
+
+
+def load_policy(path: str | PathLike[str]) -> Policy:
+    """Read, run and compile the policy in the file `path`.
+
+    Running means that the module's own code is executed as Python. Raises PolicyError with every error found.
+    """
+    from skverdict.dsl.frontend.load import load
+
+    return load(path)
