@@ -360,19 +360,29 @@ def decode_instructions(content: bytes, endian: str) -> dict[int, Instruction]:
     return instructions
 
 
+# What fits each field; the imm of a wide instruction is unsigned and of 64 bits.
+_RANGES = {
+    "opcode": range(0x100),
+    "dst": range(0x10),
+    "src": range(0x10),
+    "offset": range(-0x8000, 0x8000),
+    "imm": range(-0x80000000, 0x80000000),
+}
+_WIDE_IMM = range(1 << 64)
+
+
 def encode_instruction(instruction: Instruction, endian: str) -> bytes:
     """The 8 or 16 bytes of one instruction; raises `InstructionError` for a field out of its range."""
     opcode, dst, src, offset, imm = instruction
+    for field, value in zip(instruction._fields, instruction, strict=True):
+        allowed = _WIDE_IMM if field == "imm" and opcode == WIDE else _RANGES[field]
+        if value not in allowed:
+            raise InstructionError(f"{field} {value} is not from {allowed[0]} to {allowed[-1]}")
     order = _ORDERS[endian]
-    if not (0 <= dst <= 15 and 0 <= src <= 15):
-        raise InstructionError(f"registers {dst} and {src} are not both 0 to 15")
     registers = src << 4 | dst if endian == "little" else dst << 4 | src
-    try:
-        if opcode != WIDE:
-            return struct.pack(f"{order}BBhi", opcode, registers, offset, imm)
-        return struct.pack(f"{order}BBhI4xI", opcode, registers, offset, imm & 0xFFFFFFFF, imm >> 32)
-    except struct.error as error:
-        raise InstructionError(f"{instruction}: {error}") from None
+    if opcode != WIDE:
+        return struct.pack(f"{order}BBhi", opcode, registers, offset, imm)
+    return struct.pack(f"{order}BBhI4xI", opcode, registers, offset, imm & 0xFFFFFFFF, imm >> 32)
 
 
 def encode_instructions(instructions: Mapping[int, Instruction], endian: str) -> bytes:
