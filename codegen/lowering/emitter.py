@@ -154,6 +154,12 @@ class FunctionEmitter:
             return gcd(natural, self.known_align(pointer))
         return natural
 
+    def align_for_block(self, pointer: Value) -> int:
+        """The alignment in bytes to claim for moving a whole aggregate; off the stack 8-byte steps are fine."""
+        if isinstance(pointer.type, Pointer) and pointer.type.space is Space.STACK:
+            return self.known_align(pointer)
+        return STACK_ALIGN
+
     def known_align(self, pointer: Value) -> int:
         """The alignment that an address has for certain, when stored in C's way."""
         known = self.aligns.get(pointer.number)

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from skverdict.dsl.ir.module import Local, Operation
     from skverdict.dsl.ir.types import Type
 
+# LLVM's `MaxStoresPerMemcpy` for BPF.
+MAX_BLOCK_STEPS = 128
+
 
 def stack_slot(f: FunctionEmitter, local: Local) -> str:
     """The instruction that makes room for a local."""
@@ -124,14 +127,18 @@ def lower_store(f: FunctionEmitter, operation: Operation) -> None:
 def lower_copy(f: FunctionEmitter, operation: Operation) -> None:
     destination, source = operation.operands
     assert isinstance(destination.type, Pointer)
-    type_ = destination.type.target
+    size = size_of(destination.type.target)
+    to_align, of_align = (f.align_for_block(pointer) for pointer in (destination, source))
+    # LLVM optimises the first of these better, but calls a function if it takes more steps than it allows.
+    steps = size // min(to_align, of_align)
+    name = "@llvm.memcpy" if steps <= MAX_BLOCK_STEPS else "@llvm.memcpy.inline"
     f.module.declare(
-        "declare void @llvm.memcpy.inline.p0.p0.i64(ptr noalias writeonly captures(none), "
-        "ptr noalias readonly captures(none), i64 immarg, i1 immarg)"
+        f"declare void {name}.p0.p0.i64(ptr noalias writeonly captures(none), "
+        "ptr noalias readonly captures(none), i64, i1 immarg)"
     )
-    to = f"ptr align {f.align(destination, type_)} {f.operand(destination)}"
-    of = f"ptr align {f.align(source, type_)} {f.operand(source)}"
-    f.emit(f"call void @llvm.memcpy.inline.p0.p0.i64({to}, {of}, i64 {size_of(type_)}, i1 false)")
+    to = f"ptr align {to_align} {f.operand(destination)}"
+    of = f"ptr align {of_align} {f.operand(source)}"
+    f.emit(f"call void {name}.p0.p0.i64({to}, {of}, i64 {size}, i1 false)")
 
 
 RULES = {

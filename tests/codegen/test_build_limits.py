@@ -1,0 +1,134 @@
+"""What BPF cannot hold is refused with the policy's line; LLVM would end the process."""
+
+from __future__ import annotations
+
+import pytest
+from skverdict.codegen import CodegenError, Target, build
+from skverdict.codegen.limits import STACK_SIZE
+from skverdict.dsl.errors import PolicyError
+from skverdict.dsl.ir.module import Function, Local, Map
+from skverdict.dsl.ir.types import BOOL, I32, U8, U32, U64, Array, Int, Pointer, Space, lay_out
+
+from tests.codegen.ir_kit import FILE, HandPolicy, ProgramBuilder, compiled, module_of, run_on
+
+VALUES = Map("values", "hash", U64, U64, 3)
+
+
+def refusal(function: Function, target: Target = Target(), maps: tuple[Map, ...] = ()) -> str:  # noqa: B008
+    with pytest.raises(CodegenError) as caught:
+        build(HandPolicy(module_of(function, maps=maps)), target)
+    assert isinstance(caught.value, PolicyError)
+    (diagnostic,) = caught.value.diagnostics
+    assert (diagnostic.file, diagnostic.line, diagnostic.source_line) == (FILE, 1, "line 1")
+    return str(caught.value)
+
+
+def using_stack(size: int, count: int = 1) -> Function:
+    """A program that hands `count` buffers of `size` bytes to helpers."""
+    buffers = [
+        Local(f"buffer{number}", lay_out("B", [("bytes", Array(U8, size))])) for number in range(count)
+    ]
+    b = ProgramBuilder("greedy", locals=buffers)
+    map_ = b.map("values")
+    for buffer in buffers:
+        b.do("local.zero", local=buffer.name)
+        b.get(
+            Pointer(U64, Space.MAP_VALUE, nullable=True),
+            "call.helper",
+            map_,
+            b.address(buffer),
+            helper="bpf_map_lookup_elem",
+        )
+    b.answer(1)
+    return b.function
+
+
+def test_all_of_the_stack_can_be_used() -> None:
+    assert compiled(using_stack(STACK_SIZE), maps=[VALUES]).programs["greedy"].slots > 64
+
+
+def test_one_variable_larger_than_the_stack() -> None:
+    message = refusal(using_stack(STACK_SIZE + 1), maps=(VALUES,))
+    assert "greedy does not fit the BPF stack of 512 bytes: its variable 'buffer0' has 513 bytes" in message
+
+
+def test_variables_together_larger_than_the_stack() -> None:
+    message = refusal(using_stack(200, 3), maps=(VALUES,))
+    assert "greedy does not fit the BPF stack of 512 bytes: it needs 600 bytes" in message
+    assert "ArrayMap" in message
+
+
+def long_branch(count: int) -> Function:
+    """A branch over `count` instructions."""
+    b = ProgramBuilder("long")
+    length = b.get(U32, "context.load", b.context, field="len")
+    b.do("branch", b.get(BOOL, "eq", length, b.const(U32, 0)), to=("end", "much"))
+    b.block("much")
+    for _ in range(count):
+        b.get(U32, "call.helper", helper="bpf_get_prandom_u32")
+    b.do("jump", to=("end",))
+    b.block("end")
+    b.answer(1)
+    return b.function
+
+
+def test_a_branch_too_long() -> None:
+    message = refusal(long_branch(32800))
+    assert "long has 32802 instructions, branches reach 32767 before cpu v4" in message
+    assert "build for cpu v4" in message
+
+
+def test_a_name_the_kernel_would_refuse() -> None:
+    b = ProgramBuilder("größe")
+    b.answer(1)
+    assert "ASCII letters" in refusal(b.function)
+    b = ProgramBuilder("v" * 128)
+    b.answer(1)
+    assert "at most 127 characters" in refusal(b.function)
+
+
+def sum_of_numbers(type_: Int) -> Function:
+    """The sum of all numbers below `skb.len`, of which LLVM makes a formula with an integer of 65 bits."""
+    b = ProgramBuilder("main", locals=[Local("number", type_), Local("total", type_)])
+    length = b.get(U32, "context.load", b.context, field="len")
+    end = length if type_ == U32 else b.get(type_, "convert", length)
+    for name in ("number", "total"):
+        b.do("local.set", b.const(type_, 0), local=name)
+    b.do("jump", to=("head",))
+    b.block("head")
+    number = b.get(type_, "local.get", local="number")
+    b.do("branch", b.get(BOOL, "lt", number, end), to=("body", "end"))
+    b.block("body")
+    total = b.get(type_, "local.get", local="total")
+    b.do("local.set", b.get(type_, "add", total, number), local="total")
+    b.do("local.set", b.get(type_, "add", number, b.const(type_, 1)), local="number")
+    b.do("jump", to=("head",))
+    b.block("end")
+    total = b.get(type_, "local.get", local="total")
+    b.do("return", b.get(I32, "convert", total))
+    return b.function
+
+
+@pytest.mark.parametrize("cpu", ("v1", "v3", "v4"))
+@pytest.mark.parametrize("type_", (U32, U64), ids=str)
+def test_a_sum_in_a_loop(cpu: str, type_: Int) -> None:
+    object_ = compiled(sum_of_numbers(type_), target=Target(cpu))
+    for length in (0, 1, 2, 100):
+        answer = run_on(object_, "main", bytearray(), len=length).value & 0xFFFFFFFF
+        assert answer == length * (length - 1) // 2
+
+
+@pytest.mark.parametrize("cpu", ("probe", "generic", "v5", "", "V3"))
+def test_unknown_processor_versions(cpu: str) -> None:
+    with pytest.raises(ValueError, match="cpu must be one of v1, v2, v3, v4, not "):
+        Target(cpu)
+
+
+def test_unknown_byte_orders() -> None:
+    with pytest.raises(ValueError, match="endian must be one of little, big, not 'middle'"):
+        Target("v3", "middle")
+
+
+def test_targets_are_values() -> None:
+    assert Target() == Target("v3", "little") != Target("v3", "big")
+    assert len({Target(), Target("v3", "little"), Target("v4")}) == 2
