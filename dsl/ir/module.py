@@ -1,14 +1,13 @@
 """The IR: a module of maps and functions; a function is a graph of basic blocks of SSA operations.
 
 Values are defined once and named by a number that is unique in their function. What a Python variable holds
-over time lives in a `Local`, a named stack slot that `local.get`, `local.set` and `local.address` use. What an
-operation means, takes and gives is a row of `operations.OPERATIONS`.
+over time lives in a `Local`, a named stack slot that `local.get`, `local.set` and `local.address` use. What
+an operation means, takes and gives is a row of `operations.OPERATIONS`.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Union
 
 from skverdict.dsl.ir.types import Struct, Type
 
@@ -36,7 +35,7 @@ class Value:
         return f"%{self.number}"
 
 
-Attribute = Union[int, str, Type]
+Attribute = int | str
 
 
 @dataclass
@@ -103,7 +102,7 @@ class Map:
 
 @dataclass
 class Module:
-    """All of one policy. `file` is the policy's file name without folders, so that no output depends on them."""
+    """All of one policy. `file` is the policy's file name without folders: no output depends on them."""
 
     file: str
     license: str

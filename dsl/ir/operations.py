@@ -16,9 +16,10 @@ class OperationKind:
     `T` a scalar, the same type everywhere in the row; `int T` an integer, likewise; `scalar`, `int`, `bool`
     any such type, `a|b` either; `ptr` a non-null pointer; `ptr?` any pointer, and as a result a nullable one;
     `context` a non-null context pointer; `target` the scalar that operand 0 points to; `local` what the local
-    holds; `any` anything, or no result; `...` any number of further operands.
+    holds; `field` what the context field is, a scalar or a pointer; `any` anything, or no result; `...` any
+    number of further operands.
 
-    `attributes` maps a name to `int`, `name` or `type`. `successors` counts labels; -1: one, and one for each
+    `attributes` maps a name to `int` or `name`. `successors` counts labels; -1: one, and one for each
     attribute `case0`, `case1`, ...
     """
 
@@ -79,7 +80,7 @@ def _rows() -> list[OperationKind]:
         row("copy", ("ptr", "ptr"), "void"),
         # Context fields by UAPI name (`catalogue.contexts`), at their declared offset and width; an element
         # of an array field has its index behind a dot: `remote_ip6.2`.
-        row("context.load", ("context",), "scalar", (("field", "name"),)),
+        row("context.load", ("context",), "field", (("field", "name"),)),
         row("context.store", ("context", "scalar"), "void", (("field", "name"),)),
         # Packet bytes [offset, offset + size of the result's target) if they lie within data..data_end, else
         # NULL. Operand 1, if present, is a u32 added to `offset`; `limit` is its largest possible value

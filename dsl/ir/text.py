@@ -135,9 +135,7 @@ def _operation(operation: Operation) -> str:
 
 
 def _value(value: Attribute) -> str:
-    if isinstance(value, int):
-        return f"{value:d}"
-    return _name(value) if isinstance(value, str) else print_type(value)
+    return f"{value:d}" if isinstance(value, int) else _name(value)
 
 
 def _sigil(sigil: str, value: Attribute) -> str:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum
-from typing import Union
 
 
 @dataclass(frozen=True)
@@ -121,7 +120,7 @@ class Pointer:
         return f"ptr{'?' if self.nullable else ''}<{self.space.value} {self.target}>"
 
 
-Type = Union[Void, Bool, Int, BigEndian, Array, Struct, Opaque, Pointer]
+Type = Void | Bool | Int | BigEndian | Array | Struct | Opaque | Pointer
 
 VOID = Void()
 BOOL = Bool()

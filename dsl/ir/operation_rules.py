@@ -1,0 +1,188 @@
+"""What single operations ask for beside their row: types and names that depend on one another."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from skverdict.dsl.catalogue.contexts import CONTEXTS, Field
+from skverdict.dsl.ir.call_rules import call, call_helper
+from skverdict.dsl.ir.site import Rule, Site, fits, gives, named
+from skverdict.dsl.ir.types import (
+    U32,
+    VOID,
+    Array,
+    BigEndian,
+    Bool,
+    Opaque,
+    Pointer,
+    Space,
+    Struct,
+    Type,
+    size_of,
+)
+
+_WRITABLE = (Space.STACK, Space.PACKET, Space.MAP_VALUE)
+
+
+def _const(site: Site) -> Iterator[str]:
+    if not fits(site.number("value"), site.result):
+        yield f"{site.number('value')} is no {site.result}"
+
+
+def _other_order(site: Site) -> Iterator[str]:
+    operand, result = site.operand(0), site.result
+    if isinstance(operand, Bool) or isinstance(result, Bool):
+        yield "a bool has no byte order"
+    if isinstance(operand, BigEndian) == isinstance(result, BigEndian):
+        yield f"{operand} and {result}: one of them is to be in network order"
+    if size_of(operand) != size_of(result):
+        yield f"{operand} and {result} differ in width"
+
+
+def _local_address(site: Site) -> Iterator[str]:
+    yield from named(site, "local", site.locals)
+    type_ = site.locals[site.text("local")]
+    if isinstance(type_, Pointer):
+        yield f"local {site.text('local')} holds a pointer, which has no address"
+    yield from gives(Pointer(type_, Space.STACK), site)
+
+
+def _local_zero(site: Site) -> Iterator[str]:
+    yield from named(site, "local", site.locals)
+
+
+def _member(site: Site) -> Iterator[str]:
+    pointer, name = site.pointer(0), site.text("name")
+    member = pointer.target.member(name) if isinstance(pointer.target, Struct) else None
+    if member is None:
+        yield f"{pointer.target} has no member {name}"
+    else:
+        yield from gives(Pointer(member.type, pointer.space), site)
+
+
+def _element(site: Site) -> Iterator[str]:
+    pointer = site.pointer(0)
+    if isinstance(pointer.target, Array):
+        yield from gives(Pointer(pointer.target.element, pointer.space), site)
+    else:
+        yield f"{pointer.target} has no elements"
+
+
+def _writes(site: Site) -> Iterator[str]:
+    if site.pointer(0).space not in _WRITABLE:
+        yield f"memory of kind {site.pointer(0).space.value} cannot be written"
+
+
+def _copy(site: Site) -> Iterator[str]:
+    to, source = site.pointer(0).target, site.pointer(1).target
+    if to != source:
+        yield f"copies {source} to {to}"
+    if isinstance(to, Opaque):
+        yield f"{to} has no size"
+
+
+def _field(site: Site) -> tuple[Field | None, str]:
+    """The field that a context access means, or None and what is wrong."""
+    context = CONTEXTS[str(site.pointer(0).target)]
+    name, dot, index = site.text("field").partition(".")
+    field = context.fields.get(name)
+    if field is None:
+        return None, f"{context.name} has no field {name}"
+    if isinstance(field.type, Array):
+        if not (index.isdecimal() and index.isascii() and int(index) < field.type.count):
+            return None, f"field {name} has elements {name}.0 to {name}.{field.type.count - 1}"
+    elif dot:
+        return None, f"field {name} has no elements"
+    return field, ""
+
+
+def _field_type(field: Field) -> Type:
+    return field.type.element if isinstance(field.type, Array) else field.type
+
+
+def _context_load(site: Site) -> Iterator[str]:
+    field, problem = _field(site)
+    if field is None:
+        yield problem
+    elif not site.permits(field.readers):
+        yield f"a {site.function.kind} cannot read field {field.name}"
+    elif field.role in ("data", "data_end"):
+        yield f"field {field.name} bounds the packet, which packet.view reads"
+    elif field.role == "socket":
+        result = site.result
+        if not isinstance(result, Pointer) or result.space is not Space.SOCKET:
+            yield f"its result is {result}, not a socket pointer"
+        elif result.nullable != field.nullable:
+            yield f"its result is {result}, but {'may' if field.nullable else 'cannot'} be NULL"
+    else:
+        yield from gives(_field_type(field), site)
+
+
+def _context_store(site: Site) -> Iterator[str]:
+    field, problem = _field(site)
+    if field is None:
+        yield problem
+    elif not site.permits(field.writers):
+        yield f"a {site.function.kind} cannot write field {field.name}"
+    elif site.operand(1) != _field_type(field):
+        yield f"operand 1 is {site.operand(1)}, but field {field.name} is {_field_type(field)}"
+
+
+def _packet_view(site: Site) -> Iterator[str]:
+    if [operand.type for operand in site.operation.operands[1:]] not in ([], [U32]):
+        yield "takes a context and at most one u32"
+    for name in ("offset", "limit"):
+        if not fits(site.number(name), U32):
+            yield f"{name} {site.number(name)} is no u32"
+    result = site.result
+    if not isinstance(result, Pointer) or result.space is not Space.PACKET:
+        yield f"its result is {result}, not a pointer to packet bytes"
+
+
+def _assume_non_null(site: Site) -> Iterator[str]:
+    yield from gives(replace(site.pointer(0), nullable=False), site)
+
+
+def _map(site: Site) -> Iterator[str]:
+    yield from named(site, "map", site.maps)
+    if not (isinstance(site.result, Pointer) and site.result.space is Space.MAP):
+        yield f"its result is {site.result}, not a map pointer"
+
+
+def _switch(site: Site) -> Iterator[str]:
+    cases = [site.number(f"case{index}") for index in range(len(site.operation.successors) - 1)]
+    for value in cases:
+        if not fits(value, site.operand(0)):
+            yield f"case {value} is no {site.operand(0)}"
+        if cases.count(value) > 1:
+            yield f"case {value} stands there twice"
+
+
+def _return(site: Site) -> Iterator[str]:
+    given = [operand.type for operand in site.operation.operands]
+    if given != ([] if site.function.result == VOID else [site.function.result]):
+        values = ", ".join(str(type_) for type_ in given) or "nothing"
+        yield f"returns {values} from a function that gives {site.function.result}"
+
+
+RULES: dict[str, tuple[Rule, ...]] = {
+    "const": (_const,),
+    "swap": (_other_order,),
+    "reinterpret": (_other_order,),
+    "local.address": (_local_address,),
+    "local.zero": (_local_zero,),
+    "member": (_member,),
+    "element": (_element,),
+    "store": (_writes,),
+    "copy": (_copy, _writes),
+    "context.load": (_context_load,),
+    "context.store": (_context_store,),
+    "packet.view": (_packet_view,),
+    "assume_non_null": (_assume_non_null,),
+    "map": (_map,),
+    "call.helper": (call_helper,),
+    "call": (call,),
+    "switch": (_switch,),
+    "return": (_return,),
+}
