@@ -24,6 +24,8 @@ class Place(NamedTuple):
         from skverdict.codegen.instruction_set import InstructionError
         from skverdict.codegen.instruction_text import instruction_text
 
+        if self.slot not in self.program.instructions:
+            return "nothing"
         try:
             return instruction_text(self.program, self.slot, self.program.functions)
         except InstructionError:
