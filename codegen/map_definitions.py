@@ -45,18 +45,22 @@ def read_maps(btf: Btf, offsets: Mapping[str, int]) -> list[PlacedMap]:
         raise ObjectError(f"section {MAPS_SECTION} is not described in .BTF")
     section = btf.type(section_id)
     assert isinstance(section, Section)
-    maps = []
+    maps: dict[int, PlacedMap] = {}
     for placement in section.variables:
         variable = btf.type(placement.type_id)
         if not isinstance(variable, Variable):
             raise ObjectError(f"section {MAPS_SECTION} holds {variable.kind} {variable.name}, not a variable")
         if variable.name not in offsets:
             raise ObjectError(f"map {variable.name} has no symbol in section {MAPS_SECTION}")
+        offset = offsets[variable.name]
+        if offset in maps:
+            other = maps[offset].spec.name
+            raise ObjectError(f"maps {other} and {variable.name} both lie at byte {offset} of {MAPS_SECTION}")
         try:
-            maps.append(PlacedMap(offsets[variable.name], _read_map(btf, variable)))
+            maps[offset] = PlacedMap(offset, _read_map(btf, variable))
         except BtfError as error:
             raise ObjectError(f"map {variable.name}: {error}") from error
-    return sorted(maps)
+    return [maps[offset] for offset in sorted(maps)]
 
 
 def _read_map(btf: Btf, variable: Variable) -> MapSpec:

@@ -102,6 +102,14 @@ def test_maps_stand_in_the_order_of_their_places() -> None:
     assert [(each.offset, each.spec.name) for each in placed] == [(0, "a"), (8, "b"), (16, "c")]
 
 
+def test_two_maps_in_one_place() -> None:
+    btf = BtfBuilder()
+    definition = btf.struct("", 8, [Member("type", counted(1)(btf), 0)])
+    btf.section(".maps", [(btf.variable(name, definition), 0, 8) for name in ("a", "b")])
+    with pytest.raises(ObjectError, match=r"maps a and b both lie at byte 8 of \.maps"):
+        read_maps(btf.build(), {"a": 8, "b": 8})
+
+
 def test_a_map_that_is_no_struct() -> None:
     btf = BtfBuilder()
     btf.section(".maps", [(btf.variable("m", btf.integer("int", 4)), 0, 4)])
