@@ -12,7 +12,16 @@ from skverdict.dsl.decorators import (
     subprogram,
 )
 from skverdict.dsl.errors import Diagnostic, PolicyError
-from skverdict.dsl.maps import ArrayMap, HashMap, LruHashMap, SockHash, SockMap
+from skverdict.dsl.maps import (
+    ArrayMap,
+    HashMap,
+    LruHashMap,
+    LruPerCpuHashMap,
+    PerCpuArray,
+    PerCpuHashMap,
+    SockHash,
+    SockMap,
+)
 from skverdict.dsl.policy import Policy, load_policy
 from skverdict.dsl.scalars import be16, be32, be64, i8, i16, i32, i64, u8, u16, u32, u64
 from skverdict.dsl.structs import Array, Struct
@@ -23,6 +32,9 @@ __all__ = [
     "Diagnostic",
     "HashMap",
     "LruHashMap",
+    "LruPerCpuHashMap",
+    "PerCpuArray",
+    "PerCpuHashMap",
     "Policy",
     "PolicyError",
     "SkMsg",

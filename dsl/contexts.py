@@ -1,163 +1,25 @@
-"""What a program is given. Fields and methods are the kernel's; the compiler knows which kind may do what.
+"""What a program is given. Fields and methods are the kernel's, from the tables in `catalogue`.
 
-The annotations are for editors and type checkers; the tables that the compiler goes by are in `catalogue`.
+Inside programs their use is compiled; the stub beside this file declares them for editors and type checkers.
 """
 
 from __future__ import annotations
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from typing import TypeVar, overload
-
-    from skverdict.dsl.maps import Cell, SockHash, SockMap
-    from skverdict.dsl.scalars import be16, be32, i32, i64, u32, u64
-    from skverdict.dsl.structs import Struct
-
-    S = TypeVar("S", bound=Struct)
-    T = TypeVar("T")
-    K = TypeVar("K")
-
 
 class PacketData:
-    """The readable bytes of the packet or message."""
-
-    if TYPE_CHECKING:
-
-        @overload
-        def view(self, type_: type[S], offset: u32) -> S | None: ...
-        @overload
-        def view(self, type_: type[T], offset: u32) -> Cell[T] | None:
-            """The `type_` at `offset` bytes, or None where the packet ends before its end."""
+    """The readable bytes of the packet or message: `skb.data`, `msg.data`."""
 
 
 class SkSkb:
     """What a socket received: `struct __sk_buff`, for parsers, stream verdicts and `skb_verdict`."""
 
-    len: u32
-    pkt_type: u32
-    queue_mapping: u32
-    protocol: be16
-    vlan_present: u32
-    vlan_tci: u32
-    vlan_proto: be16
-    priority: u32
-    ingress_ifindex: u32
-    ifindex: u32
-    tc_index: u32
-    cb: Sequence[u32]
-    hash: u32
-    data: PacketData
-    napi_id: u32
-    family: u32
-    remote_ip4: be32
-    local_ip4: be32
-    remote_ip6: Sequence[be32]
-    local_ip6: Sequence[be32]
-    remote_port: be32
-    local_port: u32
-    gso_segs: u32
-    gso_size: u32
-
-    if TYPE_CHECKING:
-
-        def store_bytes(self, offset: u32, source: object, len: u32 = ..., flags: u64 = 0) -> i64: ...
-        def load_bytes(self, offset: u32, to: object, len: u32 = ...) -> i64: ...
-        def change_tail(self, len: u32, flags: u64 = 0) -> i64: ...
-        def pull_data(self, len: u32) -> i64: ...
-        def change_head(self, len: u32, flags: u64 = 0) -> i64: ...
-        def adjust_room(self, len_diff: i32, mode: u32, flags: u64 = 0) -> i64: ...
-        def get_socket_cookie(self) -> u64: ...
-        def get_socket_uid(self) -> u32: ...
-        def get_cgroup_classid(self) -> u32: ...
-        def redirect_map(self, map: SockMap, key: u32, flags: u64 = 0) -> i64: ...
-        def redirect_hash(self, map: SockHash[K], key: K, flags: u64 = 0) -> i64: ...
-
 
 class SkMsg:
     """What an application sends: `struct sk_msg_md`, for `msg_verdict`."""
 
-    data: PacketData
-    family: u32
-    remote_ip4: be32
-    local_ip4: be32
-    remote_ip6: Sequence[be32]
-    local_ip6: Sequence[be32]
-    remote_port: be32
-    local_port: u32
-    size: u32
-
-    if TYPE_CHECKING:
-
-        def apply_bytes(self, bytes: u32) -> i64: ...
-        def cork_bytes(self, bytes: u32) -> i64: ...
-        def pull_data(self, start: u32, end: u32, flags: u64 = 0) -> i64: ...
-        def push_data(self, start: u32, len: u32, flags: u64 = 0) -> i64: ...
-        def pop_data(self, start: u32, len: u32, flags: u64 = 0) -> i64: ...
-        def get_cgroup_classid(self) -> u32: ...
-        def get_netns_cookie(self) -> u64: ...
-        def redirect_map(self, map: SockMap, key: u32, flags: u64 = 0) -> i64: ...
-        def redirect_hash(self, map: SockHash[K], key: K, flags: u64 = 0) -> i64: ...
-
 
 class SockOps:
     """An event in the life of a TCP connection: `struct bpf_sock_ops`, for `sock_ops`."""
-
-    op: u32
-    args: Sequence[u32]
-    reply: u32
-    replylong: Sequence[u32]
-    family: u32
-    remote_ip4: be32
-    local_ip4: be32
-    remote_ip6: Sequence[be32]
-    local_ip6: Sequence[be32]
-    remote_port: be32
-    local_port: u32
-    is_fullsock: u32
-    snd_cwnd: u32
-    srtt_us: u32
-    bpf_sock_ops_cb_flags: u32
-    state: u32
-    rtt_min: u32
-    snd_ssthresh: u32
-    rcv_nxt: u32
-    snd_nxt: u32
-    snd_una: u32
-    mss_cache: u32
-    ecn_flags: u32
-    rate_delivered: u32
-    rate_interval_us: u32
-    packets_out: u32
-    retrans_out: u32
-    total_retrans: u32
-    segs_in: u32
-    data_segs_in: u32
-    segs_out: u32
-    data_segs_out: u32
-    lost_out: u32
-    sacked_out: u32
-    sk_txhash: u32
-    bytes_received: u64
-    bytes_acked: u64
-    skb_data: PacketData
-    skb_len: u32
-    skb_tcp_flags: u32
-    skb_hwtstamp: u64
-
-    if TYPE_CHECKING:
-
-        def cb_flags_set(self, argval: i32) -> i64: ...
-        def setsockopt(self, level: i32, optname: i32, optval: object, optlen: i32 = ...) -> i64: ...
-        def getsockopt(self, level: i32, optname: i32, optval: object, optlen: i32 = ...) -> i64: ...
-        def sock_map_update(self, map: SockMap, key: object, flags: u64 = 0) -> i64: ...
-        def sock_hash_update(self, map: SockHash[K], key: K, flags: u64 = 0) -> i64: ...
-        def load_hdr_opt(self, searchby_res: object, len: u32 = ..., flags: u64 = 0) -> i64: ...
-        def store_hdr_opt(self, source: object, len: u32 = ..., flags: u64 = 0) -> i64: ...
-        def reserve_hdr_opt(self, len: u32, flags: u64 = 0) -> i64: ...
-        def get_socket_cookie(self) -> u64: ...
-        def get_cgroup_classid(self) -> u32: ...
-        def get_netns_cookie(self) -> u64: ...
 
 
 # The UAPI name of the structure behind each class.

@@ -16,7 +16,8 @@ def _mark(function: F, kind: str) -> F:
     if not hasattr(function, "__code__"):
         raise TypeError(f"@{kind} goes in front of a function")
     if hasattr(function, MARK):
-        raise TypeError(f"`{function.__name__}` is already a {getattr(function, MARK)}: one decorator is enough")
+        mark = getattr(function, MARK)
+        raise TypeError(f"`{function.__name__}` is a {mark} already: one decorator is enough")
     setattr(function, MARK, kind)
     return function
 

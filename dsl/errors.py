@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 
 class Place:
-    """A stretch of one source line: `line` and `column` from 1, `width` in characters, `text` the whole line."""
+    """A stretch of a source line: `line`, `column` from 1, `width` in characters, `text` the whole line."""
 
     __slots__ = ("column", "file", "line", "text", "width")
 

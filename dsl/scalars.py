@@ -1,8 +1,8 @@
 """The scalar types of a policy: `u8` to `u64`, `i8` to `i64`, and `be16`, `be32`, `be64`.
 
-As a call (`u32(x)`) each is a conversion. Outside of programs, in ordinary Python, an integer type is an `int`
-of its width and a `beN` is a number that knows its byte order. To a type checker the integer types are `int`,
-since Python's own operators give `int`; the compiler checks their widths.
+As a call (`u32(x)`) each is a conversion. Outside of programs, in ordinary Python, an integer type is an
+`int` of its width and a `beN` is a number that knows its byte order. To a type checker the integer types are
+`int`, since Python's own operators give `int`; the compiler checks their widths.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ class Integer(int):
     SIGNED = False
 
     def __new__(cls, value: int = 0) -> Integer:
-        """The number that the low bits of `value` stand for. Raises TypeError unless `value` is an integer."""
+        """The number that the low bits of `value` stand for. Raises TypeError if it is no integer."""
         if isinstance(value, BigEndian) or not isinstance(value, int):
             raise TypeError(f"{cls.__name__}() takes an integer, not {type(value).__name__}")
         number = int(value) & ((1 << cls.BITS) - 1)

@@ -16,7 +16,7 @@ from skverdict.dsl.ir import types as ir
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, Generic, Literal, TypeVar
+    from typing import Any, Generic, Literal, TypeGuard, TypeVar
 
     T = TypeVar("T")
     N = TypeVar("N")
@@ -75,7 +75,7 @@ else:
 
 
 class Struct:
-    """Base of a policy's structures: members are annotations; C's layout, or none of its padding if `packed`."""
+    """Base of a policy's structures: members are annotations; C's layout, or no padding if `packed`."""
 
     _packed: bool = False
     _globals: dict[str, object]
@@ -120,7 +120,8 @@ class Struct:
     __hash__ = None  # type: ignore[assignment]
 
     def __repr__(self) -> str:
-        return f"{type(self).__name__}({', '.join(f'{name}={value!r}' for name, value in vars(self).items())})"
+        members = ", ".join(f"{name}={value!r}" for name, value in vars(self).items())
+        return f"{type(self).__name__}({members})"
 
 
 def members_of(cls: type[Struct]) -> dict[str, object]:
@@ -132,14 +133,18 @@ def members_of(cls: type[Struct]) -> dict[str, object]:
     for owner in reversed(cls.__mro__):
         if owner in (Struct, object) or not issubclass(owner, Struct):
             continue
-        for name, annotation in owner.__dict__.get("__annotations__", {}).items():
-            if isinstance(annotation, str):
-                try:
-                    annotation = eval(annotation, owner._globals, {owner.__name__: owner})
-                except Exception as error:
-                    raise LayoutError(f"the type of `{name}` cannot be evaluated: {error}", "", name) from None
-            members[name] = annotation
+        own: dict[str, object] = vars(owner).get("__annotations__", {})
+        for name, annotation in own.items():
+            members[name] = _evaluate(owner, name, annotation) if isinstance(annotation, str) else annotation
     return members
+
+
+def _evaluate(owner: type[Struct], name: str, annotation: str) -> object:
+    """An annotation that is a string, as all are under `from __future__ import annotations`."""
+    try:
+        return eval(annotation, owner._globals, {owner.__name__: owner})
+    except Exception as error:
+        raise LayoutError(f"the type of `{name}` cannot be evaluated: {error}", "", name) from None
 
 
 def layout_of(cls: type[Struct]) -> ir.Struct:
@@ -151,7 +156,7 @@ def layout_of(cls: type[Struct]) -> ir.Struct:
         raise LayoutError(f"`{name}` contains itself")
     cls._busy = True  # type: ignore[attr-defined]
     try:
-        members = []
+        members: list[tuple[str, ir.Type]] = []
         for member, annotation in members_of(cls).items():
             _check_member(cls, member)
             try:
@@ -199,7 +204,7 @@ def type_of(annotation: object) -> ir.Bool | ir.Int | ir.BigEndian | ir.Struct |
                       "be16, be32, be64, a Struct class or Array[T, n]")  # fmt: skip
 
 
-def is_struct_class(thing: object) -> bool:
+def is_struct_class(thing: object) -> TypeGuard[type[Struct]]:
     return isinstance(thing, type) and issubclass(thing, Struct)
 
 

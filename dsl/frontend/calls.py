@@ -162,7 +162,7 @@ def _not_callable(lowering: Lowering, node: ast.Call, function: FunctionType, ma
             "put @inline in front of it",
         )  # fmt: skip
     if mark == "subprogram":
-        return lowering.refuse(node, f"@subprogram functions such as `{name}` are not supported", "use @inline")
+        return lowering.refuse(node, f"`{name}` is a @subprogram, which is not supported", "use @inline")
     return lowering.refuse(
         node, f"`{name}` is a {mark} program and cannot be called",
         "move what they share into an @inline function",

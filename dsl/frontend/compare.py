@@ -62,7 +62,8 @@ def _fits_other(lowering: Lowering, node: ast.expr, literal: Scalar, other: Scal
         assert literal.constant is not None
         if not low <= literal.constant <= high and not other.pending:
             raise lowering.refuse(
-                node, f"this comparison never changes: a {other.type} is {low} to {high}, never {literal.constant}"
+                node,
+                f"this comparison never changes: a {other.type} is {low} to {high}, never {literal.constant}",
             )
 
 

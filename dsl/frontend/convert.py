@@ -87,7 +87,9 @@ def typed(lowering: Lowering, node: ast.AST, scalar: Scalar) -> Scalar:
 def literal(lowering: Lowering, node: ast.AST, number: int, type_: ScalarType) -> Scalar:
     """An integer literal as `type_`. Raises Refused if it does not fit."""
     if isinstance(type_, Bool):
-        raise lowering.refuse(node, f"a bool is needed here, but this is the number {number}", "write True or False")
+        raise lowering.refuse(
+            node, f"a bool is needed here, but this is the number {number}", "write True or False"
+        )
     if isinstance(type_, BigEndian):
         raise lowering.refuse(
             node, f"a {type_} is needed here, but this is the number {number}", f"write `{type_}({number})`"

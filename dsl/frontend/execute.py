@@ -78,5 +78,6 @@ def _raised(sources: Sources, error: BaseException) -> PolicyError:
 
 def _syntax_error_elsewhere(sources: Sources, error: SyntaxError) -> PolicyError:
     assert error.filename is not None
-    place = Place(error.filename, error.lineno or 1, max(1, error.offset or 1), 1, (error.text or "").rstrip("\n"))
+    text = (error.text or "").rstrip("\n")
+    place = Place(error.filename, error.lineno or 1, max(1, error.offset or 1), 1, text)
     return PolicyError([Diagnostic(place, f"syntax error: {error.msg}")])

@@ -114,9 +114,10 @@ def subscript(lowering: Lowering, node: ast.Subscript, expected: Type | None) ->
         )  # fmt: skip
     if isinstance(owner, MapValue):
         raise lowering.refuse(
-            node, "a map's entry may be absent, so it cannot be indexed",
-            f"write `entry = {owner.map.name}.lookup({lowering.segment(node.slice)})` and test `entry is None`",
-        )  # fmt: skip
+            node,
+            "a map's entry may be absent, so it cannot be indexed",
+            f"write `entry = {owner.map.name}.lookup({lowering.segment(node.slice)})` and test it for None",
+        )
     if isinstance(node.slice, ast.Slice):
         raise lowering.refuse(node.slice, "a slice is not supported", "take the elements one by one")
     index = evaluate(lowering, node.slice)
@@ -124,16 +125,19 @@ def subscript(lowering: Lowering, node: ast.Subscript, expected: Type | None) ->
         return array_element(lowering, node, owner, index)
     if isinstance(owner, Reference) and isinstance(owner.target, Array):
         return load(lowering, node, element(lowering, node, owner, index))
-    if isinstance(owner, PythonValue) and isinstance(owner.object, (tuple, list, dict, range)):
+    if isinstance(owner, PythonValue) and isinstance(owner.object, tuple | list | dict | range):
         return _of_container(lowering, node, owner, index)
     raise lowering.refuse(node, f"{describe(owner)} cannot be indexed")
 
 
-def _of_container(lowering: Lowering, node: ast.Subscript, owner: PythonValue, index: Operand) -> Operand:
+def _of_container(
+    lowering: Lowering, node: ast.Subscript, owner: PythonValue, index: Operand
+) -> Operand:
     number = as_scalar(lowering, node.slice, index)
     if number.constant is None:
         raise lowering.refuse(
-            node.slice, f"`{owner.name}` exists only while compiling: its index must be a constant",
+            node.slice,
+            f"`{owner.name}` exists only while compiling: its index must be a constant",
             "use an ArrayMap for values that are looked up by a number",
         )  # fmt: skip
     try:

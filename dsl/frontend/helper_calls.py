@@ -88,7 +88,8 @@ def emit_call(
         rule = _RULES.get(parameter.kind)
         if rule is None:
             raise lowering.refuse(
-                node, f"`{helper.name}` takes a {parameter.kind.replace('_', ' ')}, which a policy cannot make"
+                node,
+                f"`{helper.name}` takes a {parameter.kind.replace('_', ' ')}, which a policy cannot make",
             )
         where, operand = given.get(parameter.name, (node, None))
         arguments.operands.append(rule(arguments, parameter, where, operand))
@@ -111,7 +112,7 @@ def may_call(lowering: Lowering, node: ast.AST, helper: Helper) -> None:
     if helper.gpl_only and lowering.scope.license not in GPL_COMPATIBLE:
         raise lowering.refuse(
             node,
-            f"`{helper.name}` is only for programs with a GPL-compatible license, not {lowering.scope.license!r}",
+            f"`{helper.name}` needs a GPL-compatible license, not {lowering.scope.license!r}",
             'write `LICENSE = "GPL"` in the module',
         )
 
@@ -237,8 +238,8 @@ def _size(arguments: Arguments, parameter: Argument, node: ast.AST, operand: Ope
     if number.low < smallest or number.high > largest:
         raise lowering.refuse(
             node,
-            f"the size must be {smallest} to {largest}, the bytes of the {type_name(arguments.memory)} before "
-            f"it, but it may be {number.low} to {number.high}",
+            f"the size must be {smallest} to {largest}, the bytes of the {type_name(arguments.memory)}, "
+            f"but it may be {number.low} to {number.high}",
         )
     return lowering.value(node, convert(lowering, node, number, type_))
 

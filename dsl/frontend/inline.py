@@ -115,7 +115,9 @@ def _refuse_recursion(lowering: Lowering, node: ast.Call, function: FunctionType
         names = [frame.function.__name__ for frame in reversed(frames)]
         chain = " -> ".join([*names, function.__name__])
         raise lowering.refuse(
-            node, f"`{function.__name__}` calls itself: {chain}", "an @inline function cannot recurse; use a loop"
+            node,
+            f"`{function.__name__}` calls itself: {chain}",
+            "an @inline function cannot recurse; use a loop",
         )
 
 

@@ -22,12 +22,14 @@ from skverdict.dsl.ir.types import BOOL, I64, U32, U64, Int
 MOST_TURNS = 1_000_000
 
 
-def _until_stable(lowering: Lowering, head: Callable[[], Label], turn: Callable[[Label], Sequence[Edge]]) -> None:
+def _until_stable(
+    lowering: Lowering, head: Callable[[], Label], turn: Callable[[Label], Sequence[Edge]]
+) -> None:
     """Lower a loop for a state at its head that holds at every turn.
 
-    `head` makes the label of the head, with the edge that enters the loop; `turn` enters it, lowers a turn and
-    gives the edges that lead back. What a turn changes must be forgotten at the head, so the loop is lowered
-    again until nothing new is found; what is forgotten only grows, so this ends.
+    `head` makes the label of the head, with the edge that enters the loop; `turn` enters it, lowers a turn
+    and gives the edges that lead back. What a turn changes must be forgotten at the head, so the loop is
+    lowered again until nothing new is found; what is forgotten only grows, so this ends.
     """
     assumed: State | None = None
     while True:

@@ -242,12 +242,13 @@ class Lowering:
         )
 
     def undo(self, mark: tuple[Any, ...]) -> None:
-        (blocks, self.block, operations, self._numbers, locals_, labels, names, frame_locals, declared, edges) = mark
+        """Take back what was emitted since `mark`."""
+        blocks, self.block, operations, self._numbers, locals_, labels, names, mine, declared, edges = mark
         del self.function.blocks[blocks:]
         del self.block.operations[operations:]
         del self.function.locals[locals_:]
         self._labels, self._local_names = dict(labels), dict(names)
-        self.frame.locals, self.frame.declared = dict(frame_locals), dict(declared)
+        self.frame.locals, self.frame.declared = dict(mine), dict(declared)
         if self.frame.end:
             del self.frame.end.edges[edges:]
 

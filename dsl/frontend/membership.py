@@ -34,9 +34,10 @@ def contains(
         _one_of(lowering, node, item_node, item, choices, yes, no)
     else:
         raise lowering.refuse(
-            node, f"`in` needs a tuple, a range or a map, but this is {describe(container)}",
+            node,
+            f"`in` needs a tuple, a range or a map, but this is {describe(container)}",
             "write `x in (1, 2)`, `x in range(8)` or `key in some_map`",
-        )  # fmt: skip
+        )
 
 
 def _range_call(lowering: Lowering, node: ast.expr) -> PythonValue | None:
@@ -50,7 +51,9 @@ def _range_call(lowering: Lowering, node: ast.expr) -> PythonValue | None:
     for argument in node.args:
         number = as_scalar(lowering, argument, evaluate(lowering, argument))
         if number.constant is None:
-            raise lowering.refuse(argument, "a range after `in` needs constant bounds", "compare: `a <= x < b`")
+            raise lowering.refuse(
+                argument, "a range after `in` needs constant bounds", "compare: `a <= x < b`"
+            )
         numbers.append(number.constant)
     try:
         return PythonValue("range", range(*numbers))

@@ -139,7 +139,9 @@ def store(
         lowering.effect(node, "store", (pointer(lowering, node, reference), number))
         return
     if not isinstance(value, Reference) or value.target != target:
-        raise lowering.refuse(value_node, f"a {type_name(target)} is needed here, but this is {describe(value)}")
+        raise lowering.refuse(
+            value_node, f"a {type_name(target)} is needed here, but this is {describe(value)}"
+        )
     if not value.fresh:
         raise lowering.refuse(
             value_node,

@@ -48,7 +48,8 @@ LITERAL_BITS = 4096
 @expression(ast.BinOp)
 def binary_operation(lowering: Lowering, node: ast.BinOp, expected: Type | None) -> Operand:
     left = evaluate(lowering, node.left, expected)
-    right = evaluate(lowering, node.right, None if isinstance(node.op, (ast.LShift, ast.RShift)) else expected)
+    is_shift = isinstance(node.op, (ast.LShift, ast.RShift))
+    right = evaluate(lowering, node.right, None if is_shift else expected)
     return binary(lowering, node, node.op, (node.left, node.right), left, right)
 
 
@@ -114,7 +115,7 @@ def _fold_literals(
 
 
 def _mask(scalar: Scalar, other: Scalar) -> Scalar:
-    """A negative literal as a bit pattern: `flags & ~1` means what it means in Python on any unsigned type."""
+    """A negative literal as a bit pattern: `flags & ~1` means what it does in Python on unsigned types."""
     if scalar.type is None and isinstance(other.type, Int) and not other.type.signed:
         assert scalar.constant is not None
         if -(1 << (other.type.bits - 1)) <= scalar.constant < 0:
@@ -186,7 +187,7 @@ def _no_operator(lowering: Lowering, node: ast.AST, operation: ast.operator) -> 
     if isinstance(operation, ast.Div):
         return lowering.refuse(node, "`/` would give a float, which a program does not have", "write `//`")
     if isinstance(operation, ast.Pow):
-        return lowering.refuse(node, "`**` is not supported", "write `1 << n` for powers of two, or a constant")
+        return lowering.refuse(node, "`**` is not supported", "write `1 << n` for a power of two")
     return lowering.refuse(node, "`@` is not supported")
 
 

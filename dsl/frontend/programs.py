@@ -36,7 +36,7 @@ def lower_program(scope: PolicyScope, function: FunctionType, kind: str) -> Func
     while True:
         try:
             return _lower(scope, source, node, function, kind, hints)
-        except Retype:
+        except Retype:  # noqa: PERF203  (hardly ever, and each time one variable more has its type)
             continue
 
 
@@ -51,7 +51,8 @@ def _lower(
     context = PROGRAMS[kind].context
     parameter = node.args.args[0]
     value = Value(0, Pointer(Opaque(context), Space.CONTEXT))
-    result = Function(node.name, kind, (Parameter(parameter.arg, value),), I32, location=source.location(node))
+    parameters = (Parameter(parameter.arg, value),)
+    result = Function(node.name, kind, parameters, I32, location=source.location(node))
     frame = Frame(function, node, source, scope.assigned(node))
     lowering = Lowering(scope, result, frame, hints)
     lowering.bind(parameter.arg, ContextValue(context, value))

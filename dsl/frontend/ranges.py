@@ -1,7 +1,7 @@
 """How small and how large the result of an operation can be, from what its operands can be.
 
-A range is `(low, high)`. Each rule gives the exact mathematical result's range or a larger one; if that leaves
-the type, the operation may wrap, and nothing is known but the type.
+A range is `(low, high)`. Each rule gives the exact mathematical result's range or a larger one; if that
+leaves the type, the operation may wrap, and nothing is known but the type.
 """
 
 from __future__ import annotations

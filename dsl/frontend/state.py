@@ -1,8 +1,8 @@
 """What is known about a function's names at one point of the program, and how two such points meet.
 
-A name stands for an operand (bound once, so its value can be used as it is), for a `Slot` (a local variable of
-the IR), or for nothing usable: it may be unassigned (`Missing`), may be one of two things (`Conflict`), or an
-error was reported where it was assigned (`BROKEN`).
+A name stands for an operand (bound once, so its value can be used as it is), for a `Slot` (a local variable
+of the IR), or for nothing usable: it may be unassigned (`Missing`), may be one of two things (`Conflict`), or
+an error was reported where it was assigned (`BROKEN`).
 """
 
 from __future__ import annotations
@@ -187,6 +187,8 @@ def _as_weak(assumed: Binding, found: Binding) -> bool:
         return assumed.same(found) and assumed.low <= found.low and assumed.high >= found.high
     if isinstance(assumed, Reference) and isinstance(found, Reference):
         return (
-            assumed.same_storage(found) and assumed.nullable >= found.nullable and assumed.epoch == found.epoch
+            assumed.same_storage(found)
+            and assumed.nullable >= found.nullable
+            and assumed.epoch == found.epoch
         )
     return assumed is found or _same_thing(assumed, found)

@@ -184,7 +184,9 @@ def _bind_result(lowering: Lowering, node: ast.Return, value: Operand) -> None:
         assign(lowering, node, RESULT, where, convert(lowering, where, value, returns.scalar))
         return
     if isinstance(value, PythonValue) or (isinstance(value, Reference) and value.target != returns.type):
-        raise lowering.refuse(where, f"`{frame.node.name}` must return a {returns.text}, not {describe(value)}")
+        raise lowering.refuse(
+            where, f"`{frame.node.name}` must return a {returns.text}, not {describe(value)}"
+        )
     if isinstance(value, Reference) and value.nullable and not returns.optional:
         raise lowering.refuse(
             where, f"{value.what} may be None, but `{frame.node.name}` returns a {returns.text}",
@@ -195,6 +197,6 @@ def _bind_result(lowering: Lowering, node: ast.Return, value: Operand) -> None:
 
 def _return_from_program(lowering: Lowering, node: ast.Return) -> None:
     if node.value is None:
-        raise lowering.refuse(node, "a program returns a number", "write `return SK_PASS` or `return SK_DROP`")
+        raise lowering.refuse(node, "a program returns a number", "such as `return SK_PASS`")
     number = convert(lowering, node.value, evaluate(lowering, node.value, I32), I32)
     lowering.leave(node, (lowering.value(node.value, number),))

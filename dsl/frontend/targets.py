@@ -74,7 +74,9 @@ def _subscript(lowering: Lowering, node: ast.Subscript) -> Target:
             f"write `{owner.map.name}.update({key}, value)`",
         )  # fmt: skip
     if isinstance(owner, PacketValue):
-        raise lowering.refuse(node, "the packet cannot be indexed", "assign through a view: `view.member = x`")
+        raise lowering.refuse(
+            node, "the packet cannot be indexed", "assign through a view: `view.member = x`"
+        )
     if isinstance(owner, ContextArray):
         index = evaluate(lowering, node.slice)
         return Target(
