@@ -37,6 +37,8 @@ VERSION = 1
 HEADER_SIZE = 24
 MAX_STRING_OFFSET = 0xFFFFFF
 _MAX_SIZE = 0xFFFFFFFF
+# The kernel's MAX_RESOLVE_DEPTH. It also bounds what looking through layers can cost in a crafted file.
+MAX_LAYERS = 32
 _MAX_NAME_DEPTH = 32
 BYTE_ORDERS = {"little": "<", "big": ">"}
 
@@ -222,6 +224,15 @@ def _parts(btf_type: BtfType) -> Sequence[int]:
     return () if isinstance(btf_type, (Prototype, Function, DeclTag)) else tuple(_targets(btf_type))
 
 
+def _layers(btf: Btf, btf_type: BtfType) -> int:
+    """How many typedefs, qualifiers and arrays lie one in another from here, counted up to the limit."""
+    layers = 0
+    while isinstance(btf_type, (Reference, Array)) and btf_type.kind != "ptr" and layers <= MAX_LAYERS:
+        layers += 1
+        btf_type = btf.types[btf_type.element_id if isinstance(btf_type, Array) else btf_type.type_id]
+    return layers
+
+
 def _check(btf: Btf, offsets: Sequence[int]) -> None:
     """Ids are in range and of the right kind, nothing contains itself, members lie inside their struct."""
 
@@ -242,6 +253,9 @@ def _check(btf: Btf, offsets: Sequence[int]) -> None:
     cycle = _find_cycle(btf)
     if cycle is not None:
         raise refuse(cycle, "contains itself")
+    for type_id, btf_type in enumerate(btf.types):
+        if _layers(btf, btf_type) > MAX_LAYERS:
+            raise refuse(type_id, f"has more than {MAX_LAYERS} typedefs, qualifiers and arrays around it")
     for type_id, btf_type in enumerate(btf.types):
         if isinstance(btf_type, Int) and btf_type.bit_offset + btf_type.bits > 8 * btf_type.size:
             raise refuse(type_id, f"{btf_type.name} has more bits than its {btf_type.size} bytes hold")
