@@ -210,7 +210,7 @@ WRONG_TYPES = {
 def test_layers_have_a_limit() -> None:
     layers = [word for at in range(33) for word in (0, 10 << 24, at)]
     assert Btf.decode(with_words(*layers[:-3])).name_of(32).startswith("const const")
-    with pytest.raises(BtfError, match="type 33 .*: const has more than 32 typedefs, qualifiers and arrays"):
+    with pytest.raises(BtfError, match=r"type 33 .*: const has more than 32 typedefs, qualifiers and arrays"):
         Btf.decode(with_words(*layers))
 
 
