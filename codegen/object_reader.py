@@ -82,7 +82,7 @@ def _check_names(elf: ElfFile) -> None:
             raise ObjectError(f"two sections are called {section.name}")
         seen.add(section.name)
         if section.name == "maps":
-            raise ObjectError("maps in a section `maps` are of a form that libbpf gave up in 1.0; use `.maps`")
+            raise ObjectError("maps in a section `maps` are of a form that libbpf 1.0 gave up; use `.maps`")
         if section.executable and section.content and section.name != TEXT_SECTION:
             _kind(section.name)
 
