@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ from skverdict.dsl import load_policy
 from skverdict.dsl.catalogue.maps import MAPS
 from skverdict.dsl.catalogue.programs import PROGRAMS
 from skverdict.dsl.ir.module import Map
-from skverdict.dsl.ir.types import Type, size_of
+from skverdict.dsl.ir.types import Struct, Type, size_of
 
 from tests.interop.conftest import Build, Inspect
 from tests.interop.libbpf import READING
@@ -125,9 +126,10 @@ def test_a_broken_object_is_refused(inspect: Inspect, built: Build, tmp_path: Pa
 
 
 def test_no_function_that_loads_is_within_reach() -> None:
-    words = {word for name in READING for word in name.split("_")}
+    # libbpf's thin wrappers of the bpf system call have one underscore where its objects' methods have two.
+    acts = re.compile(r"__(load|prepare|attach|pin|set|reuse)|^bpf_(prog|map|link|btf|obj|enable)_(?!_)")
 
-    assert words.isdisjoint({"load", "prepare", "create", "attach", "pin", "syscall", "update", "run"})
+    assert not [name for name in READING if acts.search(name)]
 
 
 @pytest.mark.parametrize("twin", TWINS, ids=str)
@@ -176,5 +178,7 @@ def test_bpftool_dumps_the_types(twin: Twin, bpftool: str, built: Build) -> None
     for function in module.functions:
         if function.kind in PROGRAMS:
             assert f"FUNC '{function.name}'" in raw.stdout
-    for struct in module.structs:
+    # A struct that no map holds need not be there: no compiler describes what only packets are read as.
+    sides = {side for each in module.maps for side in (each.key, each.value)}
+    for struct in (side for side in sides if isinstance(side, Struct)):
         assert f"struct {struct.name} {{" in as_c.stdout

@@ -10,8 +10,8 @@ from tests.interop.conftest import missing
 from tests.interop.debian import DebianError, archive_address
 from tests.interop.toolchain import Tool, fetched_tree
 
-ONE_LINE = "# deb-src http://archive.example/debian sid main\ndeb [arch=amd64] http://archive.example/debian/ sid main\n"
-DEB822 = "Types: deb\n# URIs: http://old.example/debian\nURIs: https://archive.example/debian\nSuites: sid\n"
+ONE_LINE = "# deb http://old.test/debian sid main\ndeb [arch=all] http://archive.example/debian/ sid main\n"
+DEB822 = "Types: deb\n# URIs: http://old.test/debian\nURIs: https://archive.example/debian\nSuites: sid\n"
 OTHERS = "deb http://security.example/debian-security sid main\ndeb http://packages.example/apt tool main\n"
 
 

@@ -27,7 +27,7 @@ SEC("sk_skb/verdict")
 int verdict(struct __sk_buff *skb)
 {
 	__u8 *data, *data_end, first;
-	__u64 *count, one = 1;
+	__u64 *count;
 	__be32 word;
 
 	if (skb->len == 0)
@@ -42,10 +42,13 @@ int verdict(struct __sk_buff *skb)
 	first = *data;
 
 	count = bpf_map_lookup_elem(&seen, &first);
-	if (!count)
+	if (!count) {
+		__u64 one = 1;
+
 		bpf_map_update_elem(&seen, &first, &one, BPF_ANY);
-	else
+	} else {
 		*count += 1;
+	}
 
 	if (data + 4 <= data_end) {
 		word = *(__be32 *)data;
