@@ -171,9 +171,10 @@ class _Reader:
         return self.nested(node)[0]
 
     def nested(self, node: Node, outside: int = 0) -> tuple[Type, int]:
-        """A type, and how deep it nests; `outside` are the types around it."""
+        """A type, and how deep it nests; `outside` counts the types around it, without structs."""
         first = _tokens(node)[0]
-        if outside + len(self.opened) >= MAX_NESTING:
+        around = outside + len(self.opened)
+        if around >= MAX_NESTING:
             raise self.at(first, f"types nest more than {MAX_NESTING} deep")
         if node.data == "array":
             element, nesting = self.nested(_types(node)[0], outside + 1)
@@ -189,7 +190,7 @@ class _Reader:
             if name in self.opened:
                 raise self.at(first, f"struct {first} would contain itself")
             struct = self.struct(name)
-            if outside + self.nesting[name] > MAX_NESTING:
+            if around + self.nesting[name] > MAX_NESTING:
                 raise self.at(first, f"types nest more than {MAX_NESTING} deep")
             return struct, self.nesting[name]
         bare = first.type == "NAME"

@@ -162,7 +162,7 @@ STRUCT = HEADER + "struct A size 4 align 4 {\n"
         (STRUCT + "  +0 x: struct A\n}", 3, 16, "struct A would contain itself"),
         (STRUCT + "}\nstruct A size 4 align 4 {\n}", 4, 8, "struct A is declared twice"),
         (STRUCT + "  +0 x: ptr<heap u32>\n}", 3, 13, "expected a memory space (stack, packet, "),
-        (STRUCT + f"  +0 x: {'ptr<stack ' * 5000}u32{'>' * 5000}\n}}", 3, 653, "types nest more than 64 deep"),
+        (STRUCT + f"  +0 x: {'ptr<stack ' * 5000}u32{'>' * 5000}\n}}", 3, 643, "nest more than 64 deep"),
         (STRUCT + "  +0 x: [u32; 1000000000000000000000000000]\n}", 3, 15, "a number of 64 bits"),
         (FUNCTION + "  return %0", 4, 12, "found the end of the text"),
         (FUNCTION + "  return %1\n}", 4, 10, "%1 is not defined in this function"),
