@@ -8,34 +8,62 @@ from collections.abc import Iterable, Iterator
 # The name that an inline function's result goes by while it is expanded; no Python name can be equal to it.
 RESULT = "return"
 
+_BLOCKS = ("body", "orelse", "handlers", "finalbody", "cases")
 
-def _stores(nodes: Iterable[ast.AST]) -> Iterator[str]:
-    """Every name once for each place that may assign it."""
-    for root in nodes:
-        for node in ast.walk(root):
-            if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
-                yield node.id
-            elif isinstance(node, ast.Return):
-                yield RESULT
-            elif isinstance(node, (ast.MatchAs, ast.MatchStar)) and node.name:
-                yield node.name
+# A name, and 1 for an assignment or 0 for a declaration alone.
+_Store = tuple[str, int]
 
 
-def assigned_names(nodes: Iterable[ast.AST]) -> set[str]:
-    return set(_stores(nodes))
+def _stores(nodes: Iterable[ast.AST], walrus: bool) -> Iterator[_Store]:
+    """Every place that may assign a name; `walrus`: expressions may do so, too."""
+    for node in nodes:
+        if walrus:
+            for part in ast.walk(node):
+                if isinstance(part, ast.NamedExpr):
+                    yield part.target.id, 1
+        yield from _statement(node)
 
 
-def assignment_counts(definition: ast.FunctionDef | ast.AsyncFunctionDef) -> dict[str, int]:
+def _statement(node: ast.AST) -> Iterator[_Store]:
+    if isinstance(node, ast.Return):
+        yield RESULT, 1
+    elif isinstance(node, ast.Assign):
+        for target in node.targets:
+            yield from _target(target, 1)
+    elif isinstance(node, ast.AugAssign | ast.For):
+        yield from _target(node.target, 1)
+    elif isinstance(node, ast.AnnAssign):
+        yield from _target(node.target, 0 if node.value is None else 1)
+    elif isinstance(node, ast.match_case):
+        for part in ast.walk(node.pattern):
+            if isinstance(part, ast.MatchAs | ast.MatchStar) and part.name:
+                yield part.name, 1
+    for block in _BLOCKS:
+        inner = getattr(node, block, None)
+        if isinstance(inner, list):
+            for part in inner:
+                yield from _statement(part)
+
+
+def _target(node: ast.AST, count: int) -> Iterator[_Store]:
+    if isinstance(node, ast.Name):
+        yield node.id, count
+    elif isinstance(node, ast.Tuple | ast.List):
+        for part in node.elts:
+            yield from _target(part, count)
+
+
+def assigned_names(nodes: Iterable[ast.AST], walrus: bool) -> set[str]:
+    """The names that `nodes` may assign; `walrus` as `Source.has_walrus` says."""
+    return {name for name, _ in _stores(nodes, walrus)}
+
+
+def assignment_counts(definition: ast.FunctionDef | ast.AsyncFunctionDef, walrus: bool) -> dict[str, int]:
     """How often each parameter and variable of a function is assigned."""
     arguments = definition.args
     counts: dict[str, int] = {}
     for one in (*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs):
         counts[one.arg] = 1
-    for name in _stores(definition.body):
-        counts[name] = counts.get(name, 0) + 1
-    for node in definition.body:
-        for part in ast.walk(node):
-            if isinstance(part, ast.AnnAssign) and part.value is None and isinstance(part.target, ast.Name):
-                # A declaration alone assigns nothing.
-                counts[part.target.id] -= 1
+    for name, count in _stores(definition.body, walrus):
+        counts[name] = counts.get(name, 0) + count
     return counts

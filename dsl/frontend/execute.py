@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-import traceback
 from types import CodeType, ModuleType
 from typing import Any
 
@@ -64,9 +63,11 @@ def _raised(sources: Sources, error: BaseException) -> PolicyError:
     if isinstance(error, SyntaxError) and error.filename:
         return _syntax_error_elsewhere(sources, error)
     line = 0
-    for frame, number in traceback.walk_tb(error.__traceback__):
-        if frame.f_code.co_filename == sources.path:
-            line = number
+    step = error.__traceback__
+    while step is not None:
+        if step.tb_frame.f_code.co_filename == sources.path:
+            line = step.tb_lineno
+        step = step.tb_next
     message = str(error) or type(error).__name__
     if isinstance(error, SystemExit):
         message = "the module ends the process"

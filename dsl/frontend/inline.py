@@ -30,7 +30,7 @@ def call_inline(lowering: Lowering, node: ast.Call, function: FunctionType) -> O
         function,
         definition,
         source,
-        lowering.scope.assigned(definition),
+        lowering.scope.assigned(source, definition),
         outer_frame,
         node,
         lowering.scope.call_number(outer_frame.path, node),

@@ -49,9 +49,10 @@ def _until_stable(
         lowering.state = before
 
 
-def _forget_ranges(state: State, names: set[str]) -> None:
+def _forget_ranges(lowering: Lowering, node: ast.stmt) -> None:
     """Numbers that a loop assigns may be anything of their type at its head."""
-    for name in names:
+    state = lowering.here
+    for name in assigned_names([node], lowering.frame.source.has_walrus):
         binding = state.names.get(name)
         if isinstance(binding, Slot) and isinstance(binding.shape, Scalar):
             assert binding.shape.type is not None
@@ -71,8 +72,7 @@ def _in_loop(lowering: Lowering, loop: Loop, statements: Sequence[ast.stmt]) -> 
 @statement(ast.While)
 def while_loop(lowering: Lowering, node: ast.While) -> None:
     _refuse_endless(lowering, node)
-    changed = assigned_names([node])
-    _forget_ranges(lowering.here, changed)
+    _forget_ranges(lowering, node)
     end = lowering.label(node, "end")
 
     def head() -> Label:
@@ -185,7 +185,7 @@ def _counted(lowering: Lowering, node: ast.For, numbers: range) -> None:
     counter = lowering.new_local(f"{node.target.id}.counter", type_)
     first = lowering.value(node.iter, Scalar(type_, constant=numbers[0]))
     lowering.effect(node.iter, "local.set", (first,), local=counter)
-    _forget_ranges(lowering.here, assigned_names([node]))
+    _forget_ranges(lowering, node)
 
     def turn(label: Label) -> Sequence[Edge]:
         end.edges.clear()
@@ -260,7 +260,7 @@ def _bounded(lowering: Lowering, node: ast.For, start: int, stop: Scalar, step: 
     counter = lowering.new_local(f"{node.target.id}.counter", type_)
     first = lowering.value(node.iter, Scalar(type_, constant=start))
     lowering.effect(node.iter, "local.set", (first,), local=counter)
-    _forget_ranges(lowering.here, assigned_names([node]))
+    _forget_ranges(lowering, node)
 
     def turn(label: Label) -> Sequence[Edge]:
         end.edges.clear()

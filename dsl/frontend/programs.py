@@ -53,7 +53,7 @@ def _lower(
     value = Value(0, Pointer(Opaque(context), Space.CONTEXT))
     parameters = (Parameter(parameter.arg, value),)
     result = Function(node.name, kind, parameters, I32, location=source.location(node))
-    frame = Frame(function, node, source, scope.assigned(node))
+    frame = Frame(function, node, source, scope.assigned(source, node))
     lowering = Lowering(scope, result, frame, hints)
     lowering.bind(parameter.arg, ContextValue(context, value))
     body(lowering, node.body)

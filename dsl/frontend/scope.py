@@ -68,10 +68,10 @@ class PolicyScope:
             raise Refused(Diagnostic(place, f"the source of `{function.__name__}` cannot be found"))
         return source, node
 
-    def assigned(self, node: FunctionNode) -> dict[str, int]:
+    def assigned(self, source: Source, node: FunctionNode) -> dict[str, int]:
         counts = self._counts.get(id(node))
         if counts is None:
-            counts = self._counts[id(node)] = assignment_counts(node)
+            counts = self._counts[id(node)] = assignment_counts(node, source.has_walrus)
         return counts
 
     def call_number(self, path: tuple[int, ...], node: ast.AST) -> int:

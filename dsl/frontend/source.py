@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Iterable
 from types import CodeType
 
 from skverdict.dsl.errors import Place
@@ -14,7 +15,7 @@ FunctionNode = ast.FunctionDef | ast.AsyncFunctionDef
 class Source:
     """One file. `path` is shown to users, `name` is what locations in the IR carry."""
 
-    __slots__ = ("_ascii", "_functions", "_locations", "lines", "name", "path", "tree")
+    __slots__ = ("_ascii", "_functions", "_locations", "has_walrus", "lines", "name", "path", "tree")
 
     def __init__(self, path: str, name: str, text: str, tree: ast.Module) -> None:
         self.path = path
@@ -23,6 +24,8 @@ class Source:
         self.lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
         self.tree = tree
         self._ascii = text.isascii()
+        # False if no expression of the file can assign a name.
+        self.has_walrus = ":=" in text
         self._locations: dict[tuple[int, int], Location] = {}
         self._functions: dict[tuple[str, int], FunctionNode] | None = None
 
@@ -73,10 +76,19 @@ class Source:
 
     def function(self, code: CodeType) -> FunctionNode | None:
         """The definition that `code` was compiled from."""
+        key = (code.co_name, code.co_firstlineno)
         if self._functions is None:
-            self._functions = {}
-            for node in ast.walk(self.tree):
-                if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
-                    first = min([node.lineno, *(decorator.lineno for decorator in node.decorator_list)])
-                    self._functions[node.name, first] = node
-        return self._functions.get((code.co_name, code.co_firstlineno))
+            self._functions = _functions(self.tree.body)
+        if key not in self._functions:
+            # It is written inside something else, which is rare.
+            self._functions = _functions(ast.walk(self.tree))
+        return self._functions.get(key)
+
+
+def _functions(nodes: Iterable[ast.AST]) -> dict[tuple[str, int], FunctionNode]:
+    """Definitions by name and first line, which is that of the first decorator, as in code objects."""
+    return {
+        (node.name, min([node.lineno, *(decorator.lineno for decorator in node.decorator_list)])): node
+        for node in nodes
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+    }

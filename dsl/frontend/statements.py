@@ -37,7 +37,7 @@ def _recover(lowering: Lowering, node: ast.stmt) -> None:
     if isinstance(node, ast.Return):
         lowering.state = None
     elif lowering.state is not None:
-        for name in assigned_names([node]):
+        for name in assigned_names([node], lowering.frame.source.has_walrus):
             lowering.bind(name, BROKEN)
 
 
@@ -150,7 +150,7 @@ def _decide_or_both(lowering: Lowering, test: ast.expr, yes: Label, no: Label) -
         lowering.report(refused)
         for label in (yes, no):
             lowering.state = state.copy()
-            for name in assigned_names([test]):
+            for name in assigned_names([test], lowering.frame.source.has_walrus):
                 lowering.bind(name, BROKEN)
             lowering.jump(test, label)
 
