@@ -114,9 +114,9 @@ class _Tracked:
         """None until the SYN is answered."""
         self.closed = False
 
-    def refused(self) -> bool:
-        """Whether it was reset before it was open."""
-        return self.closed and self.connection is None
+    def done(self) -> bool:
+        """Whether nothing more of it can come, so that even a SYN with the same number is of another."""
+        return self.closed or all(side.stream.ended for side in self.sides)
 
     def believes_reset(self, side: int, segment: Segment) -> bool:
         """Whether the receiver of a reset takes it (RFC 9293, 3.10.7.3 for a SYN; else RFC 5961)."""
@@ -189,7 +189,7 @@ class Connections:
                     return self._replace(tracked, segment, record, other.retry)
                 if tracked.closed and mine.initial != segment.sequence:
                     return self._replace(tracked, segment, record)
-            elif tracked.refused() or (mine.initial != segment.sequence and not tracked.awaits(side)):
+            elif tracked.done() or (mine.initial != segment.sequence and not tracked.awaits(side)):
                 if tracked.over():
                     return self._replace(tracked, segment, record)
                 mine.retry = segment.sequence

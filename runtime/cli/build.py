@@ -1,0 +1,40 @@
+"""`skverdict build`: a policy to an object file."""
+
+from __future__ import annotations
+
+from skverdict.codegen.target import CPUS, ENDIANS, Target
+from skverdict.runtime.cli.files import policy_path, write_output
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from argparse import ArgumentParser, Namespace
+
+DETAILS = """
+
+The object is for libbpf and its likes. The same policy gives the same bytes, wherever and whenever it is
+built. FILE.o is written only when all went well; a file that was there before stays as it is otherwise."""
+
+EXAMPLE = """example:
+  skverdict build examples/port_redirect.py -o port_redirect.o"""
+
+
+def configure(parser: ArgumentParser) -> None:
+    """Declare the options."""
+    parser.add_argument("policy", metavar="POLICY.py", help="the policy; - for stdin")
+    parser.add_argument("-o", "--output", required=True, metavar="FILE.o", help="the object; - for stdout")
+    parser.add_argument(
+        "--cpu", choices=CPUS, default="v3", help="instruction set version (default: %(default)s, Linux 5.1)"
+    )
+    parser.add_argument(
+        "--endian", choices=ENDIANS, default="little", help="byte order of the machine (default: %(default)s)"
+    )
+
+
+def run(options: Namespace) -> int:
+    """Compile and write."""
+    from skverdict.codegen import build
+    from skverdict.dsl import load_policy
+
+    target = Target(options.cpu, options.endian)
+    write_output(options.output, build(load_policy(policy_path(options.policy)), target))
+    return 0

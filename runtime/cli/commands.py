@@ -1,0 +1,75 @@
+"""The commands, and the way from a command line to one of them."""
+
+from __future__ import annotations
+
+from argparse import Action, ArgumentParser, RawDescriptionHelpFormatter
+from importlib import import_module
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import Any
+
+COMMANDS = {
+    "build": "compile a policy to a BPF object file",
+    "check": "tell whether a policy compiles, and what it holds",
+    "run": "send the TCP payloads of a capture through a policy",
+    "disasm": "print the instructions of a BPF object with their source lines",
+    "ir": "print a policy's intermediate representation",
+}
+"""Each command with what it does; it is the module of that name beside this one.
+
+A command module has `DETAILS` and `EXAMPLE` for its help, `configure(parser)`, and `run(options)`, which
+gives the exit code.
+"""
+
+
+def dispatch(arguments: Sequence[str]) -> int:
+    """Run the command that `arguments` begin with; SystemExit where there is none to run."""
+    name = arguments[0] if arguments else "--help"
+    if name not in COMMANDS:
+        _general_parser().parse_args([name, *arguments[1:]])
+    module = import_module(f"skverdict.runtime.cli.{name}")
+    parser = _parser(f"skverdict {name}", _sentence(COMMANDS[name]) + module.DETAILS, module.EXAMPLE)
+    module.configure(parser)
+    code: int = module.run(parser.parse_args(arguments[1:]))
+    return code
+
+
+def _sentence(words: str) -> str:
+    return f"{words[0].upper()}{words[1:]}."
+
+
+def _parser(program: str, description: str, epilog: str) -> ArgumentParser:
+    return ArgumentParser(
+        prog=program,
+        description=description,
+        epilog=epilog,
+        formatter_class=RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+
+
+def _general_parser() -> ArgumentParser:
+    """The parser of what does not begin with a command: help, the version, or an error."""
+    commands = "\n".join(f"  {name:10}{what}" for name, what in COMMANDS.items())
+    parser = _parser(
+        "skverdict",
+        f"Linux socket policy in Python: compiled to BPF, run in a simulator.\n\ncommands:\n{commands}",
+        "'skverdict COMMAND --help' tells more and gives an example.",
+    )
+    parser.add_argument("--version", action=_Version, nargs=0, help="print the version and exit")
+    parser.add_argument("command", choices=COMMANDS, metavar="COMMAND", help="one of the commands above")
+    return parser
+
+
+class _Version(Action):
+    """Prints the version, which is looked up only then."""
+
+    def __call__(self, parser: ArgumentParser, *_: Any) -> None:
+        from importlib.metadata import version
+
+        print(f"skverdict {version('skverdict')}")
+        parser.exit()
+
+

@@ -1,0 +1,74 @@
+"""From an exception to an exit code and to what standard error says."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+USAGE = 2
+FAILED = 1
+INTERRUPTED = 130
+
+TRACEBACK_VARIABLE = "SKVERDICT_TRACEBACK"
+"""Environment variable that, if not empty, has unexpected exceptions show their traceback."""
+
+EXPECTED = {
+    "UsageError": USAGE,
+    "CommandError": FAILED,
+    "PolicyError": USAGE,
+    "ObjectError": FAILED,
+    "CaptureError": FAILED,
+    "LoadError": FAILED,
+    "Fault": FAILED,
+    "MapError": FAILED,
+    "SimulationError": FAILED,
+    "HazardError": FAILED,
+    "OSError": FAILED,
+}
+"""Exit code by the name of an exception's class or of a base of it: few of their modules are loaded."""
+
+SELF_EXPLAINING = frozenset({"PolicyError"})
+"""Classes whose text begins with the place of the error, so that no program name stands before it."""
+
+
+class UsageError(Exception):
+    """The command line asks for what cannot be done, in a way that argparse does not see."""
+
+
+class CommandError(Exception):
+    """The command line is right, and what it asks for failed or led to nothing."""
+
+
+def report(error: BaseException) -> int:
+    """Tell about an exception that ended a command; gives the exit code."""
+    if isinstance(error, KeyboardInterrupt):
+        return INTERRUPTED
+    if isinstance(error, BrokenPipeError):
+        # Whoever read the output has enough of it. Nothing may be flushed into the pipe at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return FAILED
+    if not isinstance(error, Exception):
+        raise error
+    for base in type(error).__mro__:
+        if base.__name__ in EXPECTED:
+            _say(_text(error) if base.__name__ in SELF_EXPLAINING else f"skverdict: {_text(error)}")
+            return EXPECTED[base.__name__]
+    if os.environ.get(TRACEBACK_VARIABLE):
+        raise error
+    _say(
+        f"skverdict: internal error: {type(error).__name__}: {error}\n"
+        f"This is a fault of skverdict. With {TRACEBACK_VARIABLE}=1 in the environment it tells where."
+    )
+    return FAILED
+
+
+def _text(error: Exception) -> str:
+    """What the error says, an OSError as `file: reason`."""
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
+    return str(error)
+
+
+def _say(text: str) -> None:
+    sys.stdout.flush()
+    print(text, file=sys.stderr)

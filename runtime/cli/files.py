@@ -1,0 +1,71 @@
+"""Files that a command reads and writes; `-` is standard input or output."""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+import sys
+
+from skverdict.runtime.cli.failure import UsageError
+
+STANDARD = "-"
+
+
+def read_input(path: str) -> bytes:
+    """The content of a file, or of standard input."""
+    if path == STANDARD:
+        return sys.stdin.buffer.read()
+    with open(path, "rb") as file:
+        return file.read()
+
+
+def policy_path(path: str) -> str:
+    """The path under which a policy can be read."""
+    return "/dev/stdin" if path == STANDARD else path
+
+
+def input_name(path: str) -> str:
+    """How errors name an input."""
+    return "<stdin>" if path == STANDARD else path
+
+
+def write_output(path: str, content: bytes) -> None:
+    """Put `content` into the file at `path`, all of it or, with an OSError, nothing."""
+    if path == STANDARD:
+        if sys.stdout.isatty():
+            raise UsageError("an object file is not for a terminal to show; redirect standard output")
+        sys.stdout.buffer.write(content)
+        sys.stdout.buffer.flush()
+        return
+    target = os.path.realpath(path)  # a symbolic link stays one
+    try:
+        mode = os.stat(target).st_mode
+    except FileNotFoundError:
+        mode = 0
+    if stat.S_ISDIR(mode):
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), path)
+    if mode and not stat.S_ISREG(mode):
+        with open(target, "wb") as device:
+            device.write(content)
+        return
+    try:
+        _replace(target, content, stat.S_IMODE(mode))
+    except OSError as error:
+        error.filename, error.filename2 = path, None
+        raise
+
+
+def _replace(target: str, content: bytes, mode: int) -> None:
+    """Write a file beside `target`, with its mode if it has one, and let it take its place."""
+    beside = os.path.join(os.path.dirname(target), f".skverdict-{os.getpid()}")
+    descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
+    try:
+        with open(descriptor, "wb") as file:
+            file.write(content)
+            if mode:
+                os.fchmod(descriptor, mode)
+        os.replace(beside, target)
+    except BaseException:
+        os.unlink(beside)
+        raise
