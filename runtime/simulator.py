@@ -19,7 +19,7 @@ from skverdict.runtime.machine.environment import Environment
 from skverdict.runtime.machine.errno import Errno, KernelError
 from skverdict.runtime.machine.load import data_memory, load
 from skverdict.runtime.machine.memory import ByteOrder
-from skverdict.runtime.machine.run import LoadedProgram, run
+from skverdict.runtime.machine.run import HelperCall, LoadedProgram, run
 from skverdict.runtime.machine.semantics import signed
 from skverdict.runtime.maps.base import Map
 from skverdict.runtime.maps.create import create_map
@@ -44,6 +44,8 @@ if TYPE_CHECKING:
 FIRST_EPHEMERAL_PORT = 32768
 
 _CALL = 0x85
+
+_ERRNO_NAMES = {int(number): number.name for number in Errno}
 
 _MOVING_HELPERS = frozenset(helper.number for helper in HELPERS.values() if helper.moves_buffer)
 
@@ -83,8 +85,7 @@ class SimulatedProgram:
         result = run(self._loaded, context, self._environment)
         for call in result.calls:
             shown = ", ".join(_show(argument) for argument in call.arguments)
-            number = None if call.result is None else signed(call.result, 64)
-            self._trace.append(Called(self.name, call.name, shown, number))
+            self._trace.append(Called(self.name, call.name, shown, _show_result(call)))
         return signed(result.value, 32)
 
 
@@ -97,6 +98,16 @@ def _show(argument: object) -> str:
     if isinstance(argument, (bytes, bytearray)):
         return bytes(argument).hex()
     return str(argument) if isinstance(argument, int) else type(argument).__name__.lower()
+
+
+def _show_result(call: HelperCall) -> str:
+    """What a helper gave: a number, an errno's name, or whether there was something to point to."""
+    if call.result is None:
+        return ""
+    if HELPERS[call.name].returns.rstrip("!") not in ("i64", "u64", "u32"):
+        return "a pointer" if call.result else "NULL"
+    number = signed(call.result, 64)
+    return f"-{_ERRNO_NAMES[-number]}" if -number in _ERRNO_NAMES else str(number)
 
 
 class Simulator:

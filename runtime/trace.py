@@ -44,15 +44,15 @@ class Ran:
 
 @dataclass(frozen=True)
 class Called:
-    """`program` called `helper` with `arguments`, as text. `result` is the number that it got, if any."""
+    """`program` called `helper`; `arguments` and `result` are as text, the latter empty if there is none."""
 
     program: str
     helper: str
     arguments: str
-    result: int | None
+    result: str
 
     def __str__(self) -> str:
-        result = "" if self.result is None else f" = {self.result}"
+        result = f" = {self.result}" if self.result else ""
         return f"{self.program}: {self.helper}({self.arguments}){result}"
 
 

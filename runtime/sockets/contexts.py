@@ -1,7 +1,8 @@
 """What programs see of sockets: `__sk_buff`, `sk_msg_md` and `bpf_sock_ops`, filled from the model.
 
 Values are those of a Linux loopback connection, in each field's own byte order. What depends on time (round
-trips, rates) and on how the network driver worked (queues, hashes, stamps) is zero.
+trips, rates), on acknowledgements (counts of segments) and on the network driver (queues, hashes, stamps) is
+zero.
 """
 
 from __future__ import annotations
@@ -34,8 +35,8 @@ NO_THRESHOLD = 0x7FFFFFFF
 
 
 def _word(words: tuple[int, ...], index: int) -> int:
-    """One word of an IPv6 address; zero for sockets that are not IPv6."""
-    return words[index] if len(words) == 4 else 0
+    """One word of an IPv6 address; IPv4 addresses are mapped (::ffff:127.0.0.1)."""
+    return words[index] if len(words) == 4 else (0, 0, 0xFFFF, words[0])[index]
 
 
 #: Fields of the connection, the same in all contexts: from the socket and the index into an array field.

@@ -15,8 +15,8 @@ from skverdict.runtime.trace import HEAD, Changed, Faulted, Hazard, Moved, Ran, 
 if TYPE_CHECKING:
     from skverdict.runtime.sockets.tcp import TcpSocket
 
-#: Largest segment on Linux's loopback: 65535 less 40 bytes of headers and 12 of timestamps.
-LOOPBACK_MSS = 65483
+#: Largest segment on Linux's loopback: half the window that the ends offer each other at first.
+LOOPBACK_MSS = 32768
 
 #: What a socket may hold unread, and thereby the longest message of a stream parser (tcp_rmem's default).
 RECEIVE_BUFFER = 131072

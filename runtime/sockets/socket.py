@@ -160,10 +160,10 @@ class Socket:
 
     @property
     def pending(self) -> int:
-        """Bytes that can be read now, as FIONREAD tells them."""
+        """Bytes that can be read now, as FIONREAD tells them; Linux 6.1 does not see redirected ones."""
         self._check_open()
         socket = self._socket
-        if socket.psock is None:
+        if socket.psock is None or socket.kernel.settings.kernel == "6.1":
             return socket.unread()
         waiting = socket.psock.readable()
         return waiting if socket.psock.programs.receiving is not None else waiting + socket.unread()

@@ -24,9 +24,6 @@ from skverdict.runtime.sockets.message import PAGE
 if TYPE_CHECKING:
     from skverdict.runtime.sockets.psock import Psock
 
-INITIAL_SEQUENCE = 1
-
-
 class State(IntEnum):
     """TCP states, numbered as in include/net/tcp_states.h. TIME_WAIT is CLOSED to the socket itself."""
 
@@ -80,8 +77,7 @@ class TcpSocket:
         self.accepted = False  # it was made by accept, not by connect
         self.owned = False
         self.receive_queue: deque[SocketBuffer] = deque()
-        self.rcv_nxt = self.copied_seq = INITIAL_SEQUENCE
-        self.snd_nxt = INITIAL_SEQUENCE
+        self.rcv_nxt = self.copied_seq = self.snd_nxt = 0
         self.psock: Psock | None = None
         self.callback_flags = 0  # BPF_SOCK_OPS_*_CB_FLAG
         self.transmit_hash = 0
