@@ -169,10 +169,9 @@ def _uses(
         definition = definitions.get(operand.number)
         if definition is None:
             yield f"{operand} is not defined"
-            return
-        if definition.value != operand:
+        elif definition.value != operand:
             yield f"{operand} is used as {operand.type}, but is {definition.value.type}"
-        if definition.place.block == place.block:
+        elif definition.place.block == place.block:
             if definition.place.number >= place.number:
                 yield f"{operand} is used before it is defined"
         elif place.block in immediate and not (
@@ -192,10 +191,11 @@ def _recursion(module: Module) -> Iterator[str]:
         ]
         for function in module.functions
     }
-    done: set[str] = set()
-    while remaining := [name for name in calls if name not in done]:
-        leaves = [name for name in remaining if done.issuperset(calls[name])]
-        if not leaves:
-            yield f"recursion among {', '.join(remaining)}"
-            return
-        done.update(leaves)
+    while ended := {name for name, callees in calls.items() if not callees}:
+        calls = {
+            name: [callee for callee in callees if callee not in ended]
+            for name, callees in calls.items()
+            if name not in ended
+        }
+    if calls:
+        yield f"recursion among {', '.join(calls)}"

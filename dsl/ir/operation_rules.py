@@ -22,8 +22,6 @@ from skverdict.dsl.ir.types import (
     size_of,
 )
 
-_WRITABLE = (Space.STACK, Space.PACKET, Space.MAP_VALUE)
-
 
 def _const(site: Site) -> Iterator[str]:
     if not fits(site.number("value"), site.result):
@@ -67,11 +65,6 @@ def _element(site: Site) -> Iterator[str]:
         yield from gives(Pointer(pointer.target.element, pointer.space), site)
     else:
         yield f"{pointer.target} has no elements"
-
-
-def _writes(site: Site) -> Iterator[str]:
-    if site.pointer(0).space not in _WRITABLE:
-        yield f"memory of kind {site.pointer(0).space.value} cannot be written"
 
 
 def _copy(site: Site) -> Iterator[str]:
@@ -174,8 +167,7 @@ RULES: dict[str, tuple[Rule, ...]] = {
     "local.zero": (_local_zero,),
     "member": (_member,),
     "element": (_element,),
-    "store": (_writes,),
-    "copy": (_copy, _writes),
+    "copy": (_copy,),
     "context.load": (_context_load,),
     "context.store": (_context_store,),
     "packet.view": (_packet_view,),

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from skverdict.dsl.ir.module import Operation
 from skverdict.dsl.ir.operations import OPERATIONS
 from skverdict.dsl.ir.site import SCALAR, Site, named
-from skverdict.dsl.ir.types import VOID, Bool, Int, Pointer, Space, Type
+from skverdict.dsl.ir.types import Bool, Int, Pointer, Space, Type
 
 # The words of a row that stand for a set of types: how to say it, and which types are in it.
 _WORDS: dict[str, tuple[str, Callable[[Type], bool]]] = {
@@ -83,8 +83,6 @@ def _result(site: Site) -> Iterator[str]:
     given = site.operation.result is not None
     if given and word == "void":
         yield "has no result to give"
-    if given and type_ == VOID:
-        yield "a result cannot be void"
     if word in ("any", "void"):
         return
     if not given:

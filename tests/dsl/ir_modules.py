@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from itertools import count
+from typing import Any
 
 from hypothesis import strategies as st
 from skverdict.dsl.catalogue.contexts import CONTEXTS
@@ -47,7 +48,7 @@ from skverdict.dsl.ir.types import (
     size_of,
 )
 
-Draw = Callable[[st.SearchStrategy], object]
+Draw = Callable[[st.SearchStrategy[Any]], Any]
 
 IDENTIFIERS = st.from_regex(r"[A-Za-z_][A-Za-z0-9_]{0,8}", fullmatch=True)
 ANY_TEXT = st.text(max_size=8)
@@ -88,7 +89,7 @@ class Builder:
         self.function = function
         self.numbers = count(draw(st.integers(0, 9)))
 
-    def pick(self, strategy: st.SearchStrategy):  # type: ignore[no-untyped-def]
+    def pick(self, strategy: st.SearchStrategy[Any]) -> Any:
         return self.draw(strategy)
 
     def location(self) -> Location | None:
@@ -130,7 +131,7 @@ class Builder:
         """End the block: return if it goes nowhere, else jump, branch or switch."""
         if not targets:
             result = self.function.result
-            operands = () if result == VOID else (self.constant(block, result),)  # type: ignore[arg-type]
+            operands = () if result == VOID else (self.constant(block, result),)
             self.emit(block, "return", operands)
         elif len(targets) == 1:
             self.emit(block, "jump", successors=tuple(targets))
@@ -314,7 +315,7 @@ def make_call(b: Builder, block: Block, available: list[Value]) -> Value | None:
     arguments = []
     for parameter in callee.parameters:
         wanted = parameter.value.type
-        argument = b.one(available, lambda type_, wanted=wanted: type_ == wanted)  # type: ignore[misc]
+        argument = b.one(available, lambda type_, wanted=wanted: type_ == wanted)
         if argument is None and not is_scalar(wanted):
             return None
         arguments.append(argument or b.constant(block, wanted))
@@ -341,7 +342,7 @@ def structs(draw: Draw, names: st.SearchStrategy[str]) -> list[Struct]:
 
 
 @st.composite
-def maps(draw: Draw, name: str, declared: list[Struct], locations: st.SearchStrategy) -> Map:
+def maps(draw: Draw, name: str, declared: list[Struct], locations: st.SearchStrategy[Location | None]) -> Map:
     kind = MAPS[draw(st.sampled_from(sorted(MAPS)))]
     types = [U32, U64, I64, Array(U32, 2), *declared]
     keys = [type_ for type_ in types if size_of(type_) in kind.key_sizes]

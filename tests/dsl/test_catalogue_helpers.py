@@ -35,7 +35,7 @@ def test_unknown_kernel_is_an_error() -> None:
 
 
 def test_since_is_the_first_kernel_that_lets_anyone_call() -> None:
-    first = {}
+    first: dict[str, str] = {}
     for row, _, kernel in rows("helpers.csv"):
         name = row["name"]
         first[name] = min(first.get(name, kernel), kernel, key=KERNELS.index)

@@ -39,6 +39,7 @@ BODY = """\
   local $key: struct Key
   local $words: [u32; 4]
   local $p: ptr?<map_value u64>
+  local $m: ptr<map bpf_map>
 ^entry:
   %1: u32 = const 1
   %2: bool = const 1
@@ -91,6 +92,8 @@ context.store %0, .priority, %1
 call @sub, %1, %9
 call @quiet
 call.helper @bpf_get_prandom_u32
+%40: ptr<map bpf_map> = local.get $m
+call.helper @bpf_map_delete_elem, %40, %8
 %36: i64 = call.helper @bpf_sk_redirect_hash, %0, %11, %8, %5
 %37: i64 = call.helper @bpf_map_update_elem, %6, %7, %10, %5"""
 
@@ -137,15 +140,15 @@ def test_a_module_that_keeps_every_rule_is_accepted() -> None:
         ("%20: be32 = reinterpret %4", "one of them is to be in network order"),
         ("%20: be64 = swap %1", "u32 and be64 differ in width"),
         # Locals.
-        ("%20: u32 = local.get $m", "there is no local m"),
+        ("%20: u32 = local.get $none", "there is no local none"),
         ("%20: u64 = local.get $n", "its result is u64, but local n is u32"),
         ("local.set $n, %5", "operand 0 is u64, but local n is u32"),
         ("%20: [u32; 4] = local.get $words", "which only its address can reach"),
-        ("%20: ptr<stack u32> = local.address $m", "there is no local m"),
+        ("%20: ptr<stack u32> = local.address $none", "there is no local none"),
         ("%20: ptr<stack u64> = local.address $n", "its result is ptr<stack u64>, not ptr<stack u32>"),
         ("%20: ptr<packet u32> = local.address $n", "not ptr<stack u32>"),
         ("%20: ptr<stack u32> = local.address $p", "holds a pointer, which has no address"),
-        ("local.zero $m", "there is no local m"),
+        ("local.zero $none", "there is no local none"),
         # Memory.
         ("%20: ptr<stack u32> = member %8, .host", "struct Key has no member host"),
         ("%20: ptr<stack u32> = member %7, .port", "u32 has no member port"),
@@ -188,6 +191,7 @@ def test_a_module_that_keeps_every_rule_is_accepted() -> None:
         ("call.helper @bpf_skb_pull_data, %0, %7", "argument len is ptr<stack u32>, not of kind scalar"),
         ("call.helper @bpf_skb_pull_data, %1, %1", "argument skb is u32, not of kind context"),
         ("call.helper @bpf_map_lookup_elem, %7, %7", "argument map is ptr<stack u32>, not of kind map"),
+        ("call.helper @bpf_spin_lock, %1", "argument lock is u32, not of kind spin_lock"),
         ("call.helper @bpf_map_lookup_elem, %6, %9", "argument key may be NULL"),
         ("call.helper @bpf_map_lookup_elem, %6, %8", "points to struct Key, but map counts has u32"),
         ("call.helper @bpf_sk_redirect_hash, %0, %6, %7, %5", "does not work on a hash"),

@@ -196,11 +196,11 @@ def test_the_message_shows_the_line_and_a_caret() -> None:
     )
 
 
-def test_structs_nested_too_deep_through_each_other_are_refused() -> None:
-    text = HEADER
-    for number in range(MAX_NESTING):
-        text += f"struct S{number} size 1 align 1 {{\n+0 x: struct S{number + 1}\n}}\n"
-    text += f"struct S{MAX_NESTING} size 1 align 1 {{\n+0 x: u8\n}}\n"
+@pytest.mark.parametrize("inner_first", [False, True])
+def test_structs_nested_too_deep_through_each_other_are_refused(inner_first: bool) -> None:
+    members = [f"struct S{number + 1}" for number in range(MAX_NESTING)] + ["u8"]
+    structs = [f"struct S{n} size 1 align 1 {{\n+0 x: {member}\n}}\n" for n, member in enumerate(members)]
+    text = HEADER + "".join(reversed(structs) if inner_first else structs)
     with pytest.raises(IrSyntaxError, match="types nest more than 64 deep"):
         parse_module(text)
 
