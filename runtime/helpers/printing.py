@@ -31,6 +31,9 @@ _CONVERSION = re.compile(
 _PLAIN = re.compile(rb"[\x20-\x7e\t-\r\x80-\xff]*")
 
 _LONGEST_STRING = 1024
+#: What the kernel makes of a larger width (FIELD_WIDTH_MAX), and digits that suffice to tell.
+_WIDEST = (1 << 23) - 1
+_WIDTH_DIGITS = 8
 
 
 def format_text(call: Call, text: bytes, arguments: Sequence[int]) -> bytes:
@@ -61,7 +64,8 @@ def format_text(call: Call, text: bytes, arguments: Sequence[int]) -> bytes:
 
 def _convert(call: Call, found: re.Match[bytes], argument: int) -> bytes:
     """One argument as the conversion `found` prints it."""
-    what, flags, width = found["what"], found["flags"], int(found["width"] or 0)
+    what, flags = found["what"], found["flags"]
+    width = min(int((found["width"] or b"0")[:_WIDTH_DIGITS]), _WIDEST)
     left, zeros = b"-" in flags, b"0" in flags and b"-" not in flags
     if what[-1:] in b"iduxX" and what[:1] != b"p":
         bits = 64 if what.startswith(b"l") else 32

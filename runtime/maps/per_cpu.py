@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from skverdict.codegen.object import MapSpec
 from skverdict.runtime.machine.call import Call
 from skverdict.runtime.machine.errno import Errno, KernelError
+from skverdict.runtime.machine.fault import Misuse
 from skverdict.runtime.machine.memory import ByteOrder
 from skverdict.runtime.maps.array import IndexedMap
 from skverdict.runtime.maps.base import BPF_ANY, BPF_EXIST, Map
@@ -34,7 +35,14 @@ class PerCpuMap(Map):
         return call.map_value(self, values[cpu] if values is not None and cpu < self.cpus else None)
 
     def pointer(self, call: Call, key: bytes) -> int:
-        return self.pointer_for(call, key, call.environment.cpu)
+        return self.pointer_for(call, key, self.cpu_of(call))
+
+    def cpu_of(self, call: Call) -> int:
+        """The CPU that the program runs on. Raises Misuse if the map was made for fewer."""
+        cpu = call.environment.cpu
+        if cpu >= self.cpus:
+            raise Misuse(f"the program runs on CPU {cpu}, and map {self.name} is for {self.cpus}")
+        return cpu
 
     def lookup(self, key: bytes) -> bytearray | None:
         values = self.values(key)
@@ -71,7 +79,7 @@ class PerCpuArray(PerCpuMap, IndexedMap):
         return self._at(index) if index < self.max_entries else None
 
     def store(self, call: Call, key: bytes, value: bytes, flags: int) -> None:
-        self._at(self.check_update(key, flags))[call.environment.cpu][:] = value
+        self._at(self.check_update(key, flags))[self.cpu_of(call)][:] = value
 
     def update(self, key: bytes, value: bytes, flags: int = BPF_ANY) -> None:
         if flags > BPF_EXIST:
@@ -109,7 +117,7 @@ class PerCpuHashMap(PerCpuMap):
 
     def store(self, call: Call, key: bytes, value: bytes, flags: int) -> None:
         """The values of the other CPUs of a new entry are zero."""
-        self._make(key, flags)[call.environment.cpu][:] = value
+        self._make(key, flags)[self.cpu_of(call)][:] = value
 
     def update(self, key: bytes, value: bytes, flags: int = BPF_ANY) -> None:
         for memory, part in zip(self._make(key, flags), self.cut(value), strict=True):
