@@ -94,7 +94,9 @@ class Builder:
 
     def location(self) -> Location | None:
         files = st.sampled_from([self.module.file, "other.py", 'odd "name"\\\n.py'])
-        return self.pick(st.none() | st.builds(Location, files, st.integers(1, 999), st.integers(1, 120)))
+        places = st.builds(Location, files, st.integers(1, 999), st.integers(1, 120))
+        location: Location | None = self.pick(st.none() | places)
+        return location
 
     def emit(
         self, block: Block, name: str, operands: tuple[Value, ...] = (), type_: Type = VOID, /,
@@ -131,8 +133,8 @@ class Builder:
         """End the block: return if it goes nowhere, else jump, branch or switch."""
         if not targets:
             result = self.function.result
-            operands = () if result == VOID else (self.constant(block, result),)
-            self.emit(block, "return", operands)
+            given = (self.constant(block, result),) if isinstance(result, (Bool, Int, BigEndian)) else ()
+            self.emit(block, "return", given)
         elif len(targets) == 1:
             self.emit(block, "jump", successors=tuple(targets))
         elif len(targets) == 2 and self.pick(st.booleans()):
@@ -315,7 +317,7 @@ def make_call(b: Builder, block: Block, available: list[Value]) -> Value | None:
     arguments = []
     for parameter in callee.parameters:
         wanted = parameter.value.type
-        argument = b.one(available, lambda type_, wanted=wanted: type_ == wanted)
+        argument = b.one(available, wanted.__eq__)
         if argument is None and not is_scalar(wanted):
             return None
         arguments.append(argument or b.constant(block, wanted))
@@ -338,13 +340,14 @@ def structs(draw: Draw, names: st.SearchStrategy[str]) -> list[Struct]:
         member_names = draw(st.lists(names, min_size=1, max_size=4, unique=True))
         struct = lay_out(name, [(member, draw(types)) for member in member_names], draw(st.booleans()))
         made.append(struct)
-    return draw(st.permutations(made))
+    shuffled: list[Struct] = draw(st.permutations(made))
+    return shuffled
 
 
 @st.composite
 def maps(draw: Draw, name: str, declared: list[Struct], locations: st.SearchStrategy[Location | None]) -> Map:
     kind = MAPS[draw(st.sampled_from(sorted(MAPS)))]
-    types = [U32, U64, I64, Array(U32, 2), *declared]
+    types: list[Type] = [U32, U64, I64, Array(U32, 2), *declared]
     keys = [type_ for type_ in types if size_of(type_) in kind.key_sizes]
     values = [type_ for type_ in types if size_of(type_) in kind.value_sizes]
     entries = {"many": 16, "none": 0, "cpus": 0, "bytes": 4096}[kind.entries]

@@ -10,7 +10,8 @@ from skverdict.dsl.catalogue.maps import MAPS, MapKind
 NUMBERS = {
     "hash": 1, "array": 2, "prog_array": 3, "perf_event_array": 4, "percpu_hash": 5, "percpu_array": 6,
     "lru_hash": 9, "lru_percpu_hash": 10, "lpm_trie": 11, "array_of_maps": 12, "hash_of_maps": 13,
-    "sockmap": 15, "sockhash": 18, "queue": 22, "stack": 23, "sk_storage": 24, "ringbuf": 27, "bloom_filter": 30,
+    "sockmap": 15, "sockhash": 18, "queue": 22, "stack": 23, "sk_storage": 24, "ringbuf": 27,
+    "bloom_filter": 30,
 }  # fmt: skip
 
 
