@@ -1,5 +1,6 @@
 """What a policy imports, and `load_policy`, which compiles one."""
 
+from skverdict.dsl import constants
 from skverdict.dsl.constants import *  # noqa: F403
 from skverdict.dsl.contexts import SkMsg, SkSkb, SockOps
 from skverdict.dsl.decorators import (
@@ -63,3 +64,5 @@ __all__ = [
     "u32",
     "u64",
 ]
+
+__all__ += constants.__all__

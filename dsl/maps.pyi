@@ -56,36 +56,73 @@ class SockHash(_SocketStore[K]):
 
     def __init__(self, *, key: type[K], max_entries: int, value: type[Any] = ..., flags: int = 0) -> None: ...
 
-class _Keyed(_Table[K, V, T]):
-    @overload
-    def __init__(
-        self: _Keyed[K, S, S], *, key: type[K], value: type[S], max_entries: int, flags: int = 0
-    ) -> None: ...
-    @overload
-    def __init__(
-        self: _Keyed[K, Cell[X], X], *, key: type[K], value: type[X], max_entries: int, flags: int = 0
-    ) -> None: ...
-
-class HashMap(_Keyed[K, V, T]):
+class HashMap(_Table[K, V, T]):
     """A hash table (`BPF_MAP_TYPE_HASH`)."""
 
-class LruHashMap(_Keyed[K, V, T]):
+    @overload
+    def __init__(
+        self: HashMap[K, S, S], *, key: type[K], value: type[S], max_entries: int, flags: int = 0
+    ) -> None: ...
+    @overload
+    def __init__(
+        self: HashMap[K, Cell[X], X], *, key: type[K], value: type[X], max_entries: int, flags: int = 0
+    ) -> None: ...
+
+class LruHashMap(_Table[K, V, T]):
     """A hash table that forgets what was not used lately (`BPF_MAP_TYPE_LRU_HASH`)."""
 
-class PerCpuHashMap(_Keyed[K, V, T]):
+    @overload
+    def __init__(
+        self: LruHashMap[K, S, S], *, key: type[K], value: type[S], max_entries: int, flags: int = 0
+    ) -> None: ...
+    @overload
+    def __init__(
+        self: LruHashMap[K, Cell[X], X], *, key: type[K], value: type[X], max_entries: int, flags: int = 0
+    ) -> None: ...
+
+class PerCpuHashMap(_Table[K, V, T]):
     """A hash table with a value of its own on each CPU (`BPF_MAP_TYPE_PERCPU_HASH`)."""
 
-class LruPerCpuHashMap(_Keyed[K, V, T]):
+    @overload
+    def __init__(
+        self: PerCpuHashMap[K, S, S], *, key: type[K], value: type[S], max_entries: int, flags: int = 0
+    ) -> None: ...
+    @overload
+    def __init__(
+        self: PerCpuHashMap[K, Cell[X], X], *, key: type[K], value: type[X], max_entries: int, flags: int = 0
+    ) -> None: ...
+
+class LruPerCpuHashMap(_Table[K, V, T]):
     """A forgetting hash table with a value of its own on each CPU (`BPF_MAP_TYPE_LRU_PERCPU_HASH`)."""
 
-class _Indexed(_Table[int, V, T]):
     @overload
-    def __init__(self: _Indexed[S, S], *, value: type[S], max_entries: int, flags: int = 0) -> None: ...
+    def __init__(
+        self: LruPerCpuHashMap[K, S, S], *, key: type[K], value: type[S], max_entries: int, flags: int = 0
+    ) -> None: ...
     @overload
-    def __init__(self: _Indexed[Cell[X], X], *, value: type[X], max_entries: int, flags: int = 0) -> None: ...
+    def __init__(
+        self: LruPerCpuHashMap[K, Cell[X], X],
+        *,
+        key: type[K],
+        value: type[X],
+        max_entries: int,
+        flags: int = 0,
+    ) -> None: ...
 
-class ArrayMap(_Indexed[V, T]):
+class ArrayMap(_Table[int, V, T]):
     """Values by index, all there from the start (`BPF_MAP_TYPE_ARRAY`)."""
 
-class PerCpuArray(_Indexed[V, T]):
+    @overload
+    def __init__(self: ArrayMap[S, S], *, value: type[S], max_entries: int, flags: int = 0) -> None: ...
+    @overload
+    def __init__(self: ArrayMap[Cell[X], X], *, value: type[X], max_entries: int, flags: int = 0) -> None: ...
+
+class PerCpuArray(_Table[int, V, T]):
     """Values by index, with one of its own on each CPU (`BPF_MAP_TYPE_PERCPU_ARRAY`)."""
+
+    @overload
+    def __init__(self: PerCpuArray[S, S], *, value: type[S], max_entries: int, flags: int = 0) -> None: ...
+    @overload
+    def __init__(
+        self: PerCpuArray[Cell[X], X], *, value: type[X], max_entries: int, flags: int = 0
+    ) -> None: ...

@@ -9,11 +9,12 @@ from skverdict.dsl.frontend.annotations import Annotation, read_annotation
 from skverdict.dsl.frontend.arguments import assign_arguments
 from skverdict.dsl.frontend.assigned import RESULT
 from skverdict.dsl.frontend.convert import convert
+from skverdict.dsl.frontend.definitions import check_definition
 from skverdict.dsl.frontend.dispatch import evaluate
 from skverdict.dsl.frontend.lowering import Frame, Lowering
 from skverdict.dsl.frontend.names import assign, read
 from skverdict.dsl.frontend.refusal import Refused
-from skverdict.dsl.frontend.state import Binding, State
+from skverdict.dsl.frontend.state import State
 from skverdict.dsl.frontend.statements import body, no_return
 from skverdict.dsl.frontend.values import NONE, ContextValue, Operand, Reference, Scalar, describe
 
@@ -22,6 +23,7 @@ def call_inline(lowering: Lowering, node: ast.Call, function: FunctionType) -> O
     """Expand `function` at the call `node`. Raises Refused."""
     _refuse_recursion(lowering, node, function)
     source, definition = lowering.scope.definition(function)
+    check_definition(source, definition)
     parameters = [one.arg for one in definition.args.args]
     given = assign_arguments(lowering, node, f"`{function.__name__}`", parameters)
     operands = {name: (argument, evaluate(lowering, argument)) for name, argument in given.items()}
@@ -35,7 +37,7 @@ def call_inline(lowering: Lowering, node: ast.Call, function: FunctionType) -> O
         node,
         lowering.scope.call_number(outer_frame.path, node),
     )
-    names: dict[str, Binding] = {}
+    names: dict[str, Operand] = {}
     for parameter in definition.args.args:
         argument, operand = operands[parameter.arg]
         annotation = read_annotation(lowering.scope, source, function, parameter.annotation)
@@ -56,12 +58,13 @@ def call_inline(lowering: Lowering, node: ast.Call, function: FunctionType) -> O
 
 
 def _expand(
-    lowering: Lowering, node: ast.Call, frame: Frame, names: dict[str, Binding]
+    lowering: Lowering, node: ast.Call, frame: Frame, names: dict[str, Operand]
 ) -> Operand:
     """The statements and the result of the function of `frame`, whose parameters stand for `names`."""
     definition = frame.node
     for name, binding in names.items():
-        if frame.assigned[name] > 1 and isinstance(binding, Scalar):
+        is_pointer = isinstance(binding, Reference) and binding.local is None
+        if frame.assigned[name] > 1 and (is_pointer or isinstance(binding, Scalar)):
             # The parameter is assigned to: it becomes a variable.
             assign(lowering, definition, name, definition, binding)
         else:

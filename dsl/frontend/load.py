@@ -7,10 +7,20 @@ import os
 from collections.abc import Iterable
 from typing import Any
 
+from skverdict.dsl import decorators
 from skverdict.dsl.catalogue.maps import MAPS
 from skverdict.dsl.catalogue.programs import PROGRAMS
 from skverdict.dsl.errors import PolicyError
-from skverdict.dsl.frontend import calls, conditions, expressions, loops, names, operators, statements
+from skverdict.dsl.frontend import (
+    calls,
+    conditions,
+    expressions,
+    loops,
+    matching,
+    names,
+    operators,
+    statements,
+)
 from skverdict.dsl.frontend.declarations import NAME_LENGTH, check_struct, declare_map
 from skverdict.dsl.frontend.execute import execute_module
 from skverdict.dsl.frontend.programs import lower_program, mark_of
@@ -24,7 +34,7 @@ from skverdict.dsl.policy import Policy
 from skverdict.dsl.structs import is_struct_class
 
 # Importing these fills the tables of `dispatch`.
-SYNTAX = (calls, conditions, expressions, loops, names, operators, statements)
+SYNTAX = (calls, conditions, expressions, loops, matching, names, operators, statements)
 
 
 def load(path: str | os.PathLike[str]) -> Policy:
@@ -38,6 +48,7 @@ def load(path: str | os.PathLike[str]) -> Policy:
     scope = PolicyScope(sources, reporter, _license(sources, reporter, namespace))
     _check_duplicates(sources, reporter)
     _declare(scope, namespace)
+    _check_decorated(sources, reporter, namespace)
     functions = _programs(scope, namespace)
     if not functions and not reporter.errors:
         raise failure(
@@ -85,6 +96,22 @@ def _check_duplicates(sources: Sources, reporter: Reporter) -> None:
             )  # fmt: skip
         elif name:
             seen[name] = node
+
+
+def _check_decorated(sources: Sources, reporter: Reporter, namespace: dict[str, Any]) -> None:
+    """A decorator above one of ours may put something else in the function's place."""
+    for node in sources.main.tree.body:
+        if not isinstance(node, ast.FunctionDef) or len(node.decorator_list) < 2:
+            continue
+        names = [ast.unparse(decorator) for decorator in node.decorator_list]
+        known = [getattr(decorators, name, None) is namespace.get(name, reporter) for name in names]
+        if any(known) and not all(known):
+            unknown = node.decorator_list[known.index(False)]
+            reporter.error(
+                sources.main.place(unknown),
+                f"the decorator `{ast.unparse(unknown)}` cannot be combined with a program or @inline",
+                "remove it",
+            )
 
 
 def _declare(scope: PolicyScope, namespace: dict[str, Any]) -> None:

@@ -66,7 +66,13 @@ def is_null(lowering: Lowering, node: ast.AST, reference: Reference) -> Value:
 
 def _part(reference: Reference, address: Value, target: Type, what: str) -> Reference:
     return Reference(
-        target, reference.space, what, reference.origin, pointer=address, epoch=reference.epoch
+        target,
+        reference.space,
+        what,
+        reference.origin,
+        pointer=address,
+        root=reference.root,
+        epoch=reference.epoch,
     )
 
 
@@ -148,6 +154,15 @@ def store(
             "a structure inside another cannot be a second name for this one",
             f"write `{lowering.segment(value_node)}.copy()` to copy it",
         )
+    if reference.root is not None:
+        for name, binding in lowering.here.names.items():
+            if isinstance(binding, Reference) and binding.root == reference.root and binding.local is None:
+                raise lowering.refuse(
+                    node,
+                    f"`{name}` refers to a part of this structure, and would go on referring to the old one",
+                    "assign the members one by one",
+                    [(binding.origin, f"`{name}` comes from here")],
+                )
     source = pointer(lowering, value_node, value)
     lowering.effect(node, "copy", (pointer(lowering, node, reference), source))
 

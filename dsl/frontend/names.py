@@ -249,7 +249,7 @@ def _assign_struct(lowering: Lowering, node: ast.AST, name: str, value: Referenc
         others = [
             other
             for other, binding in lowering.here.names.items()
-            if other != name and isinstance(binding, Reference) and binding.local == old.local
+            if other != name and isinstance(binding, Reference) and binding.root == old.local
         ]
         if not others and old.local in lowering.frame.owned:
             target, source = pointer(lowering, node, old), pointer(lowering, node, value)

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import ast
 from types import FunctionType
 
 from skverdict.dsl.catalogue.contexts import CONTEXTS
 from skverdict.dsl.catalogue.programs import PROGRAMS
 from skverdict.dsl.decorators import MARK
-from skverdict.dsl.errors import Diagnostic
 from skverdict.dsl.frontend.annotations import read_annotation
 from skverdict.dsl.frontend.declarations import check_name
+from skverdict.dsl.frontend.definitions import check_definition, refusal
 from skverdict.dsl.frontend.lowering import Frame, Lowering, Retype
 from skverdict.dsl.frontend.refusal import Refused
 from skverdict.dsl.frontend.scope import PolicyScope
@@ -25,13 +24,19 @@ def lower_program(scope: PolicyScope, function: FunctionType, kind: str) -> Func
     """The IR of a program; None if it has errors, which were reported."""
     try:
         source, node = scope.definition(function)
-        _check_definition(scope, source, node, kind)
+        check_definition(source, node)
         _check_signature(scope, source, node, function, kind)
     except Refused as refused:
         if refused.diagnostic is not None:
             scope.reporter.add(refused.diagnostic)
         return None
     check_name(scope, source.place(node), "program", node.name)
+    parameter = node.args.args[0]
+    if not parameter.arg.isascii():
+        # The kernel checks the names in BTF.
+        scope.reporter.error(
+            source.place(parameter), f"the parameter `{parameter.arg}` must be ASCII letters, digits and `_`"
+        )
     hints: dict[VariableKey, Int] = {}
     while True:
         try:
@@ -62,24 +67,6 @@ def _lower(
     return None if lowering.failed else result
 
 
-def _check_definition(scope: PolicyScope, source: Source, node: FunctionNode, kind: str) -> None:
-    if isinstance(node, ast.AsyncFunctionDef):
-        raise _refuse(source, node, "an async function cannot run in the kernel", "write a plain `def`")
-    check_parameters(source, node)
-
-
-def check_parameters(source: Source, node: FunctionNode) -> None:
-    """Raises Refused for parameters that the language does not have."""
-    arguments = node.args
-    for extra, stars in ((arguments.vararg, "*"), (arguments.kwarg, "**")):
-        if extra is not None:
-            raise _refuse(source, extra, f"`{stars}{extra.arg}` is not supported", "name each parameter")
-    for one in (*arguments.posonlyargs, *arguments.kwonlyargs):
-        raise _refuse(source, one, "write parameters without `/` and `*`")
-    for default in arguments.defaults:
-        raise _refuse(source, default, "a parameter cannot have a default", "pass the value at each call")
-
-
 def _check_signature(
     scope: PolicyScope, source: Source, node: FunctionNode, function: FunctionType, kind: str
 ) -> None:
@@ -87,21 +74,17 @@ def _check_signature(
     wanted = f"def {node.name}(ctx: {context.class_name}) -> i32:"
     parameters = node.args.args
     if len(parameters) != 1:
-        raise _refuse(source, node, f"a {kind} program takes one parameter, its context", f"write `{wanted}`")
+        raise refusal(source, node, f"a {kind} program takes one parameter, its context", f"write `{wanted}`")
     annotation = read_annotation(scope, source, function, parameters[0].annotation)
     if annotation.context != context.name:
         found = "no type" if parameters[0].annotation is None else annotation.text
-        raise _refuse(
+        raise refusal(
             source, parameters[0], f"the context of a {kind} program is {context.class_name}, not {found}",
             f"write `{wanted}`",
         )  # fmt: skip
     returns = read_annotation(scope, source, function, node.returns)
     if returns.type != I32 or returns.optional:
-        raise _refuse(source, node.returns or node, "a program returns an i32", f"write `{wanted}`")
-
-
-def _refuse(source: Source, node: ast.AST, message: str, hint: str = "") -> Refused:
-    return Refused(Diagnostic(source.place(node), message, hint))
+        raise refusal(source, node.returns or node, "a program returns an i32", f"write `{wanted}`")
 
 
 def mark_of(thing: object) -> str:

@@ -30,6 +30,9 @@ def body(lowering: Lowering, statements: Sequence[ast.stmt]) -> None:
         except Refused as refused:
             lowering.report(refused)
             _recover(lowering, node)
+        except RecursionError:
+            lowering.report(lowering.refuse(node, "this statement is nested too deeply"))
+            _recover(lowering, node)
 
 
 def _recover(lowering: Lowering, node: ast.stmt) -> None:
@@ -72,6 +75,8 @@ def assignment(lowering: Lowering, node: ast.Assign) -> None:
     value = _named_value(lowering, node.targets[0], node.value, None)
     for target in node.targets:
         target_of(lowering, target).put(node.value, value)
+        if isinstance(value, Reference):
+            value = value.altered(fresh=False)
 
 
 def _named_value(
@@ -127,18 +132,27 @@ def augmented_assignment(lowering: Lowering, node: ast.AugAssign) -> None:
 
 @statement(ast.If)
 def if_statement(lowering: Lowering, node: ast.If) -> None:
-    then, otherwise, end = (lowering.label(node, name) for name in ("then", "else", "end"))
-    _decide_or_both(lowering, node.test, then, otherwise)
-    for label, statements in ((then, node.body), (otherwise, node.orelse)):
-        if lowering.enter(label):
-            body(lowering, statements)
-            if lowering.state is not None:
-                lowering.jump(node.test, end, _why(node, label is then))
+    """All of a chain of `elif` meets in one place."""
+    end = lowering.label(node, "end")
+    while True:
+        then, otherwise = lowering.label(node, "then"), lowering.label(node, "else")
+        _decide_or_both(lowering, node.test, then, otherwise)
+        if lowering.enter(then):
+            _block(lowering, node, node.body, end, f"when the test on line {node.test.lineno} is true")
+        if not lowering.enter(otherwise):
+            break
+        if len(node.orelse) == 1 and isinstance(node.orelse[0], ast.If):
+            node = node.orelse[0]
+            continue
+        _block(lowering, node, node.orelse, end, f"when the test on line {node.test.lineno} is false")
+        break
     lowering.enter(end)
 
 
-def _why(node: ast.If, then: bool) -> str:
-    return f"when the test on line {node.test.lineno} is {'true' if then else 'false'}"
+def _block(lowering: Lowering, node: ast.If, statements: Sequence[ast.stmt], end: Label, why: str) -> None:
+    body(lowering, statements)
+    if lowering.state is not None:
+        lowering.jump(node.test, end, why)
 
 
 def _decide_or_both(lowering: Lowering, test: ast.expr, yes: Label, no: Label) -> None:

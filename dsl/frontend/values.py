@@ -89,12 +89,23 @@ START = Epoch(None, "", ())
 class Reference:
     """A place in memory.
 
-    It is known by the stack local it lies in (`local`) or by an address (`pointer`). `what` names it for
-    messages, `origin` is where it came from. A reference into the packet is good only during `epoch`. `fresh`
-    means that no name refers to it yet.
+    It is known by the stack local that it is (`local`) or by an address (`pointer`); `root` is the local that
+    it lies in, if any. `what` names it for messages, `origin` is where it came from. A reference into the
+    packet is good only during `epoch`. `fresh` means that no name refers to it yet.
     """
 
-    __slots__ = ("epoch", "fresh", "local", "nullable", "origin", "pointer", "space", "target", "what")
+    __slots__ = (
+        "epoch",
+        "fresh",
+        "local",
+        "nullable",
+        "origin",
+        "pointer",
+        "root",
+        "space",
+        "target",
+        "what",
+    )
 
     def __init__(
         self,
@@ -105,6 +116,7 @@ class Reference:
         *,
         pointer: Value | None = None,
         local: str | None = None,
+        root: str | None = None,
         nullable: bool = False,
         epoch: Epoch | None = None,
         fresh: bool = False,
@@ -115,6 +127,7 @@ class Reference:
         self.origin = origin
         self.pointer = pointer
         self.local = local
+        self.root = local or root
         self.nullable = nullable
         self.epoch = epoch
         self.fresh = fresh
@@ -135,6 +148,7 @@ class Reference:
             self.origin,
             pointer=pointer or self.pointer,
             local=self.local,
+            root=self.root,
             nullable=self.nullable if nullable is None else nullable,
             epoch=epoch or self.epoch,
             fresh=self.fresh if fresh is None else fresh,

@@ -1,0 +1,117 @@
+"""`match` on numbers: each case is a comparison, in the order of the source."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable
+
+from skverdict.dsl.frontend.compare import compare, go
+from skverdict.dsl.frontend.conditions import decide
+from skverdict.dsl.frontend.convert import as_scalar
+from skverdict.dsl.frontend.dispatch import evaluate, statement
+from skverdict.dsl.frontend.lowering import Label, Lowering
+from skverdict.dsl.frontend.names import assign
+from skverdict.dsl.frontend.narrowing import OPPOSITE, compared
+from skverdict.dsl.frontend.statements import body
+from skverdict.dsl.frontend.values import Scalar, truth
+from skverdict.dsl.ir.types import BOOL
+
+
+class Subject:
+    """What is matched: its expression and its value, which is computed once."""
+
+    __slots__ = ("node", "number")
+
+    def __init__(self, node: ast.expr, number: Scalar) -> None:
+        self.node = node
+        self.number = number
+
+
+@statement(ast.Match)
+def match_statement(lowering: Lowering, node: ast.Match) -> None:
+    number = as_scalar(lowering, node.subject, evaluate(lowering, node.subject))
+    subject = Subject(node.subject, number)
+    end = lowering.label(node, "end")
+    for case in node.cases:
+        matched, following = lowering.label(case.pattern, "case"), lowering.label(case.pattern, "next")
+        _go_by_pattern(lowering, case.pattern, subject, matched, following)
+        if lowering.enter(matched):
+            _case(lowering, case, following, end)
+        if not lowering.enter(following):
+            break
+    if lowering.state is not None:
+        lowering.jump(node.subject, end, f"when no case of the match on line {node.lineno} fits")
+    lowering.enter(end)
+
+
+def _case(lowering: Lowering, case: ast.match_case, following: Label, end: Label) -> None:
+    """The guard and the body of a case whose pattern fits."""
+    if case.guard is not None:
+        taken = lowering.label(case.guard, "guarded")
+        decide(lowering, case.guard, taken, following)
+        if not lowering.enter(taken):
+            return
+    body(lowering, case.body)
+    if lowering.state is not None:
+        lowering.jump(case.pattern, end, f"when the case on line {case.pattern.lineno} fits")
+
+
+def _go_by_pattern(lowering: Lowering, node: ast.pattern, subject: Subject, yes: Label, no: Label) -> None:
+    handler = _PATTERNS.get(type(node))
+    if handler is None:
+        raise lowering.refuse(
+            node, "`match` compares only numbers", "write `case 1:`, `case A | B:` or `case _:`"
+        )
+    handler(lowering, node, subject, yes, no)
+
+
+def _value(lowering: Lowering, node: ast.pattern, subject: Subject, yes: Label, no: Label) -> None:
+    assert isinstance(node, ast.MatchValue)
+    other = as_scalar(lowering, node.value, evaluate(lowering, node.value))
+    flag = compare(lowering, node, "eq", (subject.node, node.value), subject.number, other)
+    if flag.constant is not None:
+        go(lowering, node, flag, yes, no)
+        return
+    states = [compared(lowering.here, subject.node, name, other) for name in ("eq", OPPOSITE["eq"])]
+    lowering.branch(node, lowering.value(node, flag), yes, no, *states)
+
+
+def _singleton(lowering: Lowering, node: ast.pattern, subject: Subject, yes: Label, no: Label) -> None:
+    assert isinstance(node, ast.MatchSingleton)
+    if not isinstance(node.value, bool) or subject.number.type != BOOL:
+        raise lowering.refuse(node, f"a number is never {node.value}")
+    value = ast.copy_location(ast.Constant(node.value), node)
+    flag = compare(lowering, node, "eq", (subject.node, value), subject.number, truth(node.value))
+    go(lowering, node, flag, yes, no)
+
+
+def _any_of(lowering: Lowering, node: ast.pattern, subject: Subject, yes: Label, no: Label) -> None:
+    assert isinstance(node, ast.MatchOr)
+    for part in node.patterns[:-1]:
+        following = lowering.label(part, "or")
+        _go_by_pattern(lowering, part, subject, yes, following)
+        if not lowering.enter(following):
+            return
+    _go_by_pattern(lowering, node.patterns[-1], subject, yes, no)
+
+
+def _capture(lowering: Lowering, node: ast.pattern, subject: Subject, yes: Label, no: Label) -> None:
+    """`_`, a name, or `pattern as name`."""
+    assert isinstance(node, ast.MatchAs)
+    if node.pattern is not None:
+        fits = lowering.label(node, "as")
+        _go_by_pattern(lowering, node.pattern, subject, fits, no)
+        if not lowering.enter(fits):
+            return
+    if node.name is not None:
+        assign(lowering, node, node.name, node, subject.number)
+    lowering.jump(node, yes)
+
+
+_Handler = Callable[[Lowering, ast.pattern, Subject, Label, Label], None]
+_PATTERNS: dict[type[ast.pattern], _Handler] = {
+    ast.MatchValue: _value,
+    ast.MatchSingleton: _singleton,
+    ast.MatchOr: _any_of,
+    ast.MatchAs: _capture,
+}
