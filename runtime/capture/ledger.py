@@ -13,7 +13,10 @@ from skverdict.runtime.trace import Called, Event, Hazard, Moved, Ran, Trace
 REDIRECTS = frozenset(
     ("bpf_sk_redirect_map", "bpf_sk_redirect_hash", "bpf_msg_redirect_map", "bpf_msg_redirect_hash")
 )
-"""Helpers whose arguments are the context, a map, a key and flags, and whose result is 0 where nothing is."""
+"""Helpers whose arguments are the context, a map, a key and flags."""
+
+FOUND_NOTHING = "0"
+"""What the trace tells as their result where the entry is empty."""
 
 
 class Ledger:
@@ -94,7 +97,7 @@ class Ledger:
 
     def _look_for_miss(self, event: Called) -> None:
         """Note the entry that a redirect has found empty."""
-        if event.helper not in REDIRECTS or event.result:
+        if event.helper not in REDIRECTS or event.result != FOUND_NOTHING:
             return
         _, name, key, _ = event.arguments.split(", ")
         if event.helper.endswith("_hash"):

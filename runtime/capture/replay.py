@@ -236,12 +236,14 @@ class Replayer:
             self._close(link, from_client)
 
     def _close(self, link: Link, from_client: bool) -> None:
-        for socket in link.ends(from_client):
-            socket.close()
+        """Close both ends, the one of `from_client` first; what they still had to send is lost."""
         self.ledger.remove_sockets(link.client, link.server)
+        for direction in (from_client, not from_client):
+            sender, _ = link.ends(direction)
+            sender.close()
+            self._settle(link, direction)
         self._entries.free(link.entries)
         del self._links[link.connection.number]
-        self._settle(link, from_client)
 
     def _settle(self, link: Link, from_client: bool) -> None:
         """Put what has happened on the account of a direction."""

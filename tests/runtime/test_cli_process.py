@@ -1,0 +1,112 @@
+"""The command line as a process of its own: standard streams, pipes, exit codes and what it loads."""
+
+from __future__ import annotations
+
+import os
+import pty
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.runtime.replay_kit import CAPTURES, EXAMPLES
+
+MODULE = [sys.executable, "-m", "skverdict.runtime.cli"]
+PORT_REDIRECT = EXAMPLES / "port_redirect.py"
+HTTP = CAPTURES / "http1-nginx.pcap"
+
+
+def run(*arguments: str | Path, content: bytes = b"") -> subprocess.CompletedProcess[bytes]:
+    return subprocess.run([*MODULE, *map(str, arguments)], input=content, capture_output=True, check=False)
+
+
+def test_objects_go_through_standard_streams() -> None:
+    built = run("build", "-", "-o", "-", content=PORT_REDIRECT.read_bytes())
+    assert (built.returncode, built.stderr) == (0, b"")
+    assert built.stdout.startswith(b"\x7fELF")
+    text = run("disasm", "-", content=built.stdout)
+    assert text.returncode == 0
+    assert b"program verdict sk_skb/stream_verdict" in text.stdout
+
+
+def test_captures_come_through_standard_input() -> None:
+    done = run("run", PORT_REDIRECT, "--capture", "-", content=HTTP.read_bytes())
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert done.stdout.startswith(b"<stdin> through ")
+    assert b"\x1b" not in done.stdout
+
+
+def test_errors_name_standard_input() -> None:
+    done = run("disasm", "-", content=b"junk")
+    assert done.returncode == 1
+    assert b"<stdin>" in done.stderr
+
+
+def test_a_reader_that_stops_reading_is_no_traceback() -> None:
+    process = subprocess.Popen(
+        [*MODULE, "run", PORT_REDIRECT, "--capture", CAPTURES / "memcached-text.pcap", "--trace"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    assert process.stdout is not None and process.stderr is not None
+    process.stdout.close()
+    assert process.stderr.read() == b""
+    process.stderr.close()
+    assert process.wait() == 1
+
+
+def test_a_terminal_gets_tables_and_no_object() -> None:
+    main, side = pty.openpty()
+    done = subprocess.run([*MODULE, "build", PORT_REDIRECT, "-o", "-"], stdout=side, stderr=subprocess.PIPE)
+    assert done.returncode == 2
+    assert b"terminal" in done.stderr
+    environment = {**os.environ, "TERM": "xterm", "COLUMNS": "120"}
+    arguments = [*MODULE, "run", PORT_REDIRECT, "--capture", HTTP]
+    process = subprocess.Popen(arguments, stdout=side, stderr=subprocess.DEVNULL, env=environment)
+    os.close(side)
+    shown = b""
+    try:
+        while part := os.read(main, 65536):
+            shown += part
+    except OSError:  # the other end is closed
+        pass
+    os.close(main)
+    assert process.wait() == 0
+    assert b"\x1b[1m" in shown
+    assert "─".encode() in shown
+    assert b"258 egress of sock_map_rx[0]" in shown
+
+
+SHOW_MODULES = """
+import sys
+from skverdict.runtime.cli import main
+code = main(sys.argv[1:])
+print(*sys.modules, file=sys.stderr)
+sys.exit(code)
+"""
+
+HEAVY = {"rich", "lark", "elftools", "importlib.metadata", "skverdict.runtime.simulator", "json"}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "unwanted"),
+    [
+        (["--help"], HEAVY | {"llvmlite", "skverdict.dsl.frontend.load", "skverdict.codegen.object_builder"}),
+        (["build", str(PORT_REDIRECT), "-o", os.devnull], HEAVY),
+        (["run", str(PORT_REDIRECT), "--capture", str(HTTP)], {"rich", "lark", "json"}),
+    ],
+    ids=["help", "build", "run"],
+)
+def test_nothing_is_loaded_that_is_not_needed(arguments: list[str], unwanted: set[str]) -> None:
+    command = [sys.executable, "-c", SHOW_MODULES, *arguments]
+    done = subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, check=True)
+    assert unwanted & set(done.stderr.split()) == set()
+
+
+def test_the_installed_command_is_the_same() -> None:
+    command = Path(sys.executable).with_name("skverdict")
+    if not command.exists():
+        pytest.skip("the package is not installed beside this interpreter")
+    done = subprocess.run([command, "--version"], capture_output=True, text=True, check=True)
+    assert done.stdout.startswith("skverdict ")
