@@ -6,6 +6,8 @@ import re
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
+from skverdict.codegen.passes import shorten
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
@@ -50,27 +52,27 @@ def _machine(target: Target) -> tuple[Any, Any]:
     return machine, options
 
 
-def compile_text(
-    text: str, target: Target, has_loops: bool, check_sizes: Callable[[Mapping[str, int]], None]
-) -> bytes:
+def compile_text(text: str, target: Target, check_sizes: Callable[[Mapping[str, int]], None]) -> bytes:
     """The ELF object that LLVM makes of a module in its assembly language.
 
     `check_sizes` gets the instruction counts of the functions if they may exceed what branches reach, and
-    raises if they do. Raises `WideArithmetic`, which only loops lead to.
+    raises if they do. Raises `WideArithmetic`.
     """
     llvm = _llvm()
     machine, options = _machine(target)
-    with llvm.parse_assembly(text) as module:
-        builder = llvm.create_pass_builder(machine, options)
-        builder.getModulePassManager().run(module, builder)
-        if has_loops or _weight(text) > _HEAVY:
-            optimised = str(module)
-            if _WIDE_INTEGER.search(optimised):
-                raise WideArithmetic
-            if _weight(optimised) > _HEAVY and not target.has_long_branch:
-                check_sizes(_sizes(machine.emit_assembly(module)))
-        content: bytes = machine.emit_object(module)
-        return content
+    module = llvm.parse_assembly(text)
+    builder = llvm.create_pass_builder(machine, options)
+    builder.getModulePassManager().run(module, builder)
+    optimised = str(module)
+    if _WIDE_INTEGER.search(optimised):
+        raise WideArithmetic
+    shortened = shorten(optimised)
+    if shortened != optimised:
+        module = llvm.parse_assembly(shortened)
+    if _weight(optimised) > _HEAVY and not target.has_long_branch:
+        check_sizes(_sizes(machine.emit_assembly(module)))
+    content: bytes = machine.emit_object(module)
+    return content
 
 
 def _weight(text: str) -> int:

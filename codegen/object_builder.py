@@ -10,7 +10,7 @@ from skverdict.codegen.btf_ext import BtfExt, FunctionInfo, LineInfo
 from skverdict.codegen.elf_writer import Section, Symbol, write_elf
 from skverdict.codegen.limits import LimitChecker
 from skverdict.codegen.llvm_object import Code, read_code
-from skverdict.codegen.lowering.module import has_loop, llvm_text
+from skverdict.codegen.lowering.module import llvm_text
 from skverdict.codegen.module_btf import ModuleBtf, module_btf
 from skverdict.codegen.target import Target
 
@@ -71,12 +71,10 @@ def build(policy: Policy, target: Target = Target()) -> bytes:  # noqa: B008 - a
 
 def _compile(module: Module, target: Target, limits: LimitChecker) -> bytes:
     """LLVM's object of `module`."""
-    loops = any(has_loop(function) for function in module.functions)
     try:
-        return compile_text(llvm_text(module, target), target, loops, limits.check_reach)
+        return compile_text(llvm_text(module, target), target, limits.check_reach)
     except WideArithmetic:
-        text = llvm_text(module, target, opaque_sums=True)
-        return compile_text(text, target, loops, limits.check_reach)
+        return compile_text(llvm_text(module, target, opaque_sums=True), target, limits.check_reach)
 
 
 def _code_sections(code: Code) -> list[Section]:

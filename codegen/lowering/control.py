@@ -44,7 +44,7 @@ def lower_switch(f: FunctionEmitter, operation: Operation) -> None:
 
 
 def lower_return(f: FunctionEmitter, operation: Operation) -> None:
-    f.emit(f"ret {f.typed(operation.operands[0])}" if operation.operands else "ret void")
+    f.leave(f.operand(operation.operands[0]) if operation.operands else "")
 
 
 RULES = {

@@ -52,8 +52,8 @@ class FunctionEmitter:
     """One function's text so far, and the LLVM operand that stands for each IR value.
 
     `constants` holds the numbers of values known at compile time, as the register holds them; `aligns` what
-    is known of the alignment of a stack address. With `opaque_sums` LLVM does not see how variables change in
-    a loop.
+    is known of the alignment of a stack address; `swapped` the operand before its bytes were reversed. With
+    `opaque_sums` LLVM does not see how variables change in a loop.
     """
 
     def __init__(self, module: ModuleEmitter, function: Function, opaque_sums: bool) -> None:
@@ -65,11 +65,14 @@ class FunctionEmitter:
         self._slots = {local.name: f"%l{number}" for number, local in enumerate(function.locals)}
         self.constants: dict[int, int] = {}
         self.aligns: dict[int, int] = {}
+        self.swapped: dict[int, str] = {}
         self.lines: list[str] = []
         self._bounds: Bounds | None = None
         self._operands: dict[int, str] = {}
         self._labels = {block.label: f"b{number}" for number, block in enumerate(function.blocks)}
         self._temporaries = 0
+        self._block = ""
+        self._answers: list[tuple[str, str]] = []
         self._file = function.location.file if function.location else module.module.file
         self._scope = module.debug.function(function.name, function.location)
         self._place = ""
@@ -137,7 +140,25 @@ class FunctionEmitter:
         return f"x{self._temporaries}"
 
     def start_block(self, label: str) -> None:
+        self._block = label
         self.lines.append(f"{label}:")
+
+    def leave(self, operand: str) -> None:
+        """Return `operand` (empty: nothing)."""
+        self._answers.append((operand, self._block))
+        self.emit("br label %end")
+
+    def end(self) -> None:
+        """The last block, where all returns meet: where LLVM makes it itself, the code is longer."""
+        self.start_block("end")
+        kind = llvm_type(self.function.result)
+        if not self._answers:
+            self.emit("unreachable")
+        elif kind == "void":
+            self.emit("ret void")
+        else:
+            answers = ", ".join(f"[ {operand}, %{block} ]" for operand, block in self._answers)
+            self.emit(f"ret {kind} {self.define(f'phi {kind} {answers}')}")
 
     def label(self, ir_label: str) -> str:
         """The LLVM label of an IR block."""
@@ -155,7 +176,7 @@ class FunctionEmitter:
         return natural
 
     def align_for_block(self, pointer: Value) -> int:
-        """The alignment in bytes to claim for moving a whole aggregate; off the stack 8-byte steps are fine."""
+        """The alignment in bytes to claim for moving an aggregate: 8 wherever the stack is not involved."""
         if isinstance(pointer.type, Pointer) and pointer.type.space is Space.STACK:
             return self.known_align(pointer)
         return STACK_ALIGN

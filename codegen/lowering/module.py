@@ -64,6 +64,7 @@ def _function(module: ModuleEmitter, function: Function, opaque_sums: bool) -> l
         for operation in block.operations:
             f.at(operation.location)
             _RULES[operation.name](f, operation)
+    f.end()
     f.lines.append("}")
     return f.lines
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from skverdict.codegen.lowering.division import divide
+from skverdict.codegen.lowering.emitter import llvm_type
 from skverdict.dsl.ir.types import BigEndian, Bool, Int
 
 if TYPE_CHECKING:
     from skverdict.codegen.lowering.emitter import FunctionEmitter
-    from skverdict.dsl.ir.module import Operation
+    from skverdict.dsl.ir.module import Operation, Value
     from skverdict.dsl.ir.types import Type
 
 _PLAIN = {"add": "add", "sub": "sub", "mul": "mul", "and": "and", "or": "or", "xor": "xor"}
@@ -39,8 +40,7 @@ def lower_const(f: FunctionEmitter, operation: Operation) -> None:
         return
     assert isinstance(type_, (Int, BigEndian))
     if isinstance(type_, BigEndian) and f.target.endian == "little":
-        size = type_.bits // 8
-        number = int.from_bytes((number & ((1 << type_.bits) - 1)).to_bytes(size, "big"), "little")
+        number = swapped_number(number, type_.bits)
     number = signed_number(number, type_.bits)
     f.constants[operation.result.number] = number
     f.bind(operation, str(number))
@@ -69,8 +69,40 @@ def lower_shift(f: FunctionEmitter, operation: Operation) -> None:
 
 def lower_comparison(f: FunctionEmitter, operation: Operation) -> None:
     left, right = operation.operands
+    if operation.name in ("eq", "ne"):
+        unswapped = _without_swaps(f, left, right)
+        if unswapped is not None:
+            f.bind(operation, f.define(f"icmp {operation.name} {llvm_type(left.type)} {unswapped}"))
+            return
     predicate = _PREDICATES[operation.name][is_signed(left.type)]
     f.bind(operation, f.define(f"icmp {predicate} {f.typed(left)}, {f.operand(right)}"))
+
+
+def _without_swaps(f: FunctionEmitter, left: Value, right: Value) -> str | None:
+    """Both operands of a test for equality before their bytes were swapped, if both can be had that way.
+
+    LLVM knows this, too, but first turns several tests for neighbouring numbers into one range.
+    """
+    operands = []
+    for value in (left, right):
+        if value.number in f.swapped:
+            operands.append(f.swapped[value.number])
+        elif value.number in f.constants:
+            operands.append(str(swapped_number(f.constants[value.number], bits_of(value.type))))
+    swaps = (left.number in f.swapped) + (right.number in f.swapped)
+    return ", ".join(operands) if swaps and len(operands) == 2 else None
+
+
+def swapped_number(number: int, bits: int) -> int:
+    """The signed reading of `number`'s low `bits` with their bytes reversed."""
+    content = (number & ((1 << bits) - 1)).to_bytes(bits // 8, "little")
+    return int.from_bytes(content, "big", signed=True)
+
+
+def bits_of(type_: Type) -> int:
+    """The width of an integer of either byte order."""
+    assert isinstance(type_, (Int, BigEndian))
+    return type_.bits
 
 
 def lower_not(f: FunctionEmitter, operation: Operation) -> None:
@@ -103,9 +135,10 @@ def byte_swap(f: FunctionEmitter, operand: str, bits: int) -> str:
 
 def lower_swap(f: FunctionEmitter, operation: Operation) -> None:
     source = operation.operands[0]
-    assert isinstance(source.type, (Int, BigEndian))
+    assert operation.result is not None
     if f.target.endian == "little":
-        f.bind(operation, byte_swap(f, f.operand(source), source.type.bits))
+        f.swapped[operation.result.number] = f.operand(source)
+        f.bind(operation, byte_swap(f, f.operand(source), bits_of(source.type)))
     else:
         f.bind(operation, f.operand(source))
 
