@@ -15,7 +15,15 @@ from skverdict.dsl.catalogue.programs import KERNELS
 #:   scalar           an int of the declared width and sign
 #:   memory and size  together one argument: `bytes`
 #:   buffer and size  together one argument: a `Buffer`
+#:   value_buffer     a `Buffer` of the map's value size
+#:   number           a `Buffer` of the number's size
+#:   string           `bytes` up to the NUL
 #:   socket           the `Structure` behind the pointer
+#:   record           the `Record` of a ring buffer
+#:   callback         the slot of the function, for `Call.call_back`
+#:   callback_context an int, to be handed on
+#:   varargs          a tuple of ints
+#: What may be NULL is then None, and memory or a buffer of size 0.
 #: It returns a number (negative ones reach the program in two's complement) or raises `KernelError`, whose
 #: negated number is then the result. Pointers to return come from `Call.map_value` and `Call.structure`.
 HelperFunction = Callable[..., int]

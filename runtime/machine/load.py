@@ -17,6 +17,7 @@ from skverdict.codegen.object import Object, Program
 from skverdict.dsl.catalogue.helpers import HELPERS, Helper
 from skverdict.runtime.machine import steps
 from skverdict.runtime.machine.arguments import arguments_reader
+from skverdict.runtime.machine.call_graph import check_calls
 from skverdict.runtime.machine.environment import Environment
 from skverdict.runtime.machine.fault import LoadError, Place, UnsupportedHelper
 from skverdict.runtime.machine.memory import ByteOrder, Bytes, MapRegion
@@ -104,7 +105,8 @@ class _Loader:
         self.data = data
         self.environment = environment
         self.operations = {slot: self._operation(slot, each) for slot, each in program.instructions.items()}
-        self.functions = sorted({0, *(self._callee(slot) for slot in self.operations)} - {-1})
+        self.calls = {slot: callee for slot in self.operations if (callee := self._callee(slot)) is not None}
+        self.functions = sorted({0, *self.calls.values()})
 
     def load(self) -> LoadedProgram:
         if not self.operations:
@@ -112,6 +114,7 @@ class _Loader:
         made: list[Step] = [_middle_of_instruction] * self.program.slots
         for slot in self.operations:
             made[slot] = self._step(slot)
+        check_calls(self.program, self.operations, self.functions, self.calls, self.environment.kernel)
         return LoadedProgram(self.program, self.order, made)
 
     def _refuse(self, slot: int, reason: str) -> NoReturn:
@@ -130,25 +133,26 @@ class _Loader:
             self._refuse(slot, "writes r10, the read-only frame pointer")
         return found
 
-    def _callee(self, slot: int) -> int:
-        """The function that the instruction at `slot` calls or names, -1 for none."""
+    def _callee(self, slot: int) -> int | None:
+        """The function that the instruction at `slot` calls or names."""
         found, instruction = self.operations[slot], self.program.instructions[slot]
         if found.family == "constant" and found.name == "function":
             return slot + 1 + signed(instruction.imm, 32)
         if found.family == "call" and found.name == "local":
             return slot + 1 + instruction.imm
-        return -1
+        return None
 
     def _function(self, slot: int) -> int:
         return bisect_right(self.functions, slot)
 
     def _step(self, slot: int) -> Step:
         instruction, found = self.program.instructions[slot], self.operations[slot]
-        after, callee = slot + instruction.slots, self._callee(slot)
-        target = jump_target(slot, instruction, found) if callee < 0 else callee
+        after, callee = slot + instruction.slots, self.calls.get(slot)
+        target = jump_target(slot, instruction, found) if callee is None else callee
         if target is not None and target not in self.operations:
             self._refuse(slot, f"goes to {target}, where no instruction begins")
-        if target is not None and callee < 0 and self._function(target) != self._function(slot):
+        elsewhere = target is not None and self._function(target) != self._function(slot)
+        if elsewhere and callee is None:
             self._refuse(slot, f"jumps to {target}, into another function")
         goes_on = found.family not in ("exit", "goto")
         if goes_on and (after not in self.operations or self._function(after) != self._function(slot)):

@@ -8,14 +8,13 @@ from typing import NamedTuple
 
 from skverdict.codegen.object import Program
 from skverdict.runtime.machine.call import Call
+from skverdict.runtime.machine.call_graph import MAX_FRAMES
 from skverdict.runtime.machine.context import Context
 from skverdict.runtime.machine.environment import Environment
 from skverdict.runtime.machine.fault import Fault, MemoryAccess, Misuse, Place
 from skverdict.runtime.machine.memory import STACK_SIZE, AccessError, ByteOrder, Memory, StackFrame
 from skverdict.runtime.machine.registers import UNWRITTEN, UnwrittenRegister
 
-#: Frames that may be open at once, the program's own among them (MAX_CALL_FRAMES).
-MAX_FRAMES = 8
 #: Tail calls in one run (MAX_TAIL_CALL_CNT).
 MAX_TAIL_CALLS = 33
 #: How often one function's `may_goto` instructions together let it go round (BPF_MAX_LOOPS).

@@ -11,7 +11,7 @@ from skverdict.codegen.instruction import Instruction
 from skverdict.codegen.object import SourceLine
 from skverdict.runtime.machine import run as machine
 from skverdict.runtime.machine.errno import Errno, KernelError
-from skverdict.runtime.machine.fault import Fault
+from skverdict.runtime.machine.fault import Fault, LoadError
 from skverdict.runtime.machine.run import HelperCall, run
 from skverdict.runtime.maps.program_array import ProgramArray
 
@@ -114,7 +114,53 @@ def nested(depth: int) -> list[Instruction]:
 
 def test_eight_frames_may_be_open() -> None:
     assert execute(nested(8)).value == 3
-    assert fault(*nested(9)).reason == "the call is the 9th function deep; 8 is the limit"
+    with pytest.raises(LoadError, match="9 functions deep, 8 is the limit"):
+        execute(nested(9))
+
+
+def test_frames_are_counted_across_tail_calls() -> None:
+    array = ProgramArray(spec(value=4))
+    deep = [*nested(7)[:-2], *tail_call(0)]
+    at = {12: "m"}
+    array.insert(0, loaded(object_of(deep, maps=at), {"m": array}))
+    found = fault(*deep, maps={"m": array}, at=at)
+    assert found.reason == "the call is the 9th function deep; 8 is the limit"
+
+
+def test_functions_do_not_call_themselves() -> None:
+    names = {0: "main", 2: "walk"}
+    walk = [local(1), EXIT, mov(1, 0), local(-2), EXIT]
+    with pytest.raises(LoadError, match="main -> walk -> walk: a function calls itself"):
+        loaded(object_of(walk, functions=names))
+
+
+@pytest.mark.parametrize(("kernel", "total"), [("6.1", 544), ("6.12", 528), ("7.2", 528)])
+def test_functions_share_the_stack(kernel: str, total: int) -> None:
+    def code(depth: int) -> list[Instruction]:
+        own = [store(10, -256, 1, imm=0), local(1), EXIT]
+        address = [alu("mov", 2, src=10), alu("add", 2, imm=-depth), mov(0, 0), EXIT]
+        return [*own, *address]
+
+    surroundings = environment(kernel=kernel)
+    assert execute(code(256), surroundings=surroundings).value == 0
+    with pytest.raises(LoadError, match=f"together {total} bytes of stack, 512 is the limit"):
+        execute(code(257), surroundings=surroundings)
+
+
+def test_many_calls_are_checked_quickly() -> None:
+    # Seven functions, each calling the next a hundred times: 10**14 ways through.
+    calls = [[local(100 - number + 1) for number in range(100)] + [mov(0, 0), EXIT] for _ in range(7)]
+    code = [each for function_calls in calls for each in function_calls] + [mov(0, 1), EXIT]
+    with pytest.raises(Fault, match="budget"):
+        execute(code, surroundings=environment(budget=1000))
+
+
+def test_older_kernels_round_frames_up_further() -> None:
+    code = [store(10, -496, 1, imm=0), local(1), EXIT, mov(0, 0), EXIT]
+    names = {0: "main", 3: "leaf"}
+    loaded(object_of(code, functions=names))
+    with pytest.raises(LoadError, match="main -> leaf: together 544 bytes of stack, 512 is the limit"):
+        loaded(object_of(code, functions=names), surroundings=environment(kernel="6.1"))
 
 
 def test_may_goto_ends_the_loop_when_its_count_is_used_up(monkeypatch: pytest.MonkeyPatch) -> None:
