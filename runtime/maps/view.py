@@ -76,7 +76,7 @@ class MapView:
     def items(self) -> Iterator[tuple[Any, Any]]:
         """Keys and values of the entries that are there."""
         missing = object()
-        for key in list(self):
+        for key in [*iter(self)]:
             value = self.get(key, missing)
             if value is not missing:
                 yield key, value

@@ -30,7 +30,7 @@ def connect(client: TcpSocket, server: TcpSocket) -> None:
     a request until the last segment of the handshake, and is still in SYN_RECV when it is told of the
     connection.
     """
-    client.peer, server.peer = server, client
+    client.other, server.other = server, client
     server.accepted = True
     mss = client.mss
     client.enter(State.SYN_SENT)

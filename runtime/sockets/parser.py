@@ -62,19 +62,23 @@ class StreamParser:
         psock = self.psock
         psock.ingress_bytes = 0
         self._enough = False
-        self._read_buffers()
-        unread = psock.unread_own() if self.socket.kernel.settings.hazards == "ideal" else psock.ingress_bytes
-        self.socket.copied_seq = psock.copied_seq - unread
+        try:
+            self._read_buffers()
+        finally:
+            ideal = self.socket.kernel.settings.hazards == "ideal"
+            unread = psock.unread_own() if ideal else psock.ingress_bytes
+            self.socket.copied_seq = psock.copied_seq - unread
 
     def _read_buffers(self) -> None:
         socket, psock = self.socket, self.psock
         while (found := socket.buffer_at(psock.copied_seq)) is not None:
             buffer, offset = found
             if 0 <= offset < len(buffer):
-                used = self._take(buffer, offset)
+                start = psock.copied_seq
+                self._take(buffer, offset)
+                used = psock.copied_seq - start
                 if used <= 0:
                     return
-                psock.copied_seq += used
                 if offset + used < len(buffer):
                     continue
             if buffer.fin:
@@ -85,14 +89,14 @@ class StreamParser:
             if self._enough:
                 return
 
-    def _take(self, original: SocketBuffer, offset: int) -> int:
-        """Cut `original` from `offset` on into messages; returns how many of its bytes are done with."""
+    def _take(self, original: SocketBuffer, offset: int) -> None:
+        """Cut `original` from `offset` on into messages, and count the bytes that are done with."""
         length = len(original) - offset
         if self.head is not None and offset:
             rest = SocketBuffer(bytes(original.content[offset:]), original.seq + offset, 0)
             original, offset = rest, 0
-        eaten = 0
-        while eaten < length:
+        start = self.psock.copied_seq
+        while (eaten := self.psock.copied_seq - start) < length:
             piece = original.clone()
             candidate = length - eaten
             if self.head is None:
@@ -103,30 +107,38 @@ class StreamParser:
                 head.append(piece)
             if not head.full_length:
                 message = self._measure(head, len(piece))
-                if message == 0:
-                    head.gathered += candidate
-                    return eaten + candidate
                 if message < 0:
                     self._fail(-message)
-                    return eaten
+                    return
+                if message == 0:
+                    self._gather(head, candidate)
+                    return
                 head.full_length = message
-            extra = head.gathered + candidate - head.full_length
-            if extra < 0:
-                missing = head.full_length - head.gathered
-                head.gathered += candidate
-                if missing > self.socket.unread():
-                    self.needed = head.full_length - head.gathered
+            missing = head.full_length - head.gathered
+            if missing > candidate:
+                unread = self.socket.unread()
+                self._gather(head, candidate)
+                if missing > unread:
+                    self.needed = missing - candidate
                     self._enough = True
-                return eaten + candidate
-            eaten += candidate - extra
+                return
+            self.psock.copied_seq += missing
             self.head = None
             self.needed = 0
             self.psock.judge_message(head)
-        return eaten
+
+    def _gather(self, head: SocketBuffer, count: int) -> None:
+        """Count bytes that are done with, though their message is not complete."""
+        head.gathered += count
+        self.psock.copied_seq += count
 
     def _measure(self, head: SocketBuffer, newest: int) -> int:
         """The message's length; 0 if the program cannot tell yet; a negative error number."""
-        length = self.psock.run_parser(head)
+        try:
+            length = self.psock.run_parser(head)
+        except Exception:
+            self._fail(Errno.EIO)
+            raise
         if length == -Errno.ESTRPIPE and head.gathered:
             return -Errno.ENODATA
         if length <= 0:

@@ -196,7 +196,14 @@ class Psock:
     def _run_verdict(self, program: Program, buffer: SocketBuffer) -> Verdict:
         kernel = self.socket.kernel
         sight = seen(buffer.content)
-        result = kernel.run(program, SkBuffContext(program.kind, self.socket, buffer), self.socket.name)
+        context = SkBuffContext(program.kind, self.socket, buffer)
+        try:
+            result = kernel.run(program, context, self.socket.name)
+        except Exception:
+            buffer.framed = self.parser is not None
+            self._eat(buffer)
+            self._lose(buffer, "the program faulted")
+            raise
         verdict = verdict_of(result, buffer.target)
         target = buffer.target if verdict is Verdict.REDIRECT else None
         kernel.ran(program, self.socket.name, sight, result, verdict.name.lower(), target, buffer.ingress)

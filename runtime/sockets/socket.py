@@ -48,8 +48,10 @@ class Socket:
 
     @property
     def peer(self) -> Socket:
-        """The other end."""
-        return Socket(self._socket.peer)
+        """The other end. Raises ENOTCONN for a socket that has none."""
+        if self._socket.other is None:
+            raise socket_error(Errno.ENOTCONN, f"{self.name}: peer")
+        return Socket(self._socket.other)
 
     @property
     def local(self) -> str:

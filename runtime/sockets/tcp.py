@@ -47,14 +47,13 @@ _AFTER_FIN = {
 
 
 class TcpSocket:
-    """One end. `peer` is the other. `error` is the pending SO_ERROR, 0 for none.
+    """One end. `other` is the other, None before there is one. `error` is the pending SO_ERROR, 0 for none.
 
     `rcv_nxt` is the stream position behind what has arrived and `copied_seq` the kernel's idea of the
     position behind what was read, which programs' verdicts move in ways of their own. `owned` is True while
     a system call holds the socket; segments that arrive meanwhile wait in a backlog.
     """
 
-    peer: TcpSocket
     family: int
     local: Endpoint
     remote: Endpoint
@@ -66,6 +65,7 @@ class TcpSocket:
         self.local = local
         self.remote = remote
         self.cookie = kernel.cookie()
+        self.other: TcpSocket | None = None
         self.state = State.CLOSE
         self.mss = kernel.settings.mss
         self.receive_buffer = kernel.settings.receive_buffer
@@ -88,6 +88,12 @@ class TcpSocket:
 
     def __repr__(self) -> str:
         return f"<{self.name} {self.local} {self.remote} {self.state.name}>"
+
+    @property
+    def peer(self) -> TcpSocket:
+        """The other end of a socket that is or was connected."""
+        assert self.other is not None
+        return self.other
 
     @property
     def local_ip4(self) -> int:
@@ -258,7 +264,7 @@ class TcpSocket:
             raise socket_error(self.take_error(), f"{self.name}: receive")
         if self.receive_shut:
             return
-        if self.state is State.CLOSE:
+        if self.state in (State.CLOSE, State.LISTEN):
             raise socket_error(Errno.ENOTCONN, f"{self.name}: receive")
         raise socket_error(Errno.EAGAIN, f"{self.name}: nothing to receive")
 

@@ -1,4 +1,4 @@
-"""Sockets, maps and programs for tests of the socket layer, with Python functions in the place of programs."""
+"""Sockets, maps and programs for tests of the socket layer, with Python functions in place of programs."""
 
 from __future__ import annotations
 
