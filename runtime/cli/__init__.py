@@ -18,15 +18,29 @@ if TYPE_CHECKING:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line `argv` (without the program's name); gives the exit code."""
-    from skverdict.runtime.cli.commands import dispatch
-
+    _accept_any_text()
     try:
-        code = dispatch(sys.argv[1:] if argv is None else argv)
-        sys.stdout.flush()
-    except SystemExit as stop:  # argparse has printed help, or what is wrong with the usage
-        return stop.code if isinstance(stop.code, int) else 0
+        code = _dispatch(sys.argv[1:] if argv is None else argv)
+        print(end="", flush=True)
     except BaseException as error:
         from skverdict.runtime.cli.failure import report
 
         return report(error)
     return code
+
+
+def _dispatch(arguments: Sequence[str]) -> int:
+    """Run the command; argparse ends in SystemExit where it has printed help or what is wrong."""
+    from skverdict.runtime.cli.commands import dispatch
+
+    try:
+        return dispatch(arguments)
+    except SystemExit as stop:
+        return stop.code if isinstance(stop.code, int) else 0
+
+
+def _accept_any_text() -> None:
+    """Let standard output show what its encoding lacks, file names above all, as escapes."""
+    reconfigure = getattr(sys.stdout, "reconfigure", None)
+    if reconfigure is not None:
+        reconfigure(errors="backslashreplace")

@@ -42,11 +42,12 @@ class CommandError(Exception):
 def report(error: BaseException) -> int:
     """Tell about an exception that ended a command; gives the exit code."""
     if isinstance(error, KeyboardInterrupt):
+        _give_up_output()
         return INTERRUPTED
+    if isinstance(error, OSError):
+        _give_up_output()
     if isinstance(error, BrokenPipeError):
-        # Whoever read the output has enough of it. Nothing may be flushed into the pipe at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return FAILED
+        return FAILED  # whoever read the output has enough of it
     if not isinstance(error, Exception):
         raise error
     for base in type(error).__mro__:
@@ -70,5 +71,12 @@ def _text(error: Exception) -> str:
 
 
 def _say(text: str) -> None:
-    sys.stdout.flush()
     print(text, file=sys.stderr)
+
+
+def _give_up_output() -> None:
+    """Write out what standard output holds; where that fails, see that it is not tried again at exit."""
+    try:
+        print(end="", flush=True)
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -56,6 +56,32 @@ def test_a_reader_that_stops_reading_is_no_traceback() -> None:
     assert process.wait() == 1
 
 
+def test_help_that_nobody_reads_is_no_traceback() -> None:
+    read, write = os.pipe()
+    os.close(read)
+    done = subprocess.run([*MODULE, "--help"], stdout=write, stderr=subprocess.PIPE, check=False)
+    os.close(write)
+    assert done.stderr == b""
+
+
+def test_a_full_device_is_one_error() -> None:
+    with open("/dev/full", "wb") as full:
+        done = subprocess.run(
+            [*MODULE, "ir", PORT_REDIRECT], stdout=full, stderr=subprocess.PIPE, check=False
+        )
+    assert (done.returncode, done.stderr) == (1, b"skverdict: No space left on device\n")
+
+
+def test_names_that_are_not_utf_8(tmp_path: Path) -> None:
+    path = os.fsencode(tmp_path) + b"/\xff\xfe.pcap"
+    with open(path, "wb") as file:
+        file.write(HTTP.read_bytes())
+    command = [os.fsencode(part) for part in (*MODULE, "run", PORT_REDIRECT, "--capture")]
+    done = subprocess.run([*command, path], capture_output=True, check=False)
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert b"\\udcff\\udcfe.pcap through " in done.stdout
+
+
 def test_a_terminal_gets_tables_and_no_object() -> None:
     main, side = pty.openpty()
     done = subprocess.run([*MODULE, "build", PORT_REDIRECT, "-o", "-"], stdout=side, stderr=subprocess.PIPE)
