@@ -8,7 +8,9 @@ out.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from itertools import count
+from operator import eq
 from typing import Any
 
 from hypothesis import strategies as st
@@ -317,7 +319,7 @@ def make_call(b: Builder, block: Block, available: list[Value]) -> Value | None:
     arguments = []
     for parameter in callee.parameters:
         wanted = parameter.value.type
-        argument = b.one(available, wanted.__eq__)
+        argument = b.one(available, partial(eq, wanted))
         if argument is None and not is_scalar(wanted):
             return None
         arguments.append(argument or b.constant(block, wanted))
