@@ -9,26 +9,36 @@ from skverdict.dsl.frontend.lowering import Lowering
 from skverdict.dsl.frontend.refusal import suggestion
 
 
-def assign_arguments(
-    lowering: Lowering, node: ast.Call, what: str, names: Sequence[str], optional: Sequence[str] = ()
-) -> dict[str, ast.expr]:
-    """The argument expressions by parameter name, in the order of the call. Raises Refused."""
-    found: dict[str, ast.expr] = {}
-    for argument, name in zip(node.args, names, strict=False):
+def refuse_stars(lowering: Lowering, node: ast.Call) -> None:
+    """Raises Refused for `*` and `**` in a call."""
+    for argument in node.args:
         if isinstance(argument, ast.Starred):
             raise lowering.refuse(
                 argument, "`*` in front of an argument is not supported", "pass the arguments one by one"
             )
+    for keyword in node.keywords:
+        if keyword.arg is None:
+            raise lowering.refuse(
+                keyword.value, "`**` in front of an argument is not supported", "pass the arguments by name"
+            )
+
+
+def assign_arguments(
+    lowering: Lowering, node: ast.Call, what: str, names: Sequence[str], optional: Sequence[str] = ()
+) -> dict[str, ast.expr]:
+    """The argument expressions by parameter name, in the order of the call, which has no stars.
+
+    Raises Refused.
+    """
+    found: dict[str, ast.expr] = {}
+    for argument, name in zip(node.args, names, strict=False):
         found[name] = argument
     if len(node.args) > len(names):
         raise lowering.refuse(
             node.args[len(names)], f"{what} takes {_count(len(names))}, but {len(node.args)} are given"
         )
     for keyword in node.keywords:
-        if keyword.arg is None:
-            raise lowering.refuse(
-                keyword.value, "`**` in front of an argument is not supported", "pass the arguments by name"
-            )
+        assert keyword.arg is not None
         if keyword.arg not in names:
             raise lowering.refuse(
                 keyword, f"{what} has no parameter `{keyword.arg}`", suggestion(keyword.arg, names)

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from types import FunctionType
 
 from skverdict.dsl.decorators import MARK
-from skverdict.dsl.frontend.arguments import assign_arguments
+from skverdict.dsl.frontend.arguments import assign_arguments, refuse_stars
 from skverdict.dsl.frontend.builtin_calls import BUILTINS
 from skverdict.dsl.frontend.convert import cast
 from skverdict.dsl.frontend.dispatch import evaluate, expression
@@ -37,6 +37,7 @@ from skverdict.dsl.ir.types import Array, BigEndian, Int, Struct, Type
 
 @expression(ast.Call)
 def call(lowering: Lowering, node: ast.Call, expected: Type | None) -> Operand:
+    refuse_stars(lowering, node)
     function = evaluate(lowering, node.func)
     if isinstance(function, TypeValue):
         return _call_type(lowering, node, function)

@@ -6,7 +6,7 @@ import ast
 
 from skverdict.dsl.frontend.convert import convert, unify
 from skverdict.dsl.frontend.lowering import Label, Lowering
-from skverdict.dsl.frontend.values import Scalar, ScalarType, limits, truth
+from skverdict.dsl.frontend.values import Scalar, ScalarType, limits, truth, with_article
 from skverdict.dsl.ir.types import BOOL, BigEndian, Bool
 
 COMPARISONS: dict[type[ast.cmpop], tuple[str, str]] = {
@@ -63,7 +63,8 @@ def _fits_other(lowering: Lowering, node: ast.expr, literal: Scalar, other: Scal
         if not low <= literal.constant <= high and not other.pending:
             raise lowering.refuse(
                 node,
-                f"this comparison never changes: a {other.type} is {low} to {high}, never {literal.constant}",
+                f"this comparison never changes: {with_article(other.type)} is {low} to {high}, "
+                f"never {literal.constant}",
             )
 
 
@@ -73,7 +74,7 @@ def _has_order(lowering: Lowering, node: ast.AST, name: str, left: ast.expr, typ
     if isinstance(type_, BigEndian):
         raise lowering.refuse(
             node,
-            f"a {type_} has no order: its bytes are in network order",
+            f"{with_article(type_)} has no order: its bytes are in network order",
             f"compare the numbers: `{lowering.segment(left)}.host()`",
         )
     if isinstance(type_, Bool):

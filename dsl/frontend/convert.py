@@ -8,7 +8,15 @@ from __future__ import annotations
 import ast
 
 from skverdict.dsl.frontend.lowering import Lowering, Retype
-from skverdict.dsl.frontend.values import Operand, Reference, Scalar, ScalarType, describe, limits
+from skverdict.dsl.frontend.values import (
+    Operand,
+    Reference,
+    Scalar,
+    ScalarType,
+    describe,
+    limits,
+    with_article,
+)
 from skverdict.dsl.ir.types import BOOL, I64, Array, BigEndian, Bool, Int, Struct
 
 
@@ -36,7 +44,7 @@ def common_type(first: Int, second: Int) -> Int | None:
 
 
 def settle(lowering: Lowering, scalar: Scalar, type_: ScalarType) -> None:
-    """A variable whose type comes from a literal takes `type_`, the first type that it meets.
+    """A variable whose type comes from a literal takes `type_`, where the one it has will not do.
 
     Raises Retype if that changes its type.
     """
@@ -92,7 +100,9 @@ def literal(lowering: Lowering, node: ast.AST, number: int, type_: ScalarType) -
         )
     if isinstance(type_, BigEndian):
         raise lowering.refuse(
-            node, f"a {type_} is needed here, but this is the number {number}", f"write `{type_}({number})`"
+            node,
+            f"{with_article(type_)} is needed here, but this is the number {number}",
+            f"write `{type_}({number})`",
         )
     if not fits(number, number, type_):
         low, high = limits(type_)
@@ -102,18 +112,18 @@ def literal(lowering: Lowering, node: ast.AST, number: int, type_: ScalarType) -
 
 def convert(lowering: Lowering, node: ast.AST, operand: Operand, type_: ScalarType) -> Scalar:
     """Implicit conversion. Raises Refused if it could lose something."""
-    scalar = as_scalar(lowering, node, operand, f"a {type_}")
+    scalar = as_scalar(lowering, node, operand, with_article(type_))
     if scalar.type == type_:
         return scalar
     if scalar.type is None:
         assert scalar.constant is not None
         return literal(lowering, node, scalar.constant, type_)
-    settle(lowering, scalar, type_)
     if isinstance(type_, Int) and isinstance(scalar.type, Int) and fits(scalar.low, scalar.high, type_):
         return _convert(lowering, node, scalar, type_)
+    settle(lowering, scalar, type_)
     raise lowering.refuse(
         node,
-        f"a {type_} is needed here, but this is {describe(scalar)}",
+        f"{with_article(type_)} is needed here, but this is {describe(scalar)}",
         _cast_hint(lowering, node, scalar.type, type_),
     )
 
@@ -135,7 +145,7 @@ def _convert(lowering: Lowering, node: ast.AST, scalar: Scalar, type_: Int) -> S
         return Scalar(type_, constant=wrap(scalar.constant, type_))
     value = lowering.emit(node, "convert", (lowering.value(node, scalar),), type_)
     if fits(scalar.low, scalar.high, type_):
-        return Scalar(type_, value, low=scalar.low, high=scalar.high)
+        return Scalar(type_, value, low=scalar.low, high=scalar.high, pending=scalar.pending)
     return Scalar(type_, value)
 
 
@@ -148,7 +158,7 @@ def cast(lowering: Lowering, node: ast.AST, operand: Operand, type_: ScalarType)
         text = lowering.segment(node)
         raise lowering.refuse(
             node,
-            f"{describe(scalar)} cannot become a {type_} without saying how",
+            f"{describe(scalar)} cannot become {with_article(type_)} without saying how",
             f"write `{text}.host()` for the number or `{text}.raw()` for the bits",
         )
     if isinstance(type_, Bool):
@@ -167,7 +177,9 @@ def _to_big_endian(lowering: Lowering, node: ast.AST, scalar: Scalar, type_: Big
     if isinstance(scalar.type, BigEndian):
         text = lowering.segment(node)
         raise lowering.refuse(
-            node, f"this is a {scalar.type} already, not a number", f"write `{type_}({text}.host())`"
+            node,
+            f"this is {with_article(scalar.type)} already, not a number",
+            f"write `{type_}({text}.host())`",
         )
     number = convert(lowering, node, scalar, Int(type_.bits, signed=False))
     if number.constant is not None:
@@ -185,7 +197,7 @@ def truth_value(lowering: Lowering, node: ast.AST, scalar: Scalar) -> Scalar:
     if isinstance(scalar.type, BigEndian):
         text = lowering.segment(node)
         raise lowering.refuse(
-            node, f"a {scalar.type} is neither true nor false", f"write `{text}.raw() != 0`"
+            node, f"{with_article(scalar.type)} is neither true nor false", f"write `{text}.raw() != 0`"
         )
     assert scalar.type is not None
     zero = lowering.value(node, Scalar(scalar.type, constant=0))
@@ -200,11 +212,6 @@ def unify(lowering: Lowering, nodes: tuple[ast.AST, ast.AST], first: Scalar, sec
         known = second.type if first.type is None else first.type
         assert known is not None
         return known
-    if first.type != second.type:
-        if first.pending and not second.pending:
-            settle(lowering, first, second.type)
-        elif second.pending and not first.pending:
-            settle(lowering, second, first.type)
     if first.type == second.type:
         return first.type
     if isinstance(first.type, Int) and isinstance(second.type, Int):
@@ -215,6 +222,8 @@ def unify(lowering: Lowering, nodes: tuple[ast.AST, ast.AST], first: Scalar, sec
         both = common_type(first.type, second.type)
         if both is not None:
             return both
+        settle(lowering, first, second.type)
+        settle(lowering, second, first.type)
     left, right = nodes
     hint = ""
     if isinstance(first.type, Int) and isinstance(second.type, Int):

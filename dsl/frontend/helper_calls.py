@@ -21,6 +21,7 @@ from skverdict.dsl.frontend.values import (
     constant,
     describe,
     type_name,
+    with_article,
 )
 from skverdict.dsl.ir.module import Map, Value
 from skverdict.dsl.ir.types import I64, U32, U64, Int, Opaque, Pointer, Space, Struct, Type, size_of
@@ -154,7 +155,8 @@ _Rule = Callable[[Arguments, Argument, ast.AST, "Operand | None"], Value]
 def _scalar(arguments: Arguments, parameter: Argument, node: ast.AST, operand: Operand | None) -> Value:
     type_ = Int(parameter.bits, parameter.signed)
     lowering = arguments.lowering
-    number = as_scalar(lowering, node, operand or constant(0), f"a {type_} for `{parameter.name}`")
+    wanted = f"{with_article(type_)} for `{parameter.name}`"
+    number = as_scalar(lowering, node, operand or constant(0), wanted)
     return lowering.value(node, convert(lowering, node, number, type_))
 
 
@@ -200,7 +202,7 @@ def _entry_part(
     """A map's key or value in stack memory."""
     assert arguments.map is not None
     lowering = arguments.lowering
-    wanted = f"a {type_name(type_)}, the {role} of `{arguments.map.name}`,"
+    wanted = f"{with_article(type_)}, the {role} of `{arguments.map.name}`,"
     if isinstance(type_, SCALAR_KINDS):
         if not isinstance(operand, Scalar):
             if isinstance(operand, Reference) and operand.target == type_:
@@ -247,7 +249,7 @@ def _size(arguments: Arguments, parameter: Argument, node: ast.AST, operand: Ope
 def _number(arguments: Arguments, parameter: Argument, node: ast.AST, operand: Operand | None) -> Value:
     wanted = Int(parameter.bits, parameter.signed)
     if not isinstance(operand, Reference) or operand.target != wanted:
-        raise _wrong(arguments, parameter, node, operand, f"a place that holds a {wanted}")
+        raise _wrong(arguments, parameter, node, operand, f"a place that holds {with_article(wanted)}")
     return pointer(arguments.lowering, node, operand)
 
 

@@ -16,7 +16,15 @@ from skverdict.dsl.frontend.names import assign, read
 from skverdict.dsl.frontend.refusal import Refused
 from skverdict.dsl.frontend.state import State
 from skverdict.dsl.frontend.statements import body, no_return
-from skverdict.dsl.frontend.values import NONE, ContextValue, Operand, Reference, Scalar, describe
+from skverdict.dsl.frontend.values import (
+    NONE,
+    ContextValue,
+    Operand,
+    Reference,
+    Scalar,
+    describe,
+    with_article,
+)
 
 
 def call_inline(lowering: Lowering, node: ast.Call, function: FunctionType) -> Operand:
@@ -108,7 +116,7 @@ def _mismatch(
     lowering: Lowering, node: ast.AST, name: str, annotation: Annotation, operand: Operand
 ) -> Refused:
     return lowering.refuse(
-        node, f"`{name}` must be a {annotation.text}, but this is {describe(operand)}"
+        node, f"`{name}` must be {with_article(annotation.text)}, but this is {describe(operand)}"
     )
 
 

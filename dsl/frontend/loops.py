@@ -13,9 +13,9 @@ from skverdict.dsl.frontend.dispatch import evaluate, statement
 from skverdict.dsl.frontend.lowering import Label, Loop, Lowering
 from skverdict.dsl.frontend.names import assign
 from skverdict.dsl.frontend.refusal import Refused
-from skverdict.dsl.frontend.state import Edge, Slot, State, merge, same_state
+from skverdict.dsl.frontend.state import Edge, Missing, Slot, State, merge, same_state
 from skverdict.dsl.frontend.statements import body
-from skverdict.dsl.frontend.values import PythonValue, Scalar, constant, describe, limits
+from skverdict.dsl.frontend.values import PythonValue, Scalar, VariableKey, constant, describe, limits
 from skverdict.dsl.ir.types import BOOL, I64, U32, U64, Int
 
 # The verifier gives up on a program after walking this many instructions, and a turn takes at least one.
@@ -97,10 +97,7 @@ def while_loop(lowering: Lowering, node: ast.While) -> None:
             _in_loop(lowering, Loop(label, end), node.body)
             if lowering.state is not None:
                 lowering.jump(node, label)
-        if lowering.enter(done):
-            body(lowering, node.orelse)
-            if lowering.state is not None:
-                lowering.jump(node, end, f"when the loop on line {node.lineno} ends")
+        _otherwise(lowering, node, done, end)
         return label.edges[entered:]
 
     _until_stable(lowering, head, turn)
@@ -161,10 +158,16 @@ def _range_of(lowering: Lowering, node: ast.For) -> tuple[int, Scalar, int]:
     return first.constant, stop, step.constant
 
 
-def _counter_type(lowering: Lowering, node: ast.For, low: int, high: int) -> Int:
-    for type_ in (U32, I64, U64):
+def _counter(lowering: Lowering, node: ast.For, low: int, high: int) -> Scalar:
+    """What the count of a range is like, without a value: numbers from a literal, so its type may change."""
+    key: VariableKey = (lowering.frame.path, f"{node.lineno}:{node.col_offset}")
+    lowering.scope.literals[key] = (low, high)
+    hint = lowering.hints.get(key)
+    if hint is not None:
+        return Scalar(hint, low=low, high=high)
+    for type_ in (I64, U64):
         if fits(low, high, type_):
-            return type_
+            return Scalar(type_, low=low, high=high, pending=(key,))
     raise lowering.refuse(node.iter, "the numbers of this range do not fit 64 bits")
 
 
@@ -181,7 +184,10 @@ def _counted(lowering: Lowering, node: ast.For, numbers: range) -> None:
         return
     low, high = min(numbers[0], numbers[-1]), max(numbers[0], numbers[-1])
     # The count goes one step past the last number.
-    type_ = _counter_type(lowering, node, low + min(numbers.step, 0), high + max(numbers.step, 0))
+    shape = _counter(lowering, node, low + min(numbers.step, 0), high + max(numbers.step, 0))
+    type_ = shape.type
+    assert isinstance(type_, Int)
+    shape = shape.with_range(low, high)
     counter = lowering.new_local(f"{node.target.id}.counter", type_)
     first = lowering.value(node.iter, Scalar(type_, constant=numbers[0]))
     lowering.effect(node.iter, "local.set", (first,), local=counter)
@@ -190,7 +196,7 @@ def _counted(lowering: Lowering, node: ast.For, numbers: range) -> None:
     def turn(label: Label) -> Sequence[Edge]:
         end.edges.clear()
         lowering.enter(label)
-        _set_counter(lowering, node, counter, type_, low, high)
+        _set_counter(lowering, node, counter, shape)
         again, done = lowering.label(node, "next"), lowering.label(node, "done")
         _in_loop(lowering, Loop(again, end), node.body)
         if lowering.state is not None:
@@ -217,23 +223,21 @@ def _head(lowering: Lowering, node: ast.For) -> Label:
     return label
 
 
-def _set_counter(
-    lowering: Lowering, node: ast.For, counter: str, type_: Int, low: int, high: int
-) -> None:
+def _set_counter(lowering: Lowering, node: ast.For, counter: str, shape: Scalar) -> None:
     """The loop's name takes the count; assigning the name in the body does not change the count."""
-    assert isinstance(node.target, ast.Name)
+    assert isinstance(node.target, ast.Name) and shape.type is not None
     name = node.target.id
-    now = lowering.emit(node.target, "local.get", (), type_, local=counter)
-    slot = lowering.frame.locals.get(name)
-    if slot is not None and slot.type != type_ and name not in lowering.frame.declared:
-        # The name counted something else before: this is a new variable.
-        del lowering.frame.locals[name]
-    assign(lowering, node.target, name, node.target, Scalar(type_, now, low=low, high=high))
+    now = lowering.emit(node.target, "local.get", (), shape.type, local=counter)
+    number = Scalar(shape.type, now, low=shape.low, high=shape.high, pending=shape.pending)
+    assign(lowering, node.target, name, node.target, number)
 
 
-def _otherwise(lowering: Lowering, node: ast.For, done: Label, end: Label) -> None:
+def _otherwise(lowering: Lowering, node: ast.For | ast.While, done: Label, end: Label) -> None:
     """The `else` of a loop runs when the loop was not left by `break`."""
     if lowering.enter(done):
+        for name in assigned_names(node.body, lowering.frame.source.has_walrus):
+            why = f"when the loop on line {node.lineno} does not run"
+            lowering.here.names.setdefault(name, Missing(lowering.place(node), why))
         body(lowering, node.orelse)
         if lowering.state is not None:
             lowering.jump(node, end, f"when the loop on line {node.lineno} runs to its end")
@@ -243,18 +247,20 @@ def _bounded(lowering: Lowering, node: ast.For, start: int, stop: Scalar, step: 
     """A range whose end the program computes, but below a bound that is known now."""
     assert isinstance(node.target, ast.Name) and isinstance(node.iter, ast.Call)
     stop_node = node.iter.args[min(1, len(node.iter.args) - 1)]
-    settle(lowering, stop, U32)
     if not isinstance(stop.type, Int):
         raise lowering.refuse(stop_node, f"a range counts with numbers, but this is {describe(stop)}")
     turns = (stop.high - start) if step > 0 else (start - stop.low)
     if turns // abs(step) > MOST_TURNS:
+        settle(lowering, stop, U32)
         text = lowering.segment(stop_node)
         raise lowering.refuse(
             stop_node, f"this range has no useful bound: its end is {stop.low} to {stop.high}",
             f"bound it, such as `range(min({text}, 64))`",
         )  # fmt: skip
     low, high = min(start, stop.low), max(start, stop.high) + abs(step)
-    type_ = _counter_type(lowering, node, low if step > 0 else low + step, high)
+    shape = _counter(lowering, node, low if step > 0 else low + step, high)
+    type_ = shape.type
+    assert isinstance(type_, Int)
     limit = convert(lowering, stop_node, stop, type_)
     end = lowering.label(node, "end")
     counter = lowering.new_local(f"{node.target.id}.counter", type_)
@@ -273,7 +279,7 @@ def _bounded(lowering: Lowering, node: ast.For, start: int, stop: Scalar, step: 
         entered = len(label.edges)
         lowering.enter(inside)
         bounds = (start, max(start, limit.high - 1)) if step > 0 else (min(start, limit.low + 1), start)
-        _set_counter(lowering, node, counter, type_, *bounds)
+        _set_counter(lowering, node, counter, shape.with_range(*bounds))
         _in_loop(lowering, Loop(again, end), node.body)
         if lowering.state is not None:
             lowering.jump(node, again)

@@ -8,9 +8,9 @@ from skverdict.dsl.errors import Place
 from skverdict.dsl.frontend.convert import as_scalar, convert, settle
 from skverdict.dsl.frontend.lowering import Lowering
 from skverdict.dsl.frontend.refusal import suggestion
-from skverdict.dsl.frontend.values import Operand, Reference, Scalar, describe, type_name
+from skverdict.dsl.frontend.values import Operand, Reference, Scalar, describe, type_name, with_article
 from skverdict.dsl.ir.module import Value
-from skverdict.dsl.ir.types import BOOL, U32, Array, BigEndian, Bool, Int, Pointer, Space, Struct, Type
+from skverdict.dsl.ir.types import BOOL, U32, U64, Array, BigEndian, Bool, Int, Pointer, Space, Struct, Type
 
 SCALAR_KINDS = (Int, BigEndian, Bool)
 
@@ -109,21 +109,22 @@ def element(
 def checked_index(
     lowering: Lowering, node: ast.expr, operand: Operand, count: int, what: str
 ) -> Scalar:
-    """An index from 0 to `count` - 1 as a u32. Raises Refused if it could be outside."""
+    """An index from 0 to `count` - 1 as an unsigned number. Raises Refused if it could be outside."""
     index = as_scalar(lowering, node, operand)
-    settle(lowering, index, U32)
     if index.constant is not None and not 0 <= index.constant < count:
         raise lowering.refuse(node, f"index {index.constant} is outside of {what} (0 to {count - 1})")
     if isinstance(index.type, (BigEndian, Bool)):
         raise lowering.refuse(node, f"an index must be a number, but this is {describe(index)}")
     if index.low < 0 or index.high >= count:
+        settle(lowering, index, U32)
         text = lowering.segment(node)
         raise lowering.refuse(
             node,
             f"this index may be outside of {what}: it is {index.low} to {index.high}",
             f"test it first, such as `if {text} < {count}:`",
         )
-    return convert(lowering, node, index, U32)
+    wide = isinstance(index.type, Int) and index.type.bits == 64
+    return convert(lowering, node, index, U64 if wide else U32)
 
 
 def load(lowering: Lowering, node: ast.AST, reference: Reference) -> Operand:
@@ -146,7 +147,7 @@ def store(
         return
     if not isinstance(value, Reference) or value.target != target:
         raise lowering.refuse(
-            value_node, f"a {type_name(target)} is needed here, but this is {describe(value)}"
+            value_node, f"{with_article(target)} is needed here, but this is {describe(value)}"
         )
     if not value.fresh:
         raise lowering.refuse(

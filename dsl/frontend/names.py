@@ -24,6 +24,7 @@ from skverdict.dsl.frontend.values import (
     describe,
     truth,
     type_name,
+    with_article,
 )
 from skverdict.dsl.ir.types import I64, SCALARS, U64, Bool, Int, Pointer, Type
 
@@ -213,7 +214,7 @@ def _converted(lowering: Lowering, name: str, node: ast.AST, value: Scalar, type
             hint = refused.diagnostic.hint or f"write `{type_}({text})`"
             raise lowering.refuse(
                 node,
-                f"`{name}` is a {type_}, but this is {describe(value)}",
+                f"`{name}` is {with_article(type_)}, but this is {describe(value)}",
                 f"{hint}, or declare `{name}` with a wider type where it is first assigned",
             ) from None
         raise

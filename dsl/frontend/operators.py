@@ -12,7 +12,7 @@ from skverdict.dsl.frontend.convert import as_scalar, convert, fits, literal, se
 from skverdict.dsl.frontend.dispatch import evaluate, expression
 from skverdict.dsl.frontend.lowering import Lowering
 from skverdict.dsl.frontend.ranges import RANGES
-from skverdict.dsl.frontend.values import Operand, Scalar, constant, describe, limits
+from skverdict.dsl.frontend.values import Operand, Scalar, constant, describe, limits, with_article
 from skverdict.dsl.ir.types import BOOL, BigEndian, Bool, Int, Type
 
 
@@ -87,7 +87,7 @@ def _number(lowering: Lowering, node: ast.expr, operand: Operand, rule: Operator
         text = lowering.segment(node)
         raise lowering.refuse(
             node,
-            f"`{rule.symbol}` does not work on a {scalar.type}: its bytes are in network order",
+            f"`{rule.symbol}` does not work on {with_article(scalar.type)}: its bytes are in network order",
             f"write `{text}.host()` for the number or `{text}.raw()` for the bits",
         )
     if isinstance(scalar.type, Bool):
@@ -139,14 +139,15 @@ def _shift(
     assert isinstance(type_, Int)
     if count.constant is not None and not 0 <= count.constant < type_.bits:
         raise lowering.refuse(
-            nodes[1], f"a shift by {count.constant} is out of range for a {type_} (0 to {type_.bits - 1})"
+            nodes[1],
+            f"a shift by {count.constant} is out of range for {with_article(type_)} (0 to {type_.bits - 1})",
         )
     if count.type is None:
         assert count.constant is not None
         count = Scalar(type_, constant=count.constant)
     if count.type != type_:
-        settle(lowering, count, type_)
         if count.low < 0:
+            settle(lowering, count, type_)
             raise lowering.refuse(
                 nodes[1], f"a shift count must not be negative, but this is {describe(count)}",
                 f"write `u32({lowering.segment(nodes[1])})`",
@@ -200,7 +201,7 @@ def unary_operation(lowering: Lowering, node: ast.UnaryOp, expected: Type | None
     if isinstance(scalar.type, (BigEndian, Bool)):
         text = lowering.segment(node.operand)
         hint = f"write `not {text}`" if isinstance(scalar.type, Bool) else f"write `{symbol}{text}.host()`"
-        raise lowering.refuse(node, f"`{symbol}` does not work on a {scalar.type}", hint)
+        raise lowering.refuse(node, f"`{symbol}` does not work on {with_article(scalar.type)}", hint)
     if scalar.type is None:
         assert scalar.constant is not None
         return constant({"-": -scalar.constant, "+": scalar.constant, "~": ~scalar.constant}[symbol])

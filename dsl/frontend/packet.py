@@ -22,7 +22,8 @@ def view(lowering: Lowering, node: ast.Call, packet: PacketValue) -> Reference:
     type_node, offset_node = given["type"], given["offset"]
     target = _viewed_type(lowering, type_node)
     offset = as_scalar(lowering, offset_node, evaluate(lowering, offset_node))
-    settle(lowering, offset, U32)
+    if offset.low < 0:
+        settle(lowering, offset, U32)
     if offset.low < 0 or isinstance(offset.type, (BigEndian, Bool)):
         raise lowering.refuse(
             offset_node,

@@ -16,7 +16,7 @@ from skverdict.dsl.frontend.operators import binary
 from skverdict.dsl.frontend.refusal import Refused
 from skverdict.dsl.frontend.state import BROKEN
 from skverdict.dsl.frontend.targets import target_of
-from skverdict.dsl.frontend.values import NoneValue, Operand, PythonValue, Reference, describe
+from skverdict.dsl.frontend.values import NoneValue, Operand, PythonValue, Reference, describe, with_article
 from skverdict.dsl.ir.types import I32
 
 
@@ -112,7 +112,7 @@ def annotated_assignment(lowering: Lowering, node: ast.AnnAssign) -> None:
         earlier = slot.type
     if earlier is not None and earlier != annotation.type:
         raise lowering.refuse(
-            node.target, f"`{name}` is already a {earlier}", "use another name for another type"
+            node.target, f"`{name}` is already {with_article(earlier)}", "use another name for another type"
         )
     frame.declared[name] = annotation.type
     if node.value is not None:
@@ -193,17 +193,17 @@ def _bind_result(lowering: Lowering, node: ast.Return, value: Operand) -> None:
     frame, returns = lowering.frame, lowering.frame.returns
     where = node.value or node
     if isinstance(value, NoneValue):
-        raise lowering.refuse(where, f"`{frame.node.name}` must return a {returns.text}")
+        raise lowering.refuse(where, f"`{frame.node.name}` must return {with_article(returns.text)}")
     if returns.is_scalar and not returns.optional:
         assign(lowering, node, RESULT, where, convert(lowering, where, value, returns.scalar))
         return
     if isinstance(value, PythonValue) or (isinstance(value, Reference) and value.target != returns.type):
         raise lowering.refuse(
-            where, f"`{frame.node.name}` must return a {returns.text}, not {describe(value)}"
+            where, f"`{frame.node.name}` must return {with_article(returns.text)}, not {describe(value)}"
         )
     if isinstance(value, Reference) and value.nullable and not returns.optional:
         raise lowering.refuse(
-            where, f"{value.what} may be None, but `{frame.node.name}` returns a {returns.text}",
+            where, f"{value.what} may be None, but `{frame.node.name}` returns {with_article(returns.text)}",
             f"test it first, or declare `-> {returns.text} | None`",
         )  # fmt: skip
     assign(lowering, node, RESULT, where, value)

@@ -266,14 +266,21 @@ def type_name(type_: Type) -> str:
     return str(type_)
 
 
+def with_article(thing: Type | str) -> str:
+    """A type or a noun with its article: `a u32`, `an i32`."""
+    name = thing if isinstance(thing, str) else type_name(thing)
+    return f"{'an' if name[0] in 'aeioAEIO' else 'a'} {name}"
+
+
 def describe(operand: Operand) -> str:
     """What `operand` is, in the user's words."""
     if isinstance(operand, Scalar):
-        return f"the number {operand.constant}" if operand.type is None else f"a {operand.type}"
+        return f"the number {operand.constant}" if operand.type is None else with_article(operand.type)
     if isinstance(operand, Reference):
         inner = type_name(operand.target)
-        holder = inner if isinstance(operand.target, (Struct, Array)) else f"place that holds a {inner}"
-        return f"a {holder} that may be None" if operand.nullable else f"a {holder}"
+        is_aggregate = isinstance(operand.target, (Struct, Array))
+        holder = with_article(inner if is_aggregate else f"place that holds {with_article(inner)}")
+        return f"{holder} that may be None" if operand.nullable else holder
     if isinstance(operand, MapValue):
         return f"the map `{operand.map.name}`"
     if isinstance(operand, TypeValue):
