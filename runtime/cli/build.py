@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from skverdict.codegen.target import CPUS, ENDIANS, Target
-from skverdict.runtime.cli.files import policy_path, write_output
+from skverdict.runtime.cli.files import write_output
+from skverdict.runtime.cli.policy import load
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -33,8 +34,7 @@ def configure(parser: ArgumentParser) -> None:
 def run(options: Namespace) -> int:
     """Compile and write."""
     from skverdict.codegen import build
-    from skverdict.dsl import load_policy
 
     target = Target(options.cpu, options.endian)
-    write_output(options.output, build(load_policy(policy_path(options.policy)), target))
+    write_output(options.output, build(load(options.policy), target))
     return 0

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import sys
-
 from skverdict.codegen.target import CPUS, Target
-from skverdict.runtime.cli.files import policy_path
+from skverdict.runtime.cli.policy import load
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -33,12 +31,9 @@ def configure(parser: ArgumentParser) -> None:
 def run(options: Namespace) -> int:
     """Compile, throw the result away, and print what there is."""
     from skverdict.codegen import build
-    from skverdict.dsl import load_policy
 
-    policy = load_policy(policy_path(options.policy))
+    policy = load(options.policy)
     build(policy, Target(options.cpu))
-    for warning in policy.warnings:
-        print(warning, file=sys.stderr)
     if options.json:
         import json
 

@@ -20,11 +20,6 @@ def read_input(path: str) -> bytes:
         return file.read()
 
 
-def policy_path(path: str) -> str:
-    """The path under which a policy can be read."""
-    return "/dev/stdin" if path == STANDARD else path
-
-
 def input_name(path: str) -> str:
     """How errors name an input."""
     return "<stdin>" if path == STANDARD else path

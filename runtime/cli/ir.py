@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from skverdict.runtime.cli.files import policy_path
+from skverdict.runtime.cli.policy import load
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -23,8 +23,7 @@ def configure(parser: ArgumentParser) -> None:
 
 def run(options: Namespace) -> int:
     """Compile and print."""
-    from skverdict.dsl import load_policy
     from skverdict.dsl.ir.text import print_module
 
-    print(print_module(load_policy(policy_path(options.policy)).module), end="")
+    print(print_module(load(options.policy).module), end="")
     return 0

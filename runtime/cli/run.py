@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from skverdict.dsl.catalogue.programs import KERNELS
 from skverdict.runtime.cli.failure import CommandError, UsageError
-from skverdict.runtime.cli.files import input_name, policy_path, read_input
+from skverdict.runtime.cli.files import input_name, read_input
+from skverdict.runtime.cli.policy import load
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -106,9 +107,7 @@ def load_object(path: str) -> Object:
 
     if path.endswith(".o"):
         return read_object(read_input(path), path)
-    from skverdict.dsl import load_policy
-
-    return read_object(build(load_policy(policy_path(path))), path)
+    return read_object(build(load(path)), path)
 
 
 def load_capture(path: str) -> Capture:

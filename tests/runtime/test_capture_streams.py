@@ -268,6 +268,16 @@ def test_a_port_used_again_is_a_new_connection(closing: str) -> None:
     assert all(connection.from_start for connection in result.connections)
 
 
+def test_a_capture_put_behind_itself_gives_everything_twice() -> None:
+    talk = Talk().opened().say("client", 0, b"abc").say("client", 3, flags=RST)
+    result = capture(talk, talk)
+    assert [(event.connection.number, event.data) for event in result.events if event.kind == "data"] == [
+        (1, b"abc"),
+        (2, b"abc"),
+    ]
+    assert result.notes == []
+
+
 def test_a_port_used_again_without_a_captured_close() -> None:
     first = Talk().opened().say("client", 0, b"first")
     second = Talk(client_initial=7_000_000, server_initial=9_000_000).opened().say("client", 0, b"second")
@@ -321,13 +331,14 @@ def test_no_row_of_segments_breaks_the_reader(rows: list[tuple[bool, int, int, i
         for forth, sequence, acknowledgment, flags, payload in rows
     ]
     result = parse_capture(pcap(frames))
-    closed = set()
+    ended, reset = set(), set()
     for event in result.events:
         direction = (event.connection.number, event.from_client)
-        assert direction not in closed
+        assert event.connection.number not in reset
+        assert event.kind == "reset" or direction not in ended
         assert bool(event.data) == (event.kind == "data")
         assert (event.missing > 0) == (event.kind == "hole")
         if event.kind == "end":
-            closed.add(direction)
+            ended.add(direction)
         if event.kind == "reset":
-            closed |= {(event.connection.number, True), (event.connection.number, False)}
+            reset.add(event.connection.number)

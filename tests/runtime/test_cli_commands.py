@@ -122,6 +122,14 @@ def test_build_that_cannot_write_all_leaves_nothing(
     assert sorted(path.name for path in tmp_path.iterdir()) == ["policy.o", "policy.py"]
 
 
+def test_build_shows_warnings_and_goes_on(policy: Path, tmp_path: Path, capsys: Output) -> None:
+    policy.write_text(policy.read_text().replace("def verdict", "def a_name_too_long_for_the_kernel"))
+    target = tmp_path / "policy.o"
+    assert main(["build", str(policy), "-o", str(target)]) == 0
+    assert "warning: " in capsys.readouterr().err
+    assert target.exists()
+
+
 # disasm
 
 
