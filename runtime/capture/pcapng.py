@@ -33,6 +33,8 @@ FRAME = 12
 
 OPTION_END, OPTION_TIME_RESOLUTION, OPTION_TIME_OFFSET = 0, 9, 14
 SECOND = 1_000_000_000
+LATEST_TIME = 1 << 63
+"""Nanoseconds since the epoch."""
 
 
 class Interface(NamedTuple):
@@ -147,9 +149,12 @@ def _packet(
         captured = min(length, interface.snap_length or length, room)
     if captured > min(room, LONGEST_PACKET):
         raise CaptureError(name, body, f"packet {number} claims {captured} bytes, and its block has {room}")
+    nanoseconds = interface.nanoseconds(time) if time else 0
+    if not 0 <= nanoseconds < LATEST_TIME:
+        raise CaptureError(name, body, f"packet {number} has a time outside the years 1970 to 2262")
     return Record(
         number,
-        interface.nanoseconds(time) if time else 0,
+        nanoseconds,
         interface.link_type,
         start,
         start + captured,

@@ -6,6 +6,8 @@ import struct
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from skverdict.runtime.capture import CaptureError, parse_capture, read_capture
 
 from tests.runtime.capture_files import (
@@ -129,6 +131,11 @@ GOOD_NG = section_header() + interface() + enhanced(FRAMES[0])
             "packet 1 claims 9 bytes, and its block has 8",
         ),
         (
+            section_header() + interface(options=struct.pack("<HHq", 14, 8, -1)) + enhanced(b"", time=5),
+            68,
+            "packet 1 has a time outside the years 1970 to 2262",
+        ),
+        (
             section_header() + interface(options=struct.pack("<HH", 9, 40)),
             46,
             "an option of 40 bytes does not fit its interface block",
@@ -154,6 +161,17 @@ def test_every_cut_is_an_error_or_a_shorter_capture(whole: bytes) -> None:
     read = [packets_or_offset(whole[:length]) for length in range(len(whole))]
     assert all(offset is None or offset <= length for length, (_, offset) in enumerate(read))
     assert max(packets for packets, _ in read) < parse_capture(whole).packets
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.sampled_from([GOOD, GOOD_NG]), st.data())
+def test_a_damaged_file_gives_an_error_or_a_capture(whole: bytes, data: st.DataObject) -> None:
+    damaged = bytearray(whole)
+    for _ in range(data.draw(st.integers(1, 4))):
+        damaged[data.draw(st.integers(0, len(damaged) - 1))] = data.draw(st.integers(0, 255))
+    packets, offset = packets_or_offset(bytes(damaged))
+    assert packets <= 6
+    assert offset is None or offset <= len(damaged)
 
 
 def test_packets_captured_short_leave_a_hole() -> None:
