@@ -8,19 +8,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from skverdict.codegen.object import Object
-from skverdict.codegen.object import Program as ProgramCode
 from skverdict.codegen.object_reader import read_object
-from skverdict.dsl.catalogue.helpers import HELPERS
 from skverdict.dsl.catalogue.programs import KERNELS, PROGRAMS
 from skverdict.runtime.helpers import sockets
 from skverdict.runtime.helpers.generic import GENERIC
-from skverdict.runtime.machine.context import Context
 from skverdict.runtime.machine.environment import Environment
 from skverdict.runtime.machine.errno import Errno, KernelError
 from skverdict.runtime.machine.load import data_memory, load
 from skverdict.runtime.machine.memory import ByteOrder
-from skverdict.runtime.machine.run import HelperCall, LoadedProgram, run
-from skverdict.runtime.machine.semantics import signed
 from skverdict.runtime.maps.base import Map
 from skverdict.runtime.maps.create import create_map
 from skverdict.runtime.maps.program_array import ProgramArray
@@ -28,6 +23,7 @@ from skverdict.runtime.maps.queue import CopyingMap
 from skverdict.runtime.maps.ring_buffer import RingBuffer
 from skverdict.runtime.maps.sockmap import SocketMap, SockHash, SockMap
 from skverdict.runtime.maps.view import MapView, QueueView, SocketMapView
+from skverdict.runtime.program import SimulatedProgram
 from skverdict.runtime.sockets.address import AF_INET, AF_INET6, LOOPBACK, Endpoint, endpoint
 from skverdict.runtime.sockets.callbacks import TCP_LISTEN_CB, call_back
 from skverdict.runtime.sockets.errors import SimulationError
@@ -35,7 +31,7 @@ from skverdict.runtime.sockets.handshake import connect
 from skverdict.runtime.sockets.kernel import LOOPBACK_MSS, RECEIVE_BUFFER, Kernel, Settings
 from skverdict.runtime.sockets.socket import Socket
 from skverdict.runtime.sockets.tcp import State, TcpSocket
-from skverdict.runtime.trace import Called, Trace
+from skverdict.runtime.trace import Trace
 
 if TYPE_CHECKING:
     from skverdict.dsl import Policy
@@ -43,71 +39,10 @@ if TYPE_CHECKING:
 #: Where unnamed ports begin (ip_local_port_range).
 FIRST_EPHEMERAL_PORT = 32768
 
-_CALL = 0x85
-
-_ERRNO_NAMES = {int(number): number.name for number in Errno}
-
-_MOVING_HELPERS = frozenset(helper.number for helper in HELPERS.values() if helper.moves_buffer)
-
 HELPER_FUNCTIONS = {**GENERIC, **sockets.FUNCTIONS}
 
 #: Programs that may be attached as each kind: those of the same kernel program type.
 _PLACES = ("stream_parser", "stream_verdict", "skb_verdict", "msg_verdict")
-
-
-class SimulatedProgram:
-    """A program of the object, ready to run."""
-
-    def __init__(self, loaded: LoadedProgram, environment: Environment, trace: Trace) -> None:
-        self._loaded = loaded
-        self._environment = environment
-        self._trace = trace
-        self.changes_packet = any(
-            instruction.opcode == _CALL and not instruction.src and instruction.imm in _MOVING_HELPERS
-            for instruction in loaded.program.instructions.values()
-        )
-
-    @property
-    def name(self) -> str:
-        return self._loaded.name
-
-    @property
-    def kind(self) -> str:
-        return self._loaded.kind
-
-    @property
-    def code(self) -> ProgramCode:
-        """The program as the object has it."""
-        return self._loaded.program
-
-    def run(self, context: Context) -> int:
-        """Run on `context`; the result as C's `int`. Raises Fault."""
-        result = run(self._loaded, context, self._environment)
-        for call in result.calls:
-            shown = ", ".join(_show(argument) for argument in call.arguments)
-            self._trace.append(Called(self.name, call.name, shown, _show_result(call)))
-        return signed(result.value, 32)
-
-
-def _show(argument: object) -> str:
-    """A helper's argument on one line."""
-    if isinstance(argument, Context):
-        return argument.table
-    if isinstance(argument, Map):
-        return argument.name
-    if isinstance(argument, (bytes, bytearray)):
-        return bytes(argument).hex()
-    return str(argument) if isinstance(argument, int) else type(argument).__name__.lower()
-
-
-def _show_result(call: HelperCall) -> str:
-    """What a helper gave: a number, an errno's name, or whether there was something to point to."""
-    if call.result is None:
-        return ""
-    if HELPERS[call.name].returns.rstrip("!") not in ("i64", "u64", "u32"):
-        return "a pointer" if call.result else "NULL"
-    number = signed(call.result, 64)
-    return f"-{_ERRNO_NAMES[-number]}" if -number in _ERRNO_NAMES else str(number)
 
 
 class Simulator:
@@ -119,8 +54,8 @@ class Simulator:
     known kernel faults: they happen and stand in the trace (`kernel`), raise HazardError (`error`), or do
     not happen (`ideal`).
 
-    Raises ObjectError, MapError or LoadError for what the kernel would not load or the simulator does not
-    have.
+    `programs` and `maps` are there by name; `maps.view` says how maps are used. Raises ObjectError, MapError or
+    LoadError for what the kernel would not load or the simulator does not have.
     """
 
     def __init__(

@@ -60,10 +60,10 @@ class Called:
 class Moved:
     """`length` bytes that begin with `head` went somewhere.
 
-    `way` is one of `sent` (an application wrote them), `arrived` (into the plain receive queue of
-    `target`), `passed` (a verdict left them to `target`), `egress` and `ingress` (redirected to `target`),
-    `forwarded` (a redirected buffer left `source` for its peer `target`), `corked` (held back), `dropped`
-    (a verdict), `lost` (nobody will get them, `reason` says why) and `received` (an application read them).
+    `way` is one of `sent` (an application wrote them), `arrived` (into the plain receive queue of `target`),
+    `passed` (a verdict left them to `target`), `egress` and `ingress` (redirected to `target`), `corked`
+    (held back), `dropped` (by a verdict), `lost` (nobody will get them, `reason` says why) and `received` (an
+    application read them).
     """
 
     way: str

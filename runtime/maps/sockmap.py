@@ -11,7 +11,8 @@ from skverdict.runtime.machine.errno import Errno, KernelError
 from skverdict.runtime.machine.fault import Misuse
 from skverdict.runtime.machine.memory import ByteOrder
 from skverdict.runtime.maps.base import BPF_ANY, BPF_EXIST, BPF_NOEXIST, Map
-from skverdict.runtime.sockets.psock import Programs, Psock
+from skverdict.runtime.sockets.programs import Programs
+from skverdict.runtime.sockets.psock import Psock
 from skverdict.runtime.sockets.tcp import State
 
 if TYPE_CHECKING:

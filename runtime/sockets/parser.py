@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from skverdict.runtime.machine.errno import Errno
+from skverdict.runtime.sockets.arrival import judge_message, measure
 from skverdict.runtime.sockets.buffer import SocketBuffer
 
 if TYPE_CHECKING:
@@ -43,12 +44,11 @@ class StreamParser:
             with self.socket.locked():
                 self._read()
 
-    def abandon(self) -> None:
-        """The socket left its map: what was gathered of a message is lost."""
+    def abandon(self, reason: str) -> None:
+        """Stop; what was gathered of a message is lost for `reason`."""
         self.stopped = True
         if self.head is not None:
             content = self.head.content[self.head.offset :]
-            reason = "part of a message; the socket left its map"
             self.socket.kernel.moved("lost", self.socket, None, content, reason)
             self.head = None
 
@@ -66,7 +66,7 @@ class StreamParser:
             self._read_buffers()
         finally:
             ideal = self.socket.kernel.settings.hazards == "ideal"
-            unread = psock.unread_own() if ideal else psock.ingress_bytes
+            unread = psock.ingress.waiting_own if ideal else psock.ingress_bytes
             self.socket.copied_seq = psock.copied_seq - unread
 
     def _read_buffers(self) -> None:
@@ -125,7 +125,7 @@ class StreamParser:
             self.psock.copied_seq += missing
             self.head = None
             self.needed = 0
-            self.psock.judge_message(head)
+            judge_message(self.psock, head)
 
     def _gather(self, head: SocketBuffer, count: int) -> None:
         """Count bytes that are done with, though their message is not complete."""
@@ -135,7 +135,7 @@ class StreamParser:
     def _measure(self, head: SocketBuffer, newest: int) -> int:
         """The message's length; 0 if the program cannot tell yet; a negative error number."""
         try:
-            length = self.psock.run_parser(head)
+            length = measure(self.psock, head)
         except Exception:
             self._fail(Errno.EIO)
             raise

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from skverdict.runtime.machine.errno import Errno
 from skverdict.runtime.maps.sockmap import forget
 from skverdict.runtime.sockets.errors import SimulationError, socket_error
+from skverdict.runtime.sockets.reading import receive
 from skverdict.runtime.sockets.sending import send_message
 from skverdict.runtime.sockets.tcp import State, TcpSocket
 
@@ -141,7 +142,7 @@ class Socket:
         try:
             with socket.locked():
                 if socket.psock is not None:
-                    content = socket.psock.receive(length, peek)
+                    content = receive(socket.psock, length, peek)
                 else:
                     content = socket.receive(length, peek)
         finally:
@@ -167,7 +168,7 @@ class Socket:
         socket = self._socket
         if socket.psock is None or socket.kernel.settings.kernel == "6.1":
             return socket.unread()
-        waiting = socket.psock.readable()
+        waiting = socket.psock.ingress.waiting
         return waiting if socket.psock.programs.receiving is not None else waiting + socket.unread()
 
     @property

@@ -1,0 +1,77 @@
+"""A program of an object, run by the machine, and what its runs leave in the trace."""
+
+from __future__ import annotations
+
+from skverdict.codegen.object import Program as ProgramCode
+from skverdict.dsl.catalogue.helpers import HELPERS
+from skverdict.runtime.machine.context import Context
+from skverdict.runtime.machine.environment import Environment
+from skverdict.runtime.machine.errno import Errno
+from skverdict.runtime.machine.run import HelperCall, LoadedProgram, run
+from skverdict.runtime.machine.semantics import signed
+from skverdict.runtime.maps.base import Map
+from skverdict.runtime.trace import Called, Trace
+
+_CALL = 0x85
+
+_ERRNO_NAMES = {int(number): number.name for number in Errno}
+
+_MOVING_HELPERS = frozenset(helper.number for helper in HELPERS.values() if helper.moves_buffer)
+
+
+class SimulatedProgram:
+    """A program of the object, ready to run."""
+
+    def __init__(self, loaded: LoadedProgram, environment: Environment, trace: Trace) -> None:
+        self._loaded = loaded
+        self._environment = environment
+        self._trace = trace
+        self.changes_packet = any(
+            instruction.opcode == _CALL and not instruction.src and instruction.imm in _MOVING_HELPERS
+            for instruction in loaded.program.instructions.values()
+        )
+
+    @property
+    def name(self) -> str:
+        return self._loaded.name
+
+    @property
+    def kind(self) -> str:
+        return self._loaded.kind
+
+    @property
+    def code(self) -> ProgramCode:
+        """The program as the object has it."""
+        return self._loaded.program
+
+    def run(self, context: Context) -> int:
+        """Run on `context`; the result as C's `int`. Raises Fault."""
+        result = run(self._loaded, context, self._environment)
+        for call in result.calls:
+            shown = ", ".join(_show(argument) for argument in call.arguments)
+            self._trace.append(Called(self.name, call.name, shown, _show_result(call)))
+        return signed(result.value, 32)
+
+
+def _show(argument: object) -> str:
+    """A helper's argument on one line."""
+    if isinstance(argument, Context):
+        return argument.table
+    if isinstance(argument, Map):
+        return argument.name
+    if isinstance(argument, (bytes, bytearray)):
+        return bytes(argument).hex()
+    return str(argument) if isinstance(argument, int) else type(argument).__name__.lower()
+
+
+def _show_result(call: HelperCall) -> str:
+    """What a helper gave: a number, an errno's name, or whether there was something to point to."""
+    if call.result is None:
+        return ""
+    returns = HELPERS[call.name].returns
+    if returns in ("u64", "u32"):
+        return str(call.result)
+    if returns != "i64":
+        return "a pointer" if call.result else "NULL"
+    number = signed(call.result, 64)
+    return f"-{_ERRNO_NAMES[-number]}" if -number in _ERRNO_NAMES else str(number)

@@ -1,0 +1,51 @@
+"""Reading from a socket that stands in a map (`tcp_bpf_recvmsg` and `tcp_bpf_recvmsg_parser`)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from skverdict.runtime.machine.errno import Errno
+from skverdict.runtime.sockets.errors import socket_error
+
+if TYPE_CHECKING:
+    from skverdict.runtime.sockets.psock import Psock
+
+
+def receive(psock: Psock, length: int, peek: bool) -> bytes:
+    """Read up to `length` bytes; b"" at the end of the stream. Raises OSError."""
+    if not length:
+        return b""
+    if psock.programs.receiving is not None:
+        return _receive_judged(psock, length, peek)
+    socket = psock.socket
+    if socket.receive_queue and not psock.ingress:
+        return socket.receive(length, peek)
+    reading = psock.ingress.read(length, peek)
+    if reading.stuck:
+        raise socket_error(Errno.EFAULT, f"{socket.name}: receive")
+    if not reading.content:
+        if socket.receive_shut:
+            return socket.receive(length, peek)
+        raise socket_error(Errno.EAGAIN, f"{socket.name}: nothing to receive")
+    return reading.content
+
+
+def _receive_judged(psock: Psock, length: int, peek: bool) -> bytes:
+    """Read what the verdict passed. What it has not seen yet is shown to it first."""
+    socket = psock.socket
+    seq = socket.copied_seq
+    if socket.receive_queue:
+        socket.data_ready()
+        if socket.receive_queue:
+            raise socket_error(Errno.EAGAIN, f"{socket.name}: bytes wait for the verdict")
+    reading = psock.ingress.read(length, peek)
+    own = reading.own
+    if reading.stuck:
+        if not reading.stuck.fin:
+            raise socket_error(Errno.EFAULT, f"{socket.name}: receive")
+        own = 1  # the end of the stream takes a position, too
+    elif not reading.content:
+        socket.check_readable()
+    if not peek:
+        socket.copied_seq = seq + own
+    return reading.content
