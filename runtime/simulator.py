@@ -54,8 +54,8 @@ class Simulator:
     known kernel faults: they happen and stand in the trace (`kernel`), raise HazardError (`error`), or do
     not happen (`ideal`).
 
-    `programs` and `maps` are there by name; `maps.view` says how maps are used. Raises ObjectError, MapError or
-    LoadError for what the kernel would not load or the simulator does not have.
+    `programs` and `maps` are there by name; `maps.view` says how maps are used. Raises ObjectError,
+    MapError or LoadError for what the kernel would not load or the simulator does not have.
     """
 
     def __init__(
