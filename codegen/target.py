@@ -30,6 +30,11 @@ class Target:
         return "bpfel" if self.endian == "little" else "bpfeb"
 
     @property
+    def has_32_bit_registers(self) -> bool:
+        """LLVM computes in halves of registers from v3 on."""
+        return self.cpu in ("v3", "v4")
+
+    @property
     def has_signed_division(self) -> bool:
         """The instructions `sdiv` and `smod` came with v4."""
         return self.cpu == "v4"

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from skverdict.dsl.ir.module import Function, Operation, Value
 
 _UNKNOWN = (1 << 64) - 1
+_KEEPS_KNOWN = ("convert", "add", "sub", "mul", "and", "or", "xor", "shl", "shr")
 
 
 class Bounds:
@@ -51,3 +52,25 @@ class Bounds:
             if writes:
                 return min(largest, max(self.largest(write, depth - 1) for write in writes))
         return largest
+
+    def is_known(self, value: Value) -> bool:
+        """True if the verifier, which follows every round of a loop, always knows the number exactly.
+
+        So it is with what only constants go into: the counter of a loop between constants, for one.
+        """
+        return self._is_known(value, set())
+
+    def _is_known(self, value: Value, assumed: set[str]) -> bool:
+        """`assumed` are the locals taken for known while what they are made of is looked at."""
+        maker = self._makers.get(value.number)
+        if maker is None:
+            return False
+        if maker.name == "const":
+            return True
+        if maker.name == "local.get":
+            local = str(maker.attributes["local"])
+            if local in assumed:
+                return True
+            writes = self._writes.get(local, [])
+            return bool(writes) and all(self._is_known(write, {*assumed, local}) for write in writes)
+        return maker.name in _KEEPS_KNOWN and all(self._is_known(each, assumed) for each in maker.operands)

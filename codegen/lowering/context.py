@@ -109,7 +109,9 @@ def lower_packet_view(f: FunctionEmitter, operation: Operation) -> None:
     inside_label, outside_label, joined = (f.new_label() for _ in range(3))
     if more:
         distance = f.define(f"zext {f.typed(more[0])} to i64")
-        if f.bounds.largest(more[0]) > last:
+        limit = operation.attributes["limit"]
+        assert isinstance(limit, int)
+        if f.bounds.largest(more[0]) > last and not (limit <= last and f.bounds.is_known(more[0])):
             # One register for the comparison and the addition, else the verifier does not connect them.
             distance = f.hide(distance, 64)
             far = f.define(f"icmp ugt i64 {distance}, {last}")

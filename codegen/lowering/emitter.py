@@ -85,7 +85,8 @@ class FunctionEmitter:
         Two uses: LLVM draws no conclusion from what is done to it, and the register that is compared is the
         one that is used, which the verifier must see.
         """
-        return self.define(f'call i{bits} asm "", "=r,0"(i{bits} {operand}) nounwind memory(none)')
+        register = "w" if bits == 32 and self.target.has_32_bit_registers else "r"
+        return self.define(f'call i{bits} asm "", "={register},0"(i{bits} {operand}) nounwind memory(none)')
 
     @property
     def bounds(self) -> Bounds:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 
 from skverdict.codegen.passes.answers import give_answers_blocks
+from skverdict.codegen.passes.divisions import keep_divisions
 from skverdict.codegen.passes.function_text import FunctionText
 from skverdict.codegen.passes.temporaries import merge_temporaries
 
@@ -21,5 +22,5 @@ def shorten(optimised: str) -> str:
 
 def _shorten_function(definition: re.Match[str]) -> str:
     function = FunctionText(definition[0])
-    changes = [merge_temporaries(function), give_answers_blocks(function)]
+    changes = [change(function) for change in (merge_temporaries, give_answers_blocks, keep_divisions)]
     return function.text() if any(changes) else definition[0]
