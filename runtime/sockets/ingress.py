@@ -24,10 +24,9 @@ class Ingress:
 
 
 class Reading(NamedTuple):
-    """What a read gave. `own` of the bytes came to the socket itself. `stuck`: an entry without bytes is
-    first.
+    """What a read gave. `own` of the bytes came to the socket itself.
 
-    Such an entry is never passed by, so all later reads get stuck at it, too.
+    `stuck` is an entry without bytes that is first. No read gets past it.
     """
 
     content: bytes

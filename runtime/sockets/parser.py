@@ -137,16 +137,16 @@ class StreamParser:
         try:
             length = measure(self.psock, head)
         except Exception:
-            self._fail(Errno.EIO)
+            self._fail(int(Errno.EIO))
             raise
         if length == -Errno.ESTRPIPE and head.gathered:
-            return -Errno.ENODATA
+            return -int(Errno.ENODATA)
         if length <= 0:
             return length
         if length > self.socket.receive_buffer:
-            return -Errno.EMSGSIZE
+            return -int(Errno.EMSGSIZE)
         if length <= len(head) - newest - head.offset:
-            return -Errno.EPROTO  # it would end before the newest buffer
+            return -int(Errno.EPROTO)  # it would end before the newest buffer
         return length
 
     def _fail(self, number: int) -> None:

@@ -196,7 +196,7 @@ class TcpSocket:
             return
         if self.state is State.CLOSE:
             return
-        self.error = Errno.EPIPE if self.state is State.CLOSE_WAIT else Errno.ECONNRESET
+        self.error = int(Errno.EPIPE if self.state is State.CLOSE_WAIT else Errno.ECONNRESET)
         self.enter(State.CLOSE)
         self.receive_shut = self.send_shut = True
         self._unsent.clear()

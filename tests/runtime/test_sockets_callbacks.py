@@ -11,7 +11,10 @@ import pytest
 from skverdict.runtime.helpers import sockets as helpers
 from skverdict.runtime.machine.errno import KernelError
 from skverdict.runtime.machine.fault import Misuse
+from skverdict.runtime.sockets.address import AF_INET6, Endpoint
+from skverdict.runtime.sockets.handshake import connect
 from skverdict.runtime.sockets.socket import Socket
+from skverdict.runtime.sockets.tcp import TcpSocket
 
 from tests.runtime.sockets_kit import LOOPBACK, Lab, Python
 
@@ -165,3 +168,22 @@ def test_the_socket_pointer_is_null_for_a_request_and_otherwise_refused() -> Non
             assert skops.structure("sk") is None
 
     Watched(act=act).connect()
+
+
+def test_ipv6_sockets_have_a_stand_in_for_ipv4_addresses() -> None:
+    """127.0.0.6 at both ends, but nothing for the remote end of a socket that connected."""
+    lab = Lab()
+    rows = {}
+
+    def watch(skops) -> int:
+        words = tuple(skops.field("remote_ip6", index) for index in range(4))
+        rows[skops.op] = (skops.field("family"), skops.field("local_ip4"), skops.field("remote_ip4"), words)
+        return 1
+
+    lab.kernel.sock_ops.append(Python("sock_ops", watch))
+    ends = [Endpoint((0, 0, 0, 1), port) for port in (40000, 10000)]
+    client = TcpSocket(lab.kernel, "c", AF_INET6, ends[0], ends[1])
+    server = TcpSocket(lab.kernel, "s", AF_INET6, ends[1], ends[0])
+    connect(client, server)
+    assert rows[ACTIVE] == (10, 0x7F000006, 0, (0, 0, 0, 1))
+    assert rows[PASSIVE] == (10, 0x7F000006, 0x7F000006, (0, 0, 0, 1))
