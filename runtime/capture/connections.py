@@ -142,10 +142,10 @@ class Connections:
         self._tracked: dict[bytes, tuple[_Tracked, int]] = {}
         self._notes: dict[str, tuple[int, int]] = {}
 
-    def note(self, reason: str, packet: int, packets: int = 1) -> None:
+    def note(self, reason: str, packet: int) -> None:
         """Count a packet that gives no event."""
         count, first = self._notes.get(reason, (0, packet))
-        self._notes[reason] = (count + packets, min(first, packet))
+        self._notes[reason] = (count + 1, min(first, packet))
 
     def take(self, segment: Segment, content: bytes, record: Record) -> None:
         """Let one segment arrive."""

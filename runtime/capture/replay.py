@@ -236,12 +236,18 @@ class Replayer:
             self._close(link, from_client)
 
     def _close(self, link: Link, from_client: bool) -> None:
-        """Close both ends, the one of `from_client` first; what they still had to send is lost."""
+        """Close both ends, the one of `from_client` first."""
         self.ledger.remove_sockets(link.client, link.server)
         for direction in (from_client, not from_client):
-            sender, _ = link.ends(direction)
+            sender, receiver = link.ends(direction)
             sender.close()
-            self._settle(link, direction)
+            flow, arriving = Flow(), link.flow(not direction)
+            self.ledger.settle(self._simulator.trace, flow, sender, receiver)
+            # A socket that closes loses what it held of arriving messages, and what it had yet to send.
+            never_judged = min(flow.lost, arriving.held)
+            arriving.lost += never_judged
+            flow.lost -= never_judged
+            link.flow(direction).add(flow)
         self._entries.free(link.entries)
         del self._links[link.connection.number]
 

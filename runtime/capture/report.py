@@ -17,7 +17,8 @@ class Flow:
     application at the other end, `returned` came back to the sender's, `elsewhere` were read by others.
     `dropped` were dropped by a verdict and `lost` by the kernel. `redirected` counts bytes by way (`egress`
     or `ingress`) and socket, `errors` failed sends by the name of their errno. `left_out` were not sent, as
-    they lie behind a hole of the capture.
+    they lie behind a hole of the capture. Bytes of several directions that a program joins, by corking, are
+    on the account of the one that set them moving.
     """
 
     sent: int = 0

@@ -30,7 +30,7 @@ EXAMPLE = """examples:
 
 def configure(parser: ArgumentParser) -> None:
     """Declare the options."""
-    parser.add_argument("policy", metavar="POLICY", help="a policy (.py) or a BPF object (.o); - for stdin")
+    parser.add_argument("policy", metavar="POLICY", help="a policy (.py; - for stdin) or a BPF object (.o)")
     parser.add_argument(
         "--capture", required=True, metavar="FILE", help="a pcap or pcapng file; - for stdin"
     )
