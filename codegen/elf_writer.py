@@ -10,7 +10,7 @@ from skverdict.codegen.btf import BYTE_ORDERS
 
 
 class Symbol(NamedTuple):
-    """A symbol in section `section`; `kind` is an `elf.STT_` number."""
+    """A symbol in section `section`; `kind` is an `elf.STT_` number. A section's own symbol has its name."""
 
     name: str
     section: str
@@ -69,7 +69,7 @@ def write_elf(endian: str, sections: list[Section], symbols: list[Symbol]) -> by
     content = bytes(elf.SYMBOL_SIZE) + b"".join(
         struct.pack(
             order + elf.SYMBOL,
-            strings.add(symbol.name),
+            0 if symbol.kind == elf.STT_SECTION else strings.add(symbol.name),
             symbol.binding << 4 | symbol.kind,
             0,
             numbers[symbol.section],

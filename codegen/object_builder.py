@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from skverdict.dsl.ir.module import Module
 
 CODE_ALIGN = 8
+TEXT = ".text"
 
 
 class Policy(Protocol):
@@ -58,6 +59,9 @@ def build(policy: Policy, target: Target = Target()) -> bytes:  # noqa: B008 - a
         )
         for function in code.functions
     ]
+    if any(each.symbol == TEXT for relocations in code.relocations.values() for each in relocations):
+        # Calls of subprograms are relative to the section they are in.
+        symbols.append(Symbol(TEXT, TEXT, 0, 0, elf.STT_SECTION, elf.STB_LOCAL))
     if btf.maps:
         size = sum(place.size for place in btf.maps)
         sections.append(Section(".maps", bytes(size), elf.SHF_ALLOC | elf.SHF_WRITE, 8))

@@ -82,7 +82,7 @@ def _after(instruction: Instruction, row: Operation, places: Places) -> Places:
 
 def declared_fields(kind: str, written: bool) -> set[tuple[int, int]]:
     """Offset and size of each field (for arrays: each element) that a program of `kind` may read or write."""
-    places = set()
+    places: set[tuple[int, int]] = set()
     for field in CONTEXTS[PROGRAMS[kind].context].fields.values():
         if kind not in (field.writers if written else field.readers):
             continue

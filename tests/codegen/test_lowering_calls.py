@@ -6,10 +6,10 @@ import pytest
 from skverdict.codegen import Target
 from skverdict.codegen.instruction_set import operation
 from skverdict.codegen.object import Program
-from skverdict.dsl.ir.module import Function, Local, Map, Value
+from skverdict.dsl.ir.module import Block, Function, Local, Location, Map, Operation, Parameter, Value
 from skverdict.dsl.ir.types import BOOL, I32, I64, U8, U32, U64, Int, Pointer, Space
 
-from tests.codegen.ir_kit import ProgramBuilder, compiled, run_on
+from tests.codegen.ir_kit import FILE, ProgramBuilder, compiled, run_on
 
 SOCKETS = Map("sockets", "sockmap", U32, U64, 2)
 COUNTS = Map("counts", "hash", U32, U64, 2)
@@ -108,3 +108,32 @@ def test_a_field_is_not_read_again_after_a_lookup_and_a_store() -> None:
 def test_a_field_is_read_again_after_the_buffer_moved() -> None:
     program = compiled(counting("bpf_skb_pull_data")).programs["main"]
     assert count(program, "load") == 2
+
+
+@pytest.mark.parametrize("cpu", CPUS)
+@pytest.mark.parametrize("endian", ("little", "big"))
+def test_a_subprogram_is_called_from_every_program(cpu: str, endian: str) -> None:
+    x, y, product = Value(0, U32), Value(1, U32), Value(2, U32)
+    operations = [
+        Operation("mul", (x, y), {}, product, (), Location(FILE, 50, 5)),
+        Operation("return", (product,), {}, None, (), Location(FILE, 51, 5)),
+    ]
+    parameters = (Parameter("x", x), Parameter("y", y))
+    times = Function(
+        "times", "subprogram", parameters, U32, [], [Block("entry", operations)], Location(FILE, 49, 1)
+    )
+    programs = []
+    for name, factor in (("cube", 1), ("doubled", 2)):
+        b = ProgramBuilder(name)
+        length = b.get(U32, "context.load", b.context, field="len")
+        square = b.get(U32, "call", length, length, function="times")
+        cube = b.get(U32, "call", square, b.get(U32, "mul", length, b.const(U32, factor)), function="times")
+        b.do("return", b.get(I32, "convert", cube))
+        programs.append(b.function)
+
+    object_ = compiled(times, *programs, target=Target(cpu, endian))
+
+    assert [*object_.programs] == ["cube", "doubled"]
+    assert list(object_.programs["cube"].functions.values()) == ["cube", "times"]
+    assert run_on(object_, "cube", bytearray(), len=5).value & 0xFFFFFFFF == 125
+    assert run_on(object_, "doubled", bytearray(), len=5).value & 0xFFFFFFFF == 250

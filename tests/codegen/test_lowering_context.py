@@ -174,7 +174,7 @@ def test_what_is_read_is_the_field() -> None:
         assert isinstance(number, int)
         for part in (number & 0xFF, number >> 16, number >> 8 & 0xFF):
             total = total * 3 + part
-    assert run_on(object_, "main", bytearray(), **fields).value % 2**32 == total % 2**32
+    assert run_on(object_, "main", bytearray(), None, **fields).value % 2**32 == total % 2**32
 
 
 def test_the_analysis_sees_a_half_read_field() -> None:
