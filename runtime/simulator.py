@@ -41,7 +41,7 @@ FIRST_EPHEMERAL_PORT = 32768
 
 HELPER_FUNCTIONS = {**GENERIC, **sockets.FUNCTIONS}
 
-#: Programs that may be attached as each kind: those of the same kernel program type.
+#: Where programs are attached to a socket map, in the order in which they are.
 _PLACES = ("stream_parser", "stream_verdict", "skb_verdict", "msg_verdict")
 
 
@@ -131,8 +131,7 @@ class Simulator:
         for a program of another type or a parser that may change the packet (Linux 7.2), EOPNOTSUPP for a
         map of another kind.
         """
-        given = {"stream_parser": parser, "stream_verdict": stream_verdict, "skb_verdict": skb_verdict}
-        for place, program in self._places({**given, "msg_verdict": msg_verdict}, verdict):
+        for place, program in self._places(verdict, parser, stream_verdict, skb_verdict, msg_verdict):
             map_ = self._socket_map(map_name, place)
             self._check_type(program, place)
             if place == "stream_parser" and program.changes_packet and self.kernel.settings.kernel == "7.2":
@@ -154,8 +153,7 @@ class Simulator:
 
         Raises OSError: ENOENT if the program is not the one attached, and otherwise as `attach`.
         """
-        given = {"stream_parser": parser, "stream_verdict": stream_verdict, "skb_verdict": skb_verdict}
-        for place, program in self._places({**given, "msg_verdict": msg_verdict}, verdict):
+        for place, program in self._places(verdict, parser, stream_verdict, skb_verdict, msg_verdict):
             self._check_type(program, place)
             map_ = self._socket_map(map_name, place)
             if getattr(map_.programs, place) is not program:
@@ -164,10 +162,10 @@ class Simulator:
             self.kernel.changed(map_name, f"{place} {program.name} detached")
 
     def _places(
-        self, given: Mapping[str, str | None], verdict: str | None
+        self, verdict: str | None, *others: str | None
     ) -> Iterator[tuple[str, SimulatedProgram]]:
-        """The places that programs are meant for, the parser's first."""
-        wanted = dict(given)
+        """The places that programs are meant for; `others` are those for `_PLACES`."""
+        wanted = dict(zip(_PLACES, others, strict=True))
         if verdict is not None:
             place = "skb_verdict" if self._program(verdict).kind == "skb_verdict" else "stream_verdict"
             if wanted[place] is not None:
@@ -175,9 +173,9 @@ class Simulator:
             wanted[place] = verdict
         if not any(wanted.values()):
             raise SimulationError("no program is named")
-        return ((place, self._program(wanted[place])) for place in _PLACES if wanted[place] is not None)
+        return ((place, self._program(name)) for place, name in wanted.items() if name is not None)
 
-    def _program(self, name: str | None) -> SimulatedProgram:
+    def _program(self, name: str) -> SimulatedProgram:
         if name not in self.programs:
             raise SimulationError(f"no program {name!r}; there are {', '.join(self.programs) or 'none'}")
         return self.programs[name]

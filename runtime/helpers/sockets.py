@@ -6,8 +6,10 @@ from skverdict.runtime.machine.call import Buffer, Call
 from skverdict.runtime.machine.environment import HelperFunction
 from skverdict.runtime.machine.errno import Errno, KernelError
 from skverdict.runtime.maps.sockmap import SocketMap, SockMap
+from skverdict.runtime.sockets.buffer import SocketBuffer
 from skverdict.runtime.sockets.callbacks import ALL_FLAGS, MAY_ENTER_MAPS
 from skverdict.runtime.sockets.contexts import SkBuffContext, SkMsgContext, SocketContext, SockOpsContext
+from skverdict.runtime.sockets.message import Message
 from skverdict.runtime.sockets.tcp import State, TcpSocket
 from skverdict.runtime.sockets.verdict import SK_DROP, SK_PASS
 
@@ -19,45 +21,29 @@ _STORE_FLAGS = 3
 _MAX_OFFSET = 0x7FFFFFFF
 
 
-def _redirectable(socket: TcpSocket | None, flags: int) -> TcpSocket | None:
-    """The socket, unless there is none, it listens, or the flags are not ones that a redirect knows."""
+def _redirect(content: SocketBuffer | Message, socket: TcpSocket | None, flags: int) -> int:
+    """Note whom to redirect to, unless there is nobody, it listens, or the flags are not a redirect's."""
     if flags & ~BPF_F_INGRESS or socket is None or socket.state is State.LISTEN:
-        return None
-    return socket
-
-
-def _redirect_buffer(skb: SkBuffContext, socket: TcpSocket | None, flags: int) -> int:
-    target = _redirectable(socket, flags)
-    if target is None:
         return SK_DROP
-    skb.buffer.target = target
-    skb.buffer.ingress = bool(flags & BPF_F_INGRESS)
-    return SK_PASS
-
-
-def _redirect_message(msg: SkMsgContext, socket: TcpSocket | None, flags: int) -> int:
-    target = _redirectable(socket, flags)
-    if target is None:
-        return SK_DROP
-    msg.message.target = target
-    msg.message.ingress = bool(flags & BPF_F_INGRESS)
+    content.target = socket
+    content.ingress = bool(flags & BPF_F_INGRESS)
     return SK_PASS
 
 
 def sk_redirect_map(call: Call, skb: SkBuffContext, map_: SockMap, key: int, flags: int) -> int:
-    return _redirect_buffer(skb, map_.at(key), flags)
+    return _redirect(skb.buffer, map_.at(key), flags)
 
 
 def sk_redirect_hash(call: Call, skb: SkBuffContext, map_: SocketMap, key: bytes, flags: int) -> int:
-    return _redirect_buffer(skb, map_.socket(key), flags)
+    return _redirect(skb.buffer, map_.socket(key), flags)
 
 
 def msg_redirect_map(call: Call, msg: SkMsgContext, map_: SockMap, key: int, flags: int) -> int:
-    return _redirect_message(msg, map_.at(key), flags)
+    return _redirect(msg.message, map_.at(key), flags)
 
 
 def msg_redirect_hash(call: Call, msg: SkMsgContext, map_: SocketMap, key: bytes, flags: int) -> int:
-    return _redirect_message(msg, map_.socket(key), flags)
+    return _redirect(msg.message, map_.socket(key), flags)
 
 
 def sock_update(call: Call, skops: SockOpsContext, map_: SocketMap, key: bytes, flags: int) -> int:

@@ -53,6 +53,16 @@ def redirect(context: Any, socket_map: SockMap, key: int, flags: int = 0) -> int
     return helper(None, context, socket_map, key, flags)
 
 
+def watching(lengths: list[int]) -> Python:
+    """A verdict that passes and notes the length of what it saw."""
+
+    def watch(skb: Any) -> int:
+        lengths.append(skb.field("len"))
+        return SK_PASS
+
+    return verdict(watch)
+
+
 def key(index: int) -> bytes:
     return index.to_bytes(4, "little")
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.runtime.sockets_kit import Lab, verdict
+from tests.runtime.sockets_kit import Lab, watching
 
 
 def test_bytes_arrive_and_partial_reads_leave_the_rest() -> None:
@@ -93,14 +93,8 @@ def test_any_segmentation_gives_the_same_stream(parts: list[bytes], sizes: list[
 def test_segments_have_the_sizes_asked_for(length: int, sizes: list[int], mss: int) -> None:
     lab = Lab()
     seen: list[int] = []
-
-    @verdict
-    def look(skb):
-        seen.append(skb.field("len"))
-        return 1
-
     client, server = lab.pair()
-    lab.put(lab.sockmap(look), 0, server)
+    lab.put(lab.sockmap(watching(seen)), 0, server)
     client.send(bytes(length), segments=sizes, mss=mss)
     assert sum(seen) == length
     assert all(size == mss for size in seen[len(sizes) : -1])

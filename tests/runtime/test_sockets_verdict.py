@@ -14,7 +14,17 @@ from skverdict.runtime.helpers import sockets as helpers
 from skverdict.runtime.machine.errno import KernelError
 from skverdict.runtime.sockets.socket import Socket
 
-from tests.runtime.sockets_kit import INGRESS, SK_DROP, SK_PASS, Lab, Python, msg_verdict, redirect, verdict
+from tests.runtime.sockets_kit import (
+    INGRESS,
+    SK_DROP,
+    SK_PASS,
+    Lab,
+    Python,
+    msg_verdict,
+    redirect,
+    verdict,
+    watching,
+)
 
 
 @verdict
@@ -229,15 +239,9 @@ def test_the_targets_msg_verdict_is_asked_about_egress(kernel: str, readable: in
 
 def test_verdict_runs_once_for_each_buffer_and_at_the_end() -> None:
     lab = Lab()
-    lengths = []
-
-    @verdict
-    def look(skb):
-        lengths.append(skb.field("len"))
-        return SK_PASS
-
+    lengths: list[int] = []
     client, server = lab.pair()
-    lab.put(lab.sockmap(look), 0, server)
+    lab.put(lab.sockmap(watching(lengths)), 0, server)
     client.send(b"abcdefgh", segments=[3, 1])
     client.shutdown()
     assert lengths == [3, 1, 4, 0]
@@ -247,17 +251,11 @@ def test_verdict_runs_once_for_each_buffer_and_at_the_end() -> None:
 
 def test_buffers_that_wait_merge() -> None:
     lab = Lab()
-    lengths = []
-
-    @verdict
-    def look(skb):
-        lengths.append(skb.field("len"))
-        return SK_PASS
-
+    lengths: list[int] = []
     client, server = lab.pair()
     client.send(b"early")
     client.send(b"bird")
-    lab.put(lab.sockmap(look), 0, server)
+    lab.put(lab.sockmap(watching(lengths)), 0, server)
     assert lengths == []
     client.send(b"!")
     assert lengths == [10]
