@@ -19,58 +19,67 @@ class Bounds:
     def __init__(self, function: Function) -> None:
         self._makers: dict[int, Operation] = {}
         self._writes: dict[str, list[Value]] = {}
+        self._largest: dict[int, int] = {}
         addressed = set()
         for block in function.blocks:
             for operation in block.operations:
                 if operation.result is not None:
                     self._makers[operation.result.number] = operation
                 if operation.name == "local.set":
-                    self._writes.setdefault(str(operation.attributes["local"]), []).append(
-                        operation.operands[0]
-                    )
+                    local = str(operation.attributes["local"])
+                    self._writes.setdefault(local, []).append(operation.operands[0])
                 elif operation.name in ("local.address", "local.zero"):
                     addressed.add(str(operation.attributes["local"]))
-        for name in addressed:
-            self._writes.pop(name, None)
+        for local in addressed:
+            self._writes.pop(local, None)
 
-    def largest(self, value: Value, depth: int = 8) -> int:
-        """The largest number `value` can be; `depth` limits how far back to look."""
+    def _sources(self, operation: Operation) -> tuple[Value, ...]:
+        """What the result of `operation` is made of; for a local without address, all it is ever set to."""
+        if operation.name == "local.get":
+            return tuple(self._writes.get(str(operation.attributes["local"]), ()))
+        return operation.operands
+
+    def largest(self, value: Value) -> int:
+        """The largest number `value` can be."""
         if not isinstance(value.type, Int) or value.type.signed:
             return _UNKNOWN
-        largest = (1 << value.type.bits) - 1
+        known = self._largest.get(value.number)
+        if known is None:
+            # What goes into itself, around a loop, counts as unknown.
+            self._largest[value.number] = (1 << value.type.bits) - 1
+            known = self._largest[value.number] = self._find_largest(value)
+        return known
+
+    def _find_largest(self, value: Value) -> int:
+        top = self._largest[value.number]
         maker = self._makers.get(value.number)
-        if maker is None or not depth:
-            return largest
+        if maker is None:
+            return top
         if maker.name == "const":
             return int(str(maker.attributes["value"]))
-        if maker.name == "convert":
-            return min(largest, self.largest(maker.operands[0], depth - 1))
-        if maker.name == "and":
-            return min(largest, *(self.largest(operand, depth - 1) for operand in maker.operands))
+        if maker.name not in ("convert", "and", "local.get"):
+            return top
+        sources = [self.largest(source) for source in self._sources(maker)]
         if maker.name == "local.get":
-            writes = self._writes.get(str(maker.attributes["local"]))
-            if writes:
-                return min(largest, max(self.largest(write, depth - 1) for write in writes))
-        return largest
+            return min(top, max(sources, default=top))
+        return min(top, *sources)
 
     def is_known(self, value: Value) -> bool:
         """True if the verifier, which follows every round of a loop, always knows the number exactly.
 
         So it is with what only constants go into: the counter of a loop between constants, for one.
         """
-        return self._is_known(value, set())
-
-    def _is_known(self, value: Value, assumed: set[str]) -> bool:
-        """`assumed` are the locals taken for known while what they are made of is looked at."""
-        maker = self._makers.get(value.number)
-        if maker is None:
-            return False
-        if maker.name == "const":
-            return True
-        if maker.name == "local.get":
-            local = str(maker.attributes["local"])
-            if local in assumed:
-                return True
-            writes = self._writes.get(local, [])
-            return bool(writes) and all(self._is_known(write, {*assumed, local}) for write in writes)
-        return maker.name in _KEEPS_KNOWN and all(self._is_known(each, assumed) for each in maker.operands)
+        seen: set[int] = set()
+        waiting = [value]
+        while waiting:
+            maker = self._makers.get(waiting.pop().number)
+            if maker is None:
+                return False
+            if maker.result is None or maker.result.number in seen or maker.name == "const":
+                continue
+            seen.add(maker.result.number)
+            sources = self._sources(maker)
+            if maker.name not in (*_KEEPS_KNOWN, "local.get") or not sources:
+                return False
+            waiting += sources
+        return True
