@@ -3,20 +3,15 @@
 from __future__ import annotations
 
 import re
-from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from skverdict.codegen.llvm import llvm
 from skverdict.codegen.passes import shorten
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from skverdict.codegen.target import Target
-
-# LLVM ends the process when a stack frame is too large, so it gets a limit that no policy reaches; the
-# instructions that come out are held against the real one.
-_OPTIONS = "-bpf-stack-size=32000"
-_OPTIMISATION_LEVEL = 2
 
 # A module below this weight has no function that a 16-bit branch cannot span.
 _HEAVY = 3000
@@ -30,49 +25,24 @@ class WideArithmetic(Exception):
     """LLVM turned a loop into a formula with integers of more than 64 bits, which BPF does not have."""
 
 
-@cache
-def _llvm() -> Any:
-    """llvmlite's binding, made ready for the BPF targets."""
-    import llvmlite.binding as llvm
-
-    llvm.initialize_all_targets()
-    llvm.initialize_all_asmprinters()
-    llvm.set_option("skverdict", _OPTIONS)
-    return llvm
-
-
-@cache
-def _machine(target: Target) -> tuple[Any, Any]:
-    """The target machine and the options of its optimisation pipeline."""
-    llvm = _llvm()
-    machine = llvm.Target.from_triple(target.triple).create_target_machine(
-        cpu=target.cpu, opt=_OPTIMISATION_LEVEL
-    )
-    options = llvm.create_pipeline_tuning_options(speed_level=_OPTIMISATION_LEVEL)
-    return machine, options
-
-
 def compile_text(text: str, target: Target, check_sizes: Callable[[Mapping[str, int]], None]) -> bytes:
     """The ELF object that LLVM makes of a module in its assembly language.
 
     `check_sizes` gets the instruction counts of the functions if they may exceed what branches reach, and
     raises if they do. Raises `WideArithmetic`.
     """
-    llvm = _llvm()
-    machine, options = _machine(target)
-    module = llvm.parse_assembly(text)
-    builder = llvm.create_pass_builder(machine, options)
-    builder.getModulePassManager().run(module, builder)
-    optimised = str(module)
+    backend = llvm(target)
+    module = backend.parse(text)
+    backend.optimise(module)
+    optimised = backend.text(module)
     if _WIDE_INTEGER.search(optimised):
         raise WideArithmetic
     shortened = shorten(optimised)
     if shortened != optimised:
-        module = llvm.parse_assembly(shortened)
+        module = backend.parse(shortened)
     if _weight(optimised) > _HEAVY and not target.has_long_branch:
-        check_sizes(_sizes(machine.emit_assembly(module)))
-    content: bytes = machine.emit_object(module)
-    return content
+        check_sizes(_sizes(backend.assembly(module)))
+    return backend.object(module)
 
 
 def _weight(text: str) -> int:

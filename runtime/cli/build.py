@@ -33,8 +33,11 @@ def configure(parser: ArgumentParser) -> None:
 
 def run(options: Namespace) -> int:
     """Compile and write."""
-    from skverdict.codegen import build
+    from skverdict.codegen.llvm import preload
 
     target = Target(options.cpu, options.endian)
+    preload(target)
+    from skverdict.codegen import build
+
     write_output(options.output, build(load(options.policy), target))
     return 0

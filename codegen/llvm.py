@@ -1,0 +1,44 @@
+"""LLVM for a target, made once: loading it can go on beside other work."""
+
+from __future__ import annotations
+
+import threading
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from skverdict.codegen.llvm_binding import Llvm as BindingLlvm
+    from skverdict.codegen.llvm_library import Llvm as LibraryLlvm
+    from skverdict.codegen.target import Target
+
+    Llvm = BindingLlvm | LibraryLlvm
+
+# LLVM ends the process when a stack frame is too large, so it gets a limit that no policy reaches; the
+# instructions that come out are held against the real one.
+_OPTION = "-bpf-stack-size=32000"
+_OPTIMISATION_LEVEL = 2
+
+_lock = threading.Lock()
+_made: dict[Target, Llvm] = {}
+
+
+def llvm(target: Target) -> Llvm:
+    """LLVM for `target`. Raises RuntimeError where LLVM does not know it."""
+    with _lock:
+        if target not in _made:
+            _made[target] = _make(target)
+        return _made[target]
+
+
+def preload(target: Target) -> None:
+    """Start to load LLVM for `target` in another thread; half of that time the interpreter is free."""
+    threading.Thread(target=llvm, args=(target,), daemon=True).start()
+
+
+def _make(target: Target) -> Llvm:
+    from skverdict.codegen import llvm_library
+
+    if llvm_library.known():
+        return llvm_library.Llvm(target.triple, target.cpu, _OPTIMISATION_LEVEL, _OPTION)
+    from skverdict.codegen import llvm_binding
+
+    return llvm_binding.Llvm(target.triple, target.cpu, _OPTIMISATION_LEVEL, _OPTION)
