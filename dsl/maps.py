@@ -15,13 +15,29 @@ class Map:
     """What every map holds: types as given, and where it was declared (`origin`: file and line)."""
 
     kind = ""
+    # Arguments that must be given, by name, and those that have a default.
+    _needed: tuple[str, ...] = ("max_entries",)
+    _defaults: tuple[tuple[str, object], ...] = (("flags", 0),)
+    # What a kind has for a key where the declaration does not say.
+    key: object = u32
+    value: object
+    max_entries: object
+    flags: object
 
-    def __init__(self, key: object, value: object, max_entries: object, flags: object) -> None:
-        frame = sys._getframe(2)
-        self.key = key
-        self.value = value
-        self.max_entries = max_entries
-        self.flags = flags
+    def __init__(self, *positional: object, **given: object) -> None:
+        name = type(self).__name__
+        names = (*self._needed, *(default for default, _ in self._defaults))
+        if positional:
+            raise TypeError(f"{name} takes its arguments by name: {', '.join(names)}")
+        for argument in given:
+            if argument not in names:
+                raise TypeError(f"{name} has no argument {argument!r}; it takes {', '.join(names)}")
+        missing = [needed for needed in self._needed if needed not in given]
+        if missing:
+            raise TypeError(f"{name} also needs {' and '.join(missing)}")
+        self.__dict__.update(self._defaults)
+        self.__dict__.update(given)
+        frame = sys._getframe(1)
         self.origin = (frame.f_code.co_filename, frame.f_lineno)
 
     def __getattr__(self, name: str) -> object:
@@ -34,31 +50,26 @@ class Map:
 
 
 class _Keyed(Map):
-    def __init__(self, *, key: object, value: object, max_entries: object, flags: object = 0) -> None:
-        super().__init__(key, value, max_entries, flags)
+    _needed = ("key", "value", "max_entries")
 
 
 class _Indexed(Map):
-    def __init__(self, *, value: object, max_entries: object, flags: object = 0) -> None:
-        super().__init__(u32, value, max_entries, flags)
+    _needed = ("value", "max_entries")
 
 
 class SockMap(Map):
     """An array of sockets (`BPF_MAP_TYPE_SOCKMAP`). User space reads their cookies, if `value` is u64."""
 
     kind = "sockmap"
-
-    def __init__(self, *, max_entries: object, value: object = u64, flags: object = 0) -> None:
-        super().__init__(u32, value, max_entries, flags)
+    _defaults = (("value", u64), ("flags", 0))
 
 
 class SockHash(Map):
     """Sockets by key (`BPF_MAP_TYPE_SOCKHASH`). User space reads their cookies, if `value` is u64."""
 
     kind = "sockhash"
-
-    def __init__(self, *, key: object, max_entries: object, value: object = u64, flags: object = 0) -> None:
-        super().__init__(key, value, max_entries, flags)
+    _needed = ("key", "max_entries")
+    _defaults = (("value", u64), ("flags", 0))
 
 
 class HashMap(_Keyed):

@@ -32,13 +32,17 @@ _SCALARS: dict[object, ir.Int | ir.BigEndian | ir.Bool] = {
 
 
 class LayoutError(TypeError):
-    """A declaration that has no layout: `member` names the member at fault, or is empty; `hint` may help."""
+    """A declaration that has no layout.
+
+    `member` names the member at fault, or is empty; `hint` may help; `others` are further mistakes.
+    """
 
     def __init__(self, message: str, hint: str = "", member: str = "") -> None:
         super().__init__(message)
         self.message = message
         self.hint = hint
         self.member = member
+        self.others: tuple[LayoutError, ...] = ()
 
 
 class ArrayOf:
@@ -125,26 +129,23 @@ class Struct:
 
 
 def members_of(cls: type[Struct]) -> dict[str, object]:
-    """The members of `cls` by name, base classes first, annotations written as strings evaluated.
-
-    Raises LayoutError for an annotation that cannot be evaluated.
-    """
+    """The members of `cls` by name, base classes first; a string that cannot be evaluated stays a string."""
     members: dict[str, object] = {}
     for owner in reversed(cls.__mro__):
         if owner in (Struct, object) or not issubclass(owner, Struct):
             continue
         own: dict[str, object] = vars(owner).get("__annotations__", {})
         for name, annotation in own.items():
-            members[name] = _evaluate(owner, name, annotation) if isinstance(annotation, str) else annotation
+            members[name] = _evaluate(owner, annotation) if isinstance(annotation, str) else annotation
     return members
 
 
-def _evaluate(owner: type[Struct], name: str, annotation: str) -> object:
+def _evaluate(owner: type[Struct], annotation: str) -> object:
     """An annotation that is a string, as all are under `from __future__ import annotations`."""
     try:
         return eval(annotation, owner._globals, {owner.__name__: owner})
-    except Exception as error:
-        raise LayoutError(f"the type of `{name}` cannot be evaluated: {error}", "", name) from None
+    except Exception:
+        return annotation
 
 
 def layout_of(cls: type[Struct]) -> ir.Struct:
@@ -155,20 +156,32 @@ def layout_of(cls: type[Struct]) -> ir.Struct:
     if cls.__dict__.get("_busy"):
         raise LayoutError(f"`{name}` contains itself")
     cls._busy = True  # type: ignore[attr-defined]
+    members: list[tuple[str, ir.Type]] = []
+    wrong: list[LayoutError] = []
     try:
-        members: list[tuple[str, ir.Type]] = []
         for member, annotation in members_of(cls).items():
-            _check_member(cls, member)
             try:
-                members.append((member, type_of(annotation)))
-            except LayoutError as error:
-                raise LayoutError(f"member `{member}`: {error.message}", error.hint, member) from None
+                members.append((member, _member_type(cls, member, annotation)))
+            except LayoutError as error:  # noqa: PERF203  (only where something is wrong)
+                wrong.append(error)
     finally:
         del cls._busy  # type: ignore[attr-defined]
+    if wrong:
+        wrong[0].others = tuple(wrong[1:])
+        raise wrong[0]
     if not members:
         raise LayoutError(f"`{name}` has no members", "declare them as annotations, such as `port: u16`")
     cls._layout = ir.lay_out(name, members, cls._packed)
     return cls._layout
+
+
+def _member_type(cls: type[Struct], member: str, annotation: object) -> ir.Type:
+    """The IR type of one member of `cls`. Raises LayoutError that names the member."""
+    _check_member(cls, member)
+    try:
+        return type_of(annotation)
+    except LayoutError as error:
+        raise LayoutError(f"member `{member}`: {error.message}", error.hint, member) from None
 
 
 def _check_member(cls: type[Struct], member: str) -> None:
@@ -190,7 +203,7 @@ def type_of(annotation: object) -> ir.Bool | ir.Int | ir.BigEndian | ir.Struct |
         scalar = None
     if scalar is not None:
         return scalar
-    if isinstance(annotation, type) and issubclass(annotation, Struct) and annotation is not Struct:
+    if is_struct_class(annotation):
         return layout_of(annotation)
     if isinstance(annotation, ArrayOf):
         count = annotation.count
@@ -205,7 +218,7 @@ def type_of(annotation: object) -> ir.Bool | ir.Int | ir.BigEndian | ir.Struct |
 
 
 def is_struct_class(thing: object) -> TypeGuard[type[Struct]]:
-    return isinstance(thing, type) and issubclass(thing, Struct)
+    return isinstance(thing, type) and issubclass(thing, Struct) and thing is not Struct
 
 
 def _zero(annotation: object) -> object:

@@ -30,12 +30,10 @@ def assign_arguments(
 
     Raises Refused.
     """
-    found: dict[str, ast.expr] = {}
-    for argument, name in zip(node.args, names, strict=False):
-        found[name] = argument
+    found = dict(zip(names, node.args, strict=False))
     if len(node.args) > len(names):
         raise lowering.refuse(
-            node.args[len(names)], f"{what} takes {_count(len(names))}, but {len(node.args)} are given"
+            node.args[len(names)], f"{what} takes {_count(len(names))}, not {len(node.args)}"
         )
     for keyword in node.keywords:
         assert keyword.arg is not None

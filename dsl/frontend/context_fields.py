@@ -55,7 +55,13 @@ def _unknown(
 ) -> Exception:
     class_name = CONTEXTS[context.name].class_name
     known = [*CONTEXTS[context.name].fields, *methods]
-    return lowering.refuse(node, f"`{class_name}` has no `{node.attr}`", suggestion(node.attr, known))
+    others = [
+        other.class_name
+        for other in CONTEXTS.values()
+        if node.attr in other.fields or node.attr in method_names(other.name)
+    ]
+    hint = f"{' and '.join(others)} has it" if others else suggestion(node.attr, known)
+    return lowering.refuse(node, f"`{class_name}` has no `{node.attr}`", hint)
 
 
 def _readable(lowering: Lowering, node: ast.AST, context: ContextValue, field: Field) -> None:

@@ -72,10 +72,6 @@ def as_scalar(lowering: Lowering, node: ast.AST, operand: Operand, wanted: str =
 
 def _reference_hint(lowering: Lowering, node: ast.AST, operand: Reference) -> str:
     text = lowering.segment(node)
-    if operand.nullable:
-        return f"test it first: `if {text} is None: ...`" if isinstance(node, ast.Name) else (
-            "give it a name and test that with `is None`"
-        )  # fmt: skip
     if isinstance(operand.target, Struct):
         return f"take a member, such as `{text}.{operand.target.members[0].name}`"
     if isinstance(operand.target, Array):

@@ -27,6 +27,12 @@ def declare_map(scope: PolicyScope, name: str, declaration: DeclaredMap) -> None
     place = _place_of(scope, name, declaration)
     before = len(scope.reporter.errors)
     check_name(scope, place, "map", name)
+    for other, map_ in scope.declared_maps():
+        if map_.name == name:
+            scope.reporter.error(
+                place, f"two maps are called `{name}`", "give one of them another name",
+                [(_place_of(scope, name, other), "the other one")],
+            )  # fmt: skip
     kind = MAPS[declaration.kind]
     key = _part(scope, place, name, "key", declaration.key, kind.key_sizes)
     value = _part(scope, place, name, "value", declaration.value, kind.value_sizes)
@@ -118,11 +124,12 @@ def _number(scope: PolicyScope, place: Place, name: str, role: str, number: obje
 
 
 def check_struct(scope: PolicyScope, cls: type[Struct]) -> None:
-    """Report what is wrong with a structure's declaration."""
+    """Report what is wrong with a structure's declaration, member by member."""
     try:
         layout_of(cls)
     except LayoutError as error:
-        scope.reporter.error(_member_place(scope, cls, error.member), error.message, error.hint)
+        for one in (error, *error.others):
+            scope.reporter.error(_member_place(scope, cls, one.member), one.message, one.hint)
 
 
 def _member_place(scope: PolicyScope, cls: type[Struct], member: str) -> Place:

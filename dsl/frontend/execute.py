@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import builtins
 import os
 import sys
 from types import CodeType, ModuleType
 from typing import Any
 
+from skverdict import dsl
 from skverdict.dsl.errors import Diagnostic, Place, PolicyError
+from skverdict.dsl.frontend.refusal import suggestion
 from skverdict.dsl.frontend.sources import Sources, failure, syntax_error
 
 _NAME_PREFIX = "skverdict_policy_"
@@ -68,13 +71,24 @@ def _raised(sources: Sources, error: BaseException) -> PolicyError:
         if step.tb_frame.f_code.co_filename == sources.path:
             line = step.tb_lineno
         step = step.tb_next
+    place = sources.main.line_place(line) if line else Place(sources.path, 0, 1)
+    return PolicyError([Diagnostic(place, *_message_and_hint(sources, error))])
+
+
+def _message_and_hint(sources: Sources, error: BaseException) -> tuple[str, str]:
     message = str(error) or type(error).__name__
     if isinstance(error, SystemExit):
-        message = "the module ends the process"
-    name = type(error).__name__
-    text = message if name in ("TypeError", "SystemExit") else f"{name}: {message}"
-    place = sources.main.line_place(line) if line else Place(sources.path, 0, 1)
-    return PolicyError([Diagnostic(place, text)])
+        return "the module ends the process", "put such code behind `if __name__ == \"__main__\":`"
+    if isinstance(error, ImportError):
+        # "cannot import name 'x' from 'y' (path)"
+        message, words = message.partition(" (")[0], message.split("'")
+        module = sys.modules.get(words[3]) if len(words) > 3 else None
+        return message, suggestion(words[1], dir(module)) if module is not None else ""
+    if isinstance(error, NameError) and error.name:
+        return f"unknown name `{error.name}`", suggestion(error.name, [*vars(dsl), *vars(builtins)])
+    if isinstance(error, TypeError):
+        return message, ""
+    return f"{type(error).__name__}: {message}", ""
 
 
 def _syntax_error_elsewhere(sources: Sources, error: SyntaxError) -> PolicyError:

@@ -31,6 +31,8 @@ from skverdict.dsl.frontend.values import (
 )
 from skverdict.dsl.ir.module import Block
 from skverdict.dsl.ir.types import I64, Array, BigEndian, Struct, Type
+from skverdict.dsl.maps import Map
+from skverdict.dsl.structs import Array as ArrayType
 
 MAP_METHODS = ("lookup", "update", "delete", "redirect")
 PACKET_METHODS = ("view",)
@@ -118,6 +120,8 @@ def subscript(lowering: Lowering, node: ast.Subscript, expected: Type | None) ->
             "a map's entry may be absent, so it cannot be indexed",
             f"write `entry = {owner.map.name}.lookup({lowering.segment(node.slice)})` and test it for None",
         )
+    if isinstance(owner, PythonValue) and owner.object is ArrayType:
+        return _array_type(lowering, node)
     if isinstance(node.slice, ast.Slice):
         raise lowering.refuse(node.slice, "a slice is not supported", "take the elements one by one")
     index = evaluate(lowering, node.slice)
@@ -128,6 +132,20 @@ def subscript(lowering: Lowering, node: ast.Subscript, expected: Type | None) ->
     if isinstance(owner, PythonValue) and isinstance(owner.object, tuple | list | dict | range):
         return _of_container(lowering, node, owner, index)
     raise lowering.refuse(node, f"{describe(owner)} cannot be indexed")
+
+
+def _array_type(lowering: Lowering, node: ast.Subscript) -> TypeValue:
+    """`Array[T, n]` inside a program."""
+    parts = node.slice.elts if isinstance(node.slice, ast.Tuple) else []
+    if len(parts) != 2:
+        raise lowering.refuse(node, "an array type is written `Array[u8, 16]`")
+    element_type, count = evaluate(lowering, parts[0]), evaluate(lowering, parts[1])
+    if not isinstance(element_type, TypeValue):
+        raise lowering.refuse(parts[0], f"a type is needed here, but this is {describe(element_type)}")
+    number = as_scalar(lowering, parts[1], count)
+    if number.constant is None or not 0 < number.constant < 1 << 32:
+        raise lowering.refuse(parts[1], "an array's count must be a positive constant")
+    return TypeValue(Array(element_type.type, number.constant))
 
 
 def _of_container(
@@ -144,6 +162,10 @@ def _of_container(
         thing = owner.object[number.constant]  # type: ignore[index]
     except (IndexError, KeyError):
         raise lowering.refuse(node.slice, f"`{owner.name}` has no element {number.constant}") from None
+    if isinstance(thing, Map) and not lowering.scope.is_declared(thing):
+        raise lowering.refuse(
+            node, "a map takes its name from a global of the module", "bind it to a name of its own"
+        )
     return operand_of(lowering.scope, owner.name, thing)
 
 

@@ -12,6 +12,7 @@ from skverdict.dsl.frontend.convert import convert
 from skverdict.dsl.frontend.definitions import check_definition
 from skverdict.dsl.frontend.dispatch import evaluate
 from skverdict.dsl.frontend.lowering import Frame, Lowering
+from skverdict.dsl.frontend.memory import test_hint
 from skverdict.dsl.frontend.names import assign, read
 from skverdict.dsl.frontend.refusal import Refused
 from skverdict.dsl.frontend.state import State
@@ -50,6 +51,7 @@ def call_inline(lowering: Lowering, node: ast.Call, function: FunctionType) -> O
         argument, operand = operands[parameter.arg]
         annotation = read_annotation(lowering.scope, source, function, parameter.annotation)
         names[parameter.arg] = _argument(lowering, argument, parameter.arg, operand, annotation)
+    failures = lowering.failures
     lowering.frame = frame
     lowering.state = State({}, outer_state.epoch)
     try:
@@ -59,6 +61,8 @@ def call_inline(lowering: Lowering, node: ast.Call, function: FunctionType) -> O
     finally:
         lowering.frame = outer_frame
         lowering.state = outer_state
+    if lowering.failures > failures:
+        raise Refused(None)
     if not reached:
         raise lowering.refuse(node, f"`{function.__name__}` never returns")
     outer_state.epoch = epoch
@@ -103,11 +107,8 @@ def _argument(
         if not isinstance(operand, Reference) or operand.target != annotation.type:
             raise _mismatch(lowering, node, name, annotation, operand)
         if operand.nullable and not annotation.optional:
-            text = lowering.segment(node)
             raise lowering.refuse(
-                node,
-                f"`{name}` must not be None, but {operand.what} may be",
-                f"test it first: `if {text} is not None:`",
+                node, f"`{name}` must not be None, but {operand.what} may be", test_hint(lowering, node)
             )
     return operand.altered(fresh=False) if isinstance(operand, Reference) else operand
 

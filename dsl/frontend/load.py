@@ -10,7 +10,7 @@ from typing import Any
 from skverdict.dsl import decorators
 from skverdict.dsl.catalogue.maps import MAPS
 from skverdict.dsl.catalogue.programs import PROGRAMS
-from skverdict.dsl.errors import PolicyError
+from skverdict.dsl.errors import Place, PolicyError
 from skverdict.dsl.frontend import (
     calls,
     conditions,
@@ -55,9 +55,10 @@ def load(path: str | os.PathLike[str]) -> Policy:
             shown, "there is no program in this file", "decorate a function with @stream_verdict or the like"
         )
     _check_truncated(scope)
+    structs = _used_structs(scope, functions)
     if reporter.errors:
         raise PolicyError(in_order(reporter.errors, shown))
-    module = Module(sources.main.name, scope.license, _used_structs(scope, functions), scope.maps, functions)
+    module = Module(sources.main.name, scope.license, structs, scope.maps, functions)
     return Policy(shown, module, sources.lines(), in_order(reporter.warnings, shown))
 
 
@@ -156,7 +157,7 @@ def _check_truncated(scope: PolicyScope) -> None:
 
 
 def _used_structs(scope: PolicyScope, functions: Iterable[Function]) -> list[Struct]:
-    """The structures that maps and functions use, each after those inside it."""
+    """The structures that maps and functions use, each after those inside it; no two of one name."""
     found: dict[Struct, None] = {}
     for map_ in scope.maps:
         for type_ in (map_.key, map_.value):
@@ -169,6 +170,14 @@ def _used_structs(scope: PolicyScope, functions: Iterable[Function]) -> list[Str
             for operation in block.operations:
                 if operation.result is not None and isinstance(operation.result.type, Pointer):
                     _collect(operation.result.type, found)
+    names: set[str] = set()
+    for struct in found:
+        if struct.name in names:
+            place = Place(scope.sources.path, 0, 1)
+            scope.reporter.error(
+                place, f"two structures of different members are called `{struct.name}`", "rename one of them"
+            )
+        names.add(struct.name)
     return list(found)
 
 

@@ -113,7 +113,8 @@ class Lowering:
         self.hints = hints
         self.block = Block("entry")
         self.state: State | None = State({}, START)
-        self.failed = False
+        # How many mistakes were reported.
+        self.failures = 0
         # The name that a structure made next should have in the IR.
         self.name_hint: str | None = None
         function.blocks.append(self.block)
@@ -279,7 +280,7 @@ class Lowering:
         return Refused(Diagnostic(self.place(node), message, hint, (*notes, *calls)))
 
     def report(self, refused: Refused) -> None:
-        self.failed = True
+        self.failures += 1
         if refused.diagnostic is not None:
             self.scope.reporter.add(refused.diagnostic)
 

@@ -43,21 +43,22 @@ def _ended(lowering: Lowering, node: ast.AST, reference: Reference) -> Exception
 def pointer(lowering: Lowering, node: ast.AST, reference: Reference) -> Value:
     """The address of a reference that is known not to be NULL. Raises Refused otherwise."""
     if reference.nullable:
-        text = lowering.segment(node)
-        hint = (
-            f"test it first, such as `if {text} is None: return SK_DROP`"
-            if isinstance(node, ast.Name)
-            else "give it a name and test that with `is None`"
-        )
-        raise lowering.refuse(
-            node, f"{reference.what} may be None here", hint, [(reference.origin, "it comes from here")]
-        )
+        origin = [(reference.origin, "it comes from here")]
+        message = f"{reference.what} may be None here"
+        raise lowering.refuse(node, message, test_hint(lowering, node), origin)
     address = raw_pointer(lowering, node, reference)
     assert isinstance(address.type, Pointer)
     if address.type.nullable:
         sure = Pointer(address.type.target, address.type.space)
         return lowering.emit(node, "assume_non_null", (address,), sure)
     return address
+
+
+def test_hint(lowering: Lowering, node: ast.AST) -> str:
+    """How to test what may be None."""
+    if isinstance(node, ast.Name):
+        return f"test it first, such as `if {node.id} is None: return SK_DROP`"
+    return "give it a name and test that with `is None`"
 
 
 def is_null(lowering: Lowering, node: ast.AST, reference: Reference) -> Value:

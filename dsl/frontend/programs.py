@@ -64,7 +64,7 @@ def _lower(
     body(lowering, node.body)
     if lowering.state is not None:
         lowering.report(no_return(lowering, node))
-    return None if lowering.failed else result
+    return None if lowering.failures else result
 
 
 def _check_signature(
@@ -76,8 +76,10 @@ def _check_signature(
     if len(parameters) != 1:
         raise refusal(source, node, f"a {kind} program takes one parameter, its context", f"write `{wanted}`")
     annotation = read_annotation(scope, source, function, parameters[0].annotation)
-    if annotation.context != context.name:
-        found = "no type" if parameters[0].annotation is None else annotation.text
+    if annotation.context != context.name or annotation.optional:
+        if parameters[0].annotation is None:
+            raise refusal(source, parameters[0], "the context needs its type", f"write `{wanted}`")
+        found = f"{annotation.text} | None" if annotation.optional else annotation.text
         raise refusal(
             source, parameters[0], f"the context of a {kind} program is {context.class_name}, not {found}",
             f"write `{wanted}`",

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from skverdict.dsl.frontend.declarations import check_struct
+from skverdict.dsl.frontend.refusal import Refused
 from skverdict.dsl.frontend.values import (
     NONE,
     MapValue,
@@ -28,6 +30,7 @@ def operand_of(scope: PolicyScope, name: str, thing: object) -> Operand:
     """The operand for `thing`, which the policy calls `name`.
 
     What has no meaning in a program becomes a PythonValue, whose use is then refused where it happens.
+    Raises Refused for a structure whose declaration is wrong, which is reported.
     """
     if isinstance(thing, bool):
         return truth(thing)
@@ -45,8 +48,11 @@ def operand_of(scope: PolicyScope, name: str, thing: object) -> Operand:
     if isinstance(thing, ArrayOf) or thing is bool or is_type(thing):
         try:
             return TypeValue(type_of(thing))
-        except LayoutError:
-            return PythonValue(name, thing)
+        except LayoutError as error:
+            if not is_struct_class(thing):
+                return PythonValue(name, thing)
+            check_struct(scope, thing)
+            raise Refused(None) from error
     return PythonValue(name, thing)
 
 

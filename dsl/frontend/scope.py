@@ -52,6 +52,10 @@ class PolicyScope:
         found = self._declared.get(id(thing))
         return found is not None and found[1] is None
 
+    def is_declared(self, thing: DeclaredMap) -> bool:
+        """True for a map that has its name already, whether or not it is right."""
+        return id(thing) in self._declared
+
     def declared_maps(self) -> list[tuple[DeclaredMap, Map]]:
         return [(declaration, map_) for declaration, map_ in self._declared.values() if map_ is not None]
 

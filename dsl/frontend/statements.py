@@ -14,7 +14,7 @@ from skverdict.dsl.frontend.lowering import Label, Lowering
 from skverdict.dsl.frontend.names import assign, is_scalar_type
 from skverdict.dsl.frontend.operators import binary
 from skverdict.dsl.frontend.refusal import Refused
-from skverdict.dsl.frontend.state import BROKEN
+from skverdict.dsl.frontend.state import BROKEN, Slot
 from skverdict.dsl.frontend.targets import target_of
 from skverdict.dsl.frontend.values import NoneValue, Operand, PythonValue, Reference, describe, with_article
 from skverdict.dsl.ir.types import I32
@@ -164,9 +164,21 @@ def _decide_or_both(lowering: Lowering, test: ast.expr, yes: Label, no: Label) -
         lowering.report(refused)
         for label in (yes, no):
             lowering.state = state.copy()
-            for name in assigned_names([test], lowering.frame.source.has_walrus):
+            for name in _tested_names(lowering, test):
                 lowering.bind(name, BROKEN)
             lowering.jump(test, label)
+
+
+def _tested_names(lowering: Lowering, test: ast.expr) -> set[str]:
+    """Names about which a test with a mistake in it would have told something."""
+    names = assigned_names([test], lowering.frame.source.has_walrus)
+    for part in ast.walk(test):
+        if isinstance(part, ast.Name):
+            binding = lowering.here.names.get(part.id)
+            shape = binding.shape if isinstance(binding, Slot) else binding
+            if isinstance(shape, Reference):
+                names.add(part.id)
+    return names
 
 
 @statement(ast.Return)

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from skverdict.dsl.ir.types import BE16, BE32, BE64, I8, I16, I32, I64, SCALARS, U8, U16, U32, U64, Int
 
-from tests.dsl.policy_kit import Machine, body_error, compiled, hint, operations, program, returned
+from tests.dsl.policy_kit import Machine, compiled, hint, operations, program, returned
 
 TYPES = (U8, U16, U32, U64, I8, I16, I32, I64)
 OPERATORS: dict[str, Callable[[int, int], int]] = {
@@ -39,15 +39,19 @@ def wrap(number: int, type_: Int) -> int:
     return number - (1 << type_.bits) if type_.signed and number >> (type_.bits - 1) else number
 
 
+def extremes(type_: Int) -> tuple[int, int]:
+    """The smallest and the largest number of a type."""
+    if type_.signed:
+        return -(1 << (type_.bits - 1)), (1 << (type_.bits - 1)) - 1
+    return 0, (1 << type_.bits) - 1
+
+
 def common(first: Int, second: Int) -> Int | None:
     """The smallest type that holds every number of both, written out as a list to search."""
+    needed = {number for each in (first, second) for number in extremes(each)}
     for type_ in (U8, I8, U16, I16, U32, I32, U64, I64):
-        low, high = (-(1 << (type_.bits - 1)), 1 << (type_.bits - 1)) if type_.signed else (0, 1 << type_.bits)
-        if all(
-            low <= wrap(0 if not each.signed else 1 << (each.bits - 1), each)
-            and (1 << (each.bits - (1 if each.signed else 0))) <= high
-            for each in (first, second)
-        ):
+        low, high = extremes(type_)
+        if all(low <= number <= high for number in needed):
             return type_
     return None
 
@@ -75,8 +79,7 @@ def calculator() -> Machine:
 
 
 def numbers(type_: Int) -> st.SearchStrategy[int]:
-    low, high = wrap(1 << (type_.bits - 1), type_) if type_.signed else 0, wrap((1 << (type_.bits - 1)) - 1, type_)
-    high = high if type_.signed else (1 << type_.bits) - 1
+    low, high = extremes(type_)
     return st.integers(low, high) | st.sampled_from([low, high, 0, 1, high // 2])
 
 
@@ -88,12 +91,13 @@ def test_operators_on_every_pair_of_types(data: st.DataObject) -> None:
     result = common(a, b)
     assert result is not None
     layout = _layout(a, b, result)
-    packet = bytearray(layout[-1][1] + 16)
-    for (name, offset, type_), number in zip(layout[:2], (x, y), strict=True):
+    packet = bytearray(layout[-1][0] + 16)
+    for (offset, type_), number in zip(layout[:2], (x, y), strict=True):
         size = type_.bits // 8
         packet[offset : offset + size] = (number & ((1 << type_.bits) - 1)).to_bytes(size, "little")
     assert calculator().run(packet, f"p_{a}_{b}") == 1
-    for (name, offset, type_), (symbol, meaning) in zip(layout[2:], [*OPERATORS.items(), *COMPARISONS.items()], strict=True):
+    meanings = [*OPERATORS.items(), *COMPARISONS.items()]
+    for (offset, type_), (symbol, meaning) in zip(layout[2:], meanings, strict=True):
         size = type_.bits // 8
         found = int.from_bytes(packet[offset : offset + size], "little", signed=type_.signed)
         if y == 0 and symbol in ("//", "%"):
@@ -103,16 +107,13 @@ def test_operators_on_every_pair_of_types(data: st.DataObject) -> None:
         assert found == expected, f"{a}({x}) {symbol} {b}({y})"
 
 
-def _layout(a: Int, b: Int, result: Int) -> list[tuple[str, int, Int]]:
-    """Members of the frame with their offsets, as C lays them out."""
-    members = [("a", a), ("b", b)]
-    members += [(f"r{index}", result) for index in range(len(OPERATORS))]
-    members += [(f"t{index}", U8) for index in range(len(COMPARISONS))]
+def _layout(a: Int, b: Int, result: Int) -> list[tuple[int, Int]]:
+    """The frame's members' offsets and types, as C lays them out."""
     placed, offset = [], 0
-    for name, type_ in members:
+    for type_ in [a, b, *[result] * len(OPERATORS), *[U8] * len(COMPARISONS)]:
         size = type_.bits // 8
         offset = -(-offset // size) * size
-        placed.append((name, offset, type_))
+        placed.append((offset, type_))
         offset += size
     return placed
 
@@ -176,32 +177,6 @@ def test_what_is_known_to_fit_needs_no_cast() -> None:
     assert returned("x: u8 = ctx.hash % 200\nreturn x", hash=450) == 50
     assert returned("return ctx.len", len=70) == 70
     assert returned("return ctx.hash & 0x7fff_ffff", hash=0xFFFF_FFFF) == 0x7FFF_FFFF
-
-
-CASES = {
-    "ctx.hash + ctx.remote_ip4": (19, "`+` does not work on a be32: its bytes are in network order"),
-    "ctx.hash / 2": (8, "`/` would give a float, which a program does not have"),
-    "ctx.hash ** 2": (8, "`**` is not supported"),
-    "ctx.hash // 0": (20, "division by zero"),
-    "5 % 0": (12, "division by zero"),
-    "ctx.hash << 32": (20, "a shift by 32 is out of range for a u32 (0 to 31)"),
-    "ctx.hash >> i32(ctx.priority)": (20, "a shift count must not be negative, but this is an i32"),
-    "ctx.hash + 4294967296": (19, "4294967296 does not fit u32 (0 to 4294967295)"),
-    "ctx.hash + True": (19, "`+` does not work on a bool"),
-    "u64(ctx.hash) + i64(ctx.priority)": (24, "a u64 and an i64 have no type in common"),
-    "ctx.hash": (8, "an i32 is needed here, but this is a u32"),
-    "-ctx.remote_ip4": (8, "`-` does not work on a be32"),
-    "1 << 5000": (13, "a shift by 5000 is out of range"),
-    "1.5": (8, "a program has no floating-point numbers"),
-    "u32(1, 2)": (15, "`u32` takes 1 argument, but 2 are given"),
-    "u8(ctx.remote_ip4)": (11, "a be32 cannot become a u8 without saying how"),
-}
-
-
-@pytest.mark.parametrize("expression", CASES, ids=str)
-def test_refused(expression: str) -> None:
-    column, message = CASES[expression]
-    assert body_error(f"return {expression}") == (1, column, message)
 
 
 def test_hints_say_what_to_write() -> None:
