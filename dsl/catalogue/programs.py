@@ -6,11 +6,10 @@ names are libbpf's `section_defs`.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 
-@dataclass(frozen=True)
-class Program:
+class Program(NamedTuple):
     """One program kind; `context` names a table of `contexts.CONTEXTS`."""
 
     kind: str

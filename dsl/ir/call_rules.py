@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 
 from skverdict.dsl.catalogue.helpers import HELPERS, MAP_CALLERS, Argument, Helper
 from skverdict.dsl.ir.module import Map, Value
@@ -120,5 +119,5 @@ def call(site: Site) -> Iterator[str]:
 def _accepts(parameter: Type, argument: Type) -> bool:
     """True if the argument is of the parameter's type; where NULL may come, a non-null pointer may, too."""
     if isinstance(parameter, Pointer) and parameter.nullable and isinstance(argument, Pointer):
-        return replace(argument, nullable=True) == parameter
+        return argument._replace(nullable=True) == parameter
     return parameter == argument

@@ -7,13 +7,12 @@ an operation means, takes and gives is a row of `operations.OPERATIONS`.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from skverdict.dsl.ir.types import Struct, Type
 
 
-@dataclass(frozen=True)
-class Location:
+class Location(NamedTuple):
     """A place in a policy's source: `file` as shown to users, `line` from 1, `column` from 1 (characters)."""
 
     file: str
@@ -24,8 +23,7 @@ class Location:
         return f"{self.file}:{self.line}:{self.column}"
 
 
-@dataclass(frozen=True)
-class Value:
+class Value(NamedTuple):
     """The result of one operation, or a parameter."""
 
     number: int
@@ -38,57 +36,92 @@ class Value:
 Attribute = int | str
 
 
-@dataclass
-class Operation:
+class Node:
+    """A part of a function that is built up and changed: equal to another of its class with equal fields."""
+
+    __slots__: tuple[str, ...] = ()
+
+    def __eq__(self, other: object) -> bool:
+        return type(self) is type(other) and all(
+            getattr(self, name) == getattr(other, name) for name in self.__slots__
+        )
+
+    def __repr__(self) -> str:
+        fields = ", ".join(f"{name}={getattr(self, name)!r}" for name in self.__slots__)
+        return f"{type(self).__name__}({fields})"
+
+
+class Operation(Node):
     """One operation: `name` is a key of `OPERATIONS`, `successors` are labels (terminators only)."""
 
-    name: str
-    operands: tuple[Value, ...] = ()
-    attributes: dict[str, Attribute] = field(default_factory=dict)
-    result: Value | None = None
-    successors: tuple[str, ...] = ()
-    location: Location | None = None
+    __slots__ = ("attributes", "location", "name", "operands", "result", "successors")
+
+    def __init__(
+        self,
+        name: str,
+        operands: tuple[Value, ...] = (),
+        attributes: dict[str, Attribute] | None = None,
+        result: Value | None = None,
+        successors: tuple[str, ...] = (),
+        location: Location | None = None,
+    ) -> None:
+        self.name = name
+        self.operands = operands
+        self.attributes = {} if attributes is None else attributes
+        self.result = result
+        self.successors = successors
+        self.location = location
 
 
-@dataclass
-class Block:
+class Block(Node):
     """Operations that run one after the other; the last one, and only it, is a terminator."""
 
-    label: str
-    operations: list[Operation] = field(default_factory=list)
+    __slots__ = ("label", "operations")
+
+    def __init__(self, label: str, operations: list[Operation] | None = None) -> None:
+        self.label = label
+        self.operations = [] if operations is None else operations
 
 
-@dataclass(frozen=True)
-class Local:
+class Local(NamedTuple):
     """A stack slot of a function, undefined until written."""
 
     name: str
     type: Type
 
 
-@dataclass(frozen=True)
-class Parameter:
+class Parameter(NamedTuple):
     """A named parameter; `value` is what operations refer to."""
 
     name: str
     value: Value
 
 
-@dataclass
-class Function:
+class Function(Node):
     """A program (`kind` is a key of `catalogue.programs.PROGRAMS`) or a subprogram (`kind` "subprogram")."""
 
-    name: str
-    kind: str
-    parameters: tuple[Parameter, ...]
-    result: Type
-    locals: list[Local] = field(default_factory=list)
-    blocks: list[Block] = field(default_factory=list)
-    location: Location | None = None
+    __slots__ = ("blocks", "kind", "locals", "location", "name", "parameters", "result")
+
+    def __init__(
+        self,
+        name: str,
+        kind: str,
+        parameters: tuple[Parameter, ...],
+        result: Type,
+        locals: list[Local] | None = None,
+        blocks: list[Block] | None = None,
+        location: Location | None = None,
+    ) -> None:
+        self.name = name
+        self.kind = kind
+        self.parameters = parameters
+        self.result = result
+        self.locals = [] if locals is None else locals
+        self.blocks = [] if blocks is None else blocks
+        self.location = location
 
 
-@dataclass(frozen=True)
-class Map:
+class Map(NamedTuple):
     """A map declaration; `kind` is a key of `catalogue.maps.MAPS`, `flags` are the kernel's `map_flags`."""
 
     name: str
@@ -100,12 +133,21 @@ class Map:
     location: Location | None = None
 
 
-@dataclass
-class Module:
+class Module(Node):
     """All of one policy. `file` is the policy's file name without folders: no output depends on them."""
 
-    file: str
-    license: str
-    structs: list[Struct] = field(default_factory=list)
-    maps: list[Map] = field(default_factory=list)
-    functions: list[Function] = field(default_factory=list)
+    __slots__ = ("file", "functions", "license", "maps", "structs")
+
+    def __init__(
+        self,
+        file: str,
+        license: str,
+        structs: list[Struct] | None = None,
+        maps: list[Map] | None = None,
+        functions: list[Function] | None = None,
+    ) -> None:
+        self.file = file
+        self.license = license
+        self.structs = [] if structs is None else structs
+        self.maps = [] if maps is None else maps
+        self.functions = [] if functions is None else functions

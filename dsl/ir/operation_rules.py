@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 
 from skverdict.dsl.catalogue.contexts import CONTEXTS, Field
 from skverdict.dsl.ir.call_rules import call, call_helper
@@ -134,7 +133,7 @@ def _packet_view(site: Site) -> Iterator[str]:
 
 
 def _assume_non_null(site: Site) -> Iterator[str]:
-    yield from gives(replace(site.pointer(0), nullable=False), site)
+    yield from gives(site.pointer(0)._replace(nullable=False), site)
 
 
 def _map(site: Site) -> Iterator[str]:

@@ -6,11 +6,10 @@ generation lowers them; an operation that is not here does not exist.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 
-@dataclass(frozen=True)
-class OperationKind:
+class OperationKind(NamedTuple):
     """One row. `operands` and `result` are words for types that `check` knows:
 
     `T` a scalar, the same type everywhere in the row; `int T` an integer, likewise; `scalar`, `int`, `bool`

