@@ -395,7 +395,7 @@ def test_what_no_text_can_say_is_refused_as_well(operation: Operation, problem: 
 
 def test_a_struct_must_be_the_declared_one() -> None:
     module = parse_module(program(""))
-    module.structs = [replace(module.structs[0], members=(Member("address", U64, 0),))]
+    module.structs = [module.structs[0]._replace(members=(Member("address", U64, 0),))]
     with pytest.raises(IrError, match="struct Key is not declared, or not like this"):
         check_module(module)
 
