@@ -18,7 +18,7 @@ size go in for every type.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from skverdict.codegen.btf import Btf
 from skverdict.codegen.btf_types import (
@@ -30,9 +30,8 @@ from skverdict.codegen.btf_types import (
     Int,
     Reference,
 )
+from skverdict.codegen.object import MapSpec
 from skverdict.runtime.machine.memory import ByteOrder
-from skverdict.runtime.maps.base import Map
-from skverdict.runtime.maps.per_cpu import PerCpuMap
 
 _NETWORK_ORDER = ("__be16", "__be32", "__be64")
 _NUMBER_SIZES = (1, 2, 4, 8)
@@ -72,6 +71,33 @@ class StructValue(Mapping[str, Any]):
     def __repr__(self) -> str:
         members = ", ".join(f"{name}={value!r}" for name, value in self._members.items())
         return f"{self._name or 'struct'}({members})"
+
+
+class Shape(Protocol):
+    """What of a map its codecs depend on. Sizes are bytes; `order` is the byte order of its machine."""
+
+    @property
+    def spec(self) -> MapSpec: ...
+
+    @property
+    def key_size(self) -> int: ...
+
+    @property
+    def value_size(self) -> int: ...
+
+    @property
+    def order(self) -> ByteOrder: ...
+
+
+@runtime_checkable
+class PerCpuShape(Protocol):
+    """A map whose entries have a value for each of `cpus`, each padded to `stride` bytes."""
+
+    @property
+    def cpus(self) -> int: ...
+
+    @property
+    def stride(self) -> int: ...
 
 
 class Codec(Protocol):
@@ -193,23 +219,25 @@ class StructOf:
 
 
 class PerCpu:
-    """The values of all CPUs, each padded to `stride` bytes."""
+    """The values of all CPUs, each padded to the map's stride."""
 
-    def __init__(self, element: Codec, map_: PerCpuMap) -> None:
+    def __init__(self, element: Codec, shape: PerCpuShape) -> None:
         self.element = element
-        self.map = map_
-        self.size = map_.stride * map_.cpus
+        self.cpus = shape.cpus
+        self.stride = shape.stride
+        self.size = self.stride * self.cpus
 
     def encode(self, value: Any, where: str = "value") -> bytes:
         if isinstance(value, (bytes, bytearray)):
             return exactly(value, self.size, where)
-        if not isinstance(value, Sequence) or isinstance(value, str) or len(value) != self.map.cpus:
-            raise ValueMismatch(f"{where}: {value!r} is no sequence of {self.map.cpus}, one for each CPU")
+        if not isinstance(value, Sequence) or isinstance(value, str) or len(value) != self.cpus:
+            raise ValueMismatch(f"{where}: {value!r} is no sequence of {self.cpus}, one for each CPU")
         parts = [self.element.encode(each, f"{where} on CPU {cpu}") for cpu, each in enumerate(value)]
-        return b"".join(part.ljust(self.map.stride, b"\0") for part in parts)
+        return b"".join(part.ljust(self.stride, b"\0") for part in parts)
 
     def decode(self, content: bytes) -> list[Any]:
-        return [self.element.decode(part) for part in self.map.cut(content)]
+        starts = range(0, self.size, self.stride)
+        return [self.element.decode(content[start : start + self.element.size]) for start in starts]
 
 
 def exactly(value: bytes | bytearray, size: int, where: str) -> bytes:
@@ -219,15 +247,15 @@ def exactly(value: bytes | bytearray, size: int, where: str) -> bytes:
     return bytes(value)
 
 
-def key_codec(map_: Map, btf: Btf | None) -> Codec:
+def key_codec(map_: Shape, btf: Btf | None) -> Codec:
     """How the keys of `map_` are written."""
     return codec_of(btf, map_.spec.key_type_id, map_.key_size, map_.order)
 
 
-def value_codec(map_: Map, btf: Btf | None) -> Codec:
+def value_codec(map_: Shape, btf: Btf | None) -> Codec:
     """How the values of `map_` are written."""
     element = codec_of(btf, map_.spec.value_type_id, map_.value_size, map_.order)
-    return PerCpu(element, map_) if isinstance(map_, PerCpuMap) else element
+    return PerCpu(element, map_) if isinstance(map_, PerCpuShape) else element
 
 
 def codec_of(btf: Btf | None, type_id: int, size: int, order: ByteOrder) -> Codec:

@@ -6,21 +6,39 @@ Every refusal is an OSError with Linux's errno, also where a dictionary would ra
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Protocol
 
 from skverdict.codegen.btf import Btf
 from skverdict.runtime.machine.errno import Errno, KernelError
-from skverdict.runtime.maps.base import BPF_ANY, Map
+from skverdict.runtime.maps.base import BPF_ANY
 from skverdict.runtime.maps.queue import BloomFilterMap, CopyingMap, QueueMap
 from skverdict.runtime.maps.sockmap import SocketMap
-from skverdict.runtime.maps.typed import ValueMismatch, key_codec, value_codec
+from skverdict.runtime.maps.typed import Shape, ValueMismatch, key_codec, value_codec
 from skverdict.runtime.sockets.socket import Socket
+
+
+class RawMap(Shape, Protocol):
+    """A map of bytes, a simulated one or a kernel's. Refusals are KernelErrors."""
+
+    @property
+    def kind(self) -> str: ...
+
+    @property
+    def name(self) -> str: ...
+
+    def read(self, key: bytes) -> bytes: ...
+
+    def update(self, key: bytes, value: bytes, flags: int) -> None: ...
+
+    def delete(self, key: bytes) -> None: ...
+
+    def keys(self) -> Iterator[bytes]: ...
 
 
 class MapView:
     """One map. `maps.typed` says which Python values fit. `raw` is the map itself, of bytes."""
 
-    def __init__(self, raw: Map, btf: Btf | None = None) -> None:
+    def __init__(self, raw: RawMap, btf: Btf | None = None) -> None:
         self.raw = raw
         self._key = key_codec(raw, btf)
         self._value = value_codec(raw, btf)
