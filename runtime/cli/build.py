@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+
 from skverdict.codegen.target import CPUS, ENDIANS, Target
 from skverdict.runtime.cli.files import write_output
 from skverdict.runtime.cli.policy import load
@@ -33,6 +35,8 @@ def configure(parser: ArgumentParser) -> None:
 
 def run(options: Namespace) -> int:
     """Compile and write."""
+    # What a build makes lives until its end; looking for garbage takes a twentieth of it.
+    gc.disable()
     from skverdict.codegen.llvm import preload
 
     target = Target(options.cpu, options.endian)
