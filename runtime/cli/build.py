@@ -35,13 +35,16 @@ def configure(parser: ArgumentParser) -> None:
 
 def run(options: Namespace) -> int:
     """Compile and write."""
-    # What a build makes lives until its end; looking for garbage takes a twentieth of it.
-    gc.disable()
     from skverdict.codegen.llvm import preload
 
     target = Target(options.cpu, options.endian)
-    preload(target)
-    from skverdict.codegen import build
+    # What a build makes lives until its end; looking for garbage takes a twentieth of it.
+    gc.disable()
+    try:
+        preload(target)
+        from skverdict.codegen import build
 
-    write_output(options.output, build(load(options.policy), target))
+        write_output(options.output, build(load(options.policy), target))
+    finally:
+        gc.enable()
     return 0
