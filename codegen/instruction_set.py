@@ -121,7 +121,7 @@ _CONDITIONS = {
 _JUMP_CLASSES = {32: JMP32, 64: JMP}
 _CALL, _EXIT, _MAY_GOTO = 0x80, 0x90, 0xE0
 _CALLS = ("helper", "local", "kfunc")
-_CALL_THROUGH_REGISTER = JMP | X | _CALL
+CALL_THROUGH_REGISTER = JMP | X | _CALL
 
 _ATOMICS = {"add": (0x00, "+="), "or": (0x40, "|="), "and": (0x50, "&="), "xor": (0xA0, "^=")}
 _FETCH, _XCHG, _CMPXCHG, _LOAD_ACQUIRE, _STORE_RELEASE = 0x01, 0xE1, 0xF1, 0x100, 0x110
@@ -302,7 +302,7 @@ def operation(instruction: Instruction) -> Operation:
     opcode = instruction.opcode
     selector = _SELECTORS.get(opcode)
     if selector is None:
-        if opcode == _CALL_THROUGH_REGISTER:
+        if opcode == CALL_THROUGH_REGISTER:
             raise InstructionError("opcode 0x8d calls through a register, which Linux does not allow")
         raise InstructionError(f"opcode {opcode:#04x} is not an instruction")
     value = getattr(instruction, selector) if selector else 0

@@ -16,6 +16,7 @@ COMMANDS = {
     "run": "send the TCP payloads of a capture through a policy",
     "disasm": "print the instructions of a BPF object with their source lines",
     "ir": "print a policy's intermediate representation",
+    "conformance": "run a public test suite of the BPF instruction set",
 }
 """Each command with what it does; it is the module of that name beside this one.
 
@@ -52,7 +53,7 @@ def _parser(program: str, description: str, epilog: str) -> ArgumentParser:
 
 def _general_parser() -> ArgumentParser:
     """The parser of what does not begin with a command: help, the version, or an error."""
-    commands = "\n".join(f"  {name:10}{what}" for name, what in COMMANDS.items())
+    commands = "\n".join(f"  {name:12}{what}" for name, what in COMMANDS.items())
     parser = _parser(
         "skverdict",
         f"Linux socket policy in Python: compiled to BPF, run in a simulator.\n\ncommands:\n{commands}",

@@ -95,7 +95,11 @@ class LoadError(Exception):
         return f"{self.reason}\n{self.place}"
 
 
-class UnsupportedHelper(LoadError):
+class Unsupported(LoadError):
+    """A program that uses what other machines have and the simulator has not."""
+
+
+class UnsupportedHelper(Unsupported):
     """A call of helper `helper`, which the kernel has and the simulator has not."""
 
     def __init__(self, helper: str, place: Place) -> None:

@@ -12,14 +12,20 @@ from collections.abc import Callable, Mapping
 from typing import NoReturn, cast
 
 from skverdict.codegen.instruction import Instruction
-from skverdict.codegen.instruction_set import InstructionError, Operation, jump_target, operation
+from skverdict.codegen.instruction_set import (
+    CALL_THROUGH_REGISTER,
+    InstructionError,
+    Operation,
+    jump_target,
+    operation,
+)
 from skverdict.codegen.object import Object, Program
 from skverdict.dsl.catalogue.helpers import HELPERS, Helper
 from skverdict.runtime.machine import steps
 from skverdict.runtime.machine.arguments import arguments_reader
 from skverdict.runtime.machine.call_graph import check_calls
 from skverdict.runtime.machine.environment import Environment
-from skverdict.runtime.machine.fault import LoadError, Place, UnsupportedHelper
+from skverdict.runtime.machine.fault import LoadError, Place, Unsupported, UnsupportedHelper
 from skverdict.runtime.machine.memory import ByteOrder, Bytes, MapRegion
 from skverdict.runtime.machine.run import LoadedProgram, Run, Step
 from skverdict.runtime.machine.semantics import signed
@@ -117,17 +123,18 @@ class _Loader:
         check_calls(self.program, self.operations, self.functions, self.calls, self.environment.kernel)
         return LoadedProgram(self.program, self.order, made)
 
-    def _refuse(self, slot: int, reason: str) -> NoReturn:
-        raise LoadError(f"{self.program.name} {reason}", Place(self.program, slot))
+    def _refuse(self, slot: int, reason: str, error: type[LoadError] = LoadError) -> NoReturn:
+        raise error(f"{self.program.name} {reason}", Place(self.program, slot))
 
     def _operation(self, slot: int, instruction: Instruction) -> Operation:
         try:
             found = operation(instruction)
         except InstructionError as error:
-            self._refuse(slot, f"has a bad instruction: {error}")
+            elsewhere = instruction.opcode == CALL_THROUGH_REGISTER
+            self._refuse(slot, f"has a bad instruction: {error}", Unsupported if elsewhere else LoadError)
         for name in (found.name, found.family):
             if name in _REFUSED and slot not in self.program.maps and slot not in self.program.data:
-                self._refuse(slot, _REFUSED[name])
+                self._refuse(slot, _REFUSED[name], Unsupported)
         written = instruction.dst if found.family in _WRITES_DST else instruction.src if found.fetch else 0
         if written == 10:
             self._refuse(slot, "writes r10, the read-only frame pointer")
