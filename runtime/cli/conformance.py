@@ -27,7 +27,7 @@ EXAMPLE = """example:
 
 def configure(parser: ArgumentParser) -> None:
     """Declare the options."""
-    parser.add_argument("folder", metavar="DIR", help=f"folder with {SUFFIX} files; folders in it are left out")
+    parser.add_argument("folder", metavar="DIR", help=f"folder with {SUFFIX} files")
     parser.add_argument("--all", action="store_true", help="list the cases that passed, too")
     parser.add_argument("--json", action="store_true", help="print the outcomes as JSON")
 
