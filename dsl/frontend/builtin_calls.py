@@ -5,10 +5,19 @@ from __future__ import annotations
 import ast
 from collections.abc import Callable, Sized
 
+from skverdict.dsl.catalogue.contexts import CONTEXTS
 from skverdict.dsl.frontend.convert import as_scalar, convert, unify
 from skverdict.dsl.frontend.dispatch import evaluate
 from skverdict.dsl.frontend.lowering import Lowering
-from skverdict.dsl.frontend.values import Operand, PythonValue, Reference, Scalar, constant, describe
+from skverdict.dsl.frontend.values import (
+    ContextArray,
+    Operand,
+    PythonValue,
+    Reference,
+    Scalar,
+    constant,
+    describe,
+)
 from skverdict.dsl.ir.types import BOOL, Array, Int, Type
 
 Builtin = Callable[[Lowering, ast.Call, "Type | None"], Operand]
@@ -73,6 +82,10 @@ def _len(lowering: Lowering, node: ast.Call, expected: Type | None) -> Operand:
     operand = evaluate(lowering, node.args[0])
     if isinstance(operand, Reference) and isinstance(operand.target, Array):
         return constant(operand.target.count)
+    if isinstance(operand, ContextArray):
+        field = CONTEXTS[operand.context.name].fields[operand.field]
+        assert isinstance(field.type, Array)
+        return constant(field.type.count)
     if isinstance(operand, PythonValue) and isinstance(operand.object, Sized):
         return constant(len(operand.object))
     raise lowering.refuse(

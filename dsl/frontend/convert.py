@@ -13,6 +13,7 @@ from skverdict.dsl.frontend.values import (
     Reference,
     Scalar,
     ScalarType,
+    VariableKey,
     describe,
     limits,
     with_article,
@@ -53,10 +54,21 @@ def settle(lowering: Lowering, scalar: Scalar, type_: ScalarType) -> None:
     changed = False
     for key in scalar.pending:
         low, high = lowering.scope.literals.get(key, (0, 0))
-        if key not in lowering.hints and fits(low, high, type_):
+        if key not in lowering.hints and key not in lowering.scope.unsettled and fits(low, high, type_):
             lowering.hints[key] = type_
             changed = True
     if changed:
+        raise Retype
+
+
+def unsettle(lowering: Lowering, key: VariableKey) -> None:
+    """A variable did not do with the type that it had taken: it keeps its first, and the place that asked for
+    another is told.
+
+    Raises Retype if it had taken one.
+    """
+    if lowering.hints.pop(key, None) is not None:
+        lowering.scope.unsettled.add(key)
         raise Retype
 
 

@@ -6,7 +6,7 @@ import ast
 
 from skverdict.dsl.frontend.conditions import decide
 from skverdict.dsl.frontend.context_fields import array_element, context_attribute
-from skverdict.dsl.frontend.convert import as_scalar, convert, unify
+from skverdict.dsl.frontend.convert import as_scalar, convert, fits, unify
 from skverdict.dsl.frontend.dispatch import evaluate, expression
 from skverdict.dsl.frontend.lowering import Label, Lowering
 from skverdict.dsl.frontend.memory import element, load, member
@@ -30,7 +30,7 @@ from skverdict.dsl.frontend.values import (
     describe,
 )
 from skverdict.dsl.ir.module import Block
-from skverdict.dsl.ir.types import I64, Array, BigEndian, Struct, Type
+from skverdict.dsl.ir.types import I64, Array, BigEndian, Int, Struct, Type
 from skverdict.dsl.maps import Map
 from skverdict.dsl.structs import Array as ArrayType
 
@@ -228,4 +228,13 @@ def _chosen_type(
         lowering.scope.literals[key] = (low, high)
         hint = lowering.hints.get(key)
         return (hint, ()) if hint else (I64, (key,))
+    if isinstance(expected, ScalarType) and _suits(first, expected) and _suits(second, expected):
+        return expected, ()
     return unify(lowering, nodes, first, second), first.pending + second.pending
+
+
+def _suits(number: Scalar, type_: ScalarType) -> bool:
+    """True if a number converts to `type_` by itself."""
+    if number.type is None or isinstance(number.type, Int):
+        return isinstance(type_, Int) and fits(number.low, number.high, type_)
+    return number.type == type_

@@ -6,10 +6,11 @@ import ast
 import builtins
 
 from skverdict.dsl.errors import Place
-from skverdict.dsl.frontend.convert import convert
+from skverdict.dsl.frontend.convert import convert, fits, unsettle
 from skverdict.dsl.frontend.dispatch import evaluate, expression
 from skverdict.dsl.frontend.lowering import Frame, Lowering
 from skverdict.dsl.frontend.memory import pointer, raw_pointer
+from skverdict.dsl.frontend.operators import OPERATORS
 from skverdict.dsl.frontend.python_values import operand_of
 from skverdict.dsl.frontend.refusal import Refused, suggestion
 from skverdict.dsl.frontend.state import Binding, Broken, Conflict, Missing, Slot
@@ -174,6 +175,8 @@ def _assign_scalar(
         if key in lowering.scope.literals and key not in lowering.hints:
             pending = (key,)
     elif value.type is None or value.pending:
+        if not fits(value.low, value.high, I64) and not fits(value.low, value.high, U64):
+            raise lowering.refuse(value_node, f"{value.constant} does not fit 64 bits")
         type_ = lowering.hints.get(key) or _provisional(value)
         pending = () if key in lowering.hints else (key,)
         lowering.scope.literals.setdefault(key, (0, 0))
@@ -192,7 +195,7 @@ def _assign_scalar(
 def _provisional(value: Scalar) -> Int:
     if isinstance(value.type, Int):
         return value.type
-    return I64 if value.low >= -(1 << 63) and value.high < 1 << 63 else U64
+    return I64 if fits(value.low, value.high, I64) else U64
 
 
 def _remember_literal(lowering: Lowering, key: VariableKey, value: Scalar) -> None:
@@ -209,15 +212,24 @@ def _converted(lowering: Lowering, name: str, node: ast.AST, value: Scalar, type
     try:
         return convert(lowering, node, value, type_)  # type: ignore[arg-type]
     except Refused as refused:
-        if refused.diagnostic is not None:
-            text = lowering.segment(node)
-            hint = refused.diagnostic.hint or f"write `{type_}({text})`"
-            raise lowering.refuse(
-                node,
-                f"`{name}` is {with_article(type_)}, but this is {describe(value)}",
-                f"{hint}, or declare `{name}` with a wider type where it is first assigned",
-            ) from None
-        raise
+        if refused.diagnostic is None:
+            raise
+        unsettle(lowering, (lowering.frame.path, name))
+        if value.type is None:
+            raise
+        raise lowering.refuse(
+            node,
+            f"`{name}` is {with_article(type_)}, but this is {describe(value)}",
+            f"{_fitting(lowering, node, type_)}, or give `{name}` a wider type where it is first assigned",
+        ) from None
+
+
+def _fitting(lowering: Lowering, node: ast.AST, type_: Type) -> str:
+    """What to write so that a value fits a variable."""
+    if isinstance(node, ast.AugAssign):
+        symbol = OPERATORS[type(node.op)].symbol
+        return f"write `{lowering.segment(node.target)} {symbol}= {type_}({lowering.segment(node.value)})`"
+    return f"write `{type_}({lowering.segment(node)})`"
 
 
 def is_scalar_type(type_: Type) -> bool:
@@ -240,7 +252,7 @@ def _assign_reference(
         local = lowering.local(name, type_)
     address = raw_pointer(lowering, value_node, value)
     lowering.effect(node, "local.set", (address,), local=local.name)
-    lowering.bind(name, Slot(local.name, value.altered(fresh=False)))
+    lowering.bind(name, Slot(local.name, value.shape()))
 
 
 def _assign_struct(lowering: Lowering, node: ast.AST, name: str, value: Reference) -> None:

@@ -28,6 +28,8 @@ class PolicyScope:
         self.license = license_
         # Literals that variables of provisional type are set to: the smallest and the largest.
         self.literals: dict[VariableKey, tuple[int, int]] = {}
+        # Those of them that did not do with the type that they had taken.
+        self.unsettled: set[VariableKey] = set()
         self.maps: list[Map] = []
         # By identity, with the declaration itself, so that no other object can take its place.
         self._declared: dict[int, tuple[DeclaredMap, Map | None]] = {}

@@ -154,6 +154,12 @@ class Reference:
             fresh=self.fresh if fresh is None else fresh,
         )
 
+    def shape(self) -> Reference:
+        """What is known about the place, without the address: that is kept in a variable."""
+        return Reference(
+            self.target, self.space, self.what, self.origin, nullable=self.nullable, epoch=self.epoch
+        )
+
     def same_storage(self, other: Reference) -> bool:
         return (self.target, self.space, self.pointer, self.local) == (
             other.target, other.space, other.pointer, other.local

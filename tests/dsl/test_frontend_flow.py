@@ -51,10 +51,10 @@ def test_a_literals_variable_takes_the_type_that_it_has_to() -> None:
         "n = 0\nn += ctx.len\nreturn i32(n)": "i64",
         "n = 0\nn += ctx.hash\nx: u32 = n\nreturn i32(x)": "i64",
         "n = 0\nn += ctx.hash\nn += ctx.hash\nx: u32 = n\nreturn i32(x)": "u32",
-        "n = 0\nn += 1\nreturn n": "i32",
+        "n = 0\nwhile n < ctx.len:\n    n += 1\nreturn n": "i32",
         "n = 0\nn = n + u64(ctx.len)\nreturn i32(n)": "u64",
         "n = 0\nn -= 1\nif n < 0:\n    return 1\nreturn 0": "i64",
-        "n = 1\nm = n\nm += 1\nn += 1\nx: u8 = m\nreturn x": "u8",
+        "n = 1\nwhile n < ctx.len:\n    n += 1\nm = n\nm += 1\nx: u8 = m\nreturn x": "u8",
     }
     for body, type_ in types.items():
         assert str(program(body).locals[0].type) == type_, body
