@@ -16,13 +16,18 @@ if TYPE_CHECKING:
 # A module below this weight has no function that a 16-bit branch cannot span.
 _HEAVY = 3000
 _BLOCK_MOVE = re.compile(r"@llvm\.mem\w+\.[\w.]+\(.* i64 (\d+), i1")
-_WIDE_INTEGER = re.compile(r"\bi(?:6[5-9]|[7-9]\d|\d{3,}) ")
+_WIDE_ARITHMETIC = re.compile(r"\bi(?:6[5-9]|[7-9]\d|\d{3,}) |mul\.with\.overflow\.i64")
+_DEFINITION = re.compile(r'^define [^@]*@"?(\w+)"?\(.*?^\}$', re.MULTILINE | re.DOTALL)
 _FUNCTION = re.compile(r"^([A-Za-z_]\w*):", re.MULTILINE)
 _SLOT = re.compile(r"^\t(?!\.)\S| ll$", re.MULTILINE)
 
 
 class WideArithmetic(Exception):
-    """LLVM turned a loop into a formula with integers of more than 64 bits, which BPF does not have."""
+    """LLVM put a formula with integers of more than 64 bits, which BPF does not have, into `functions`."""
+
+    def __init__(self, functions: frozenset[str]) -> None:
+        super().__init__(f"integers of more than 64 bits in {', '.join(sorted(functions))}")
+        self.functions = functions
 
 
 def compile_text(text: str, target: Target, check_sizes: Callable[[Mapping[str, int]], None]) -> bytes:
@@ -35,14 +40,23 @@ def compile_text(text: str, target: Target, check_sizes: Callable[[Mapping[str, 
     module = backend.parse(text)
     backend.optimise(module)
     optimised = backend.text(module)
-    if _WIDE_INTEGER.search(optimised):
-        raise WideArithmetic
+    if _WIDE_ARITHMETIC.search(optimised):
+        raise WideArithmetic(_wide_functions(optimised))
     shortened = shorten(optimised)
     if shortened != optimised:
         module = backend.parse(shortened)
     if _weight(optimised) > _HEAVY and not target.has_long_branch:
         check_sizes(_sizes(backend.assembly(module)))
     return backend.object(module)
+
+
+def _wide_functions(optimised: str) -> frozenset[str]:
+    """The functions with integers of more than 64 bits in them."""
+    return frozenset(
+        definition[1]
+        for definition in _DEFINITION.finditer(optimised)
+        if _WIDE_ARITHMETIC.search(definition[0])
+    )
 
 
 def _weight(text: str) -> int:

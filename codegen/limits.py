@@ -11,7 +11,7 @@ from skverdict.dsl.ir.module import Location
 from skverdict.dsl.ir.types import size_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterator, Mapping, Sequence
 
     from skverdict.codegen.llvm_object import Code
     from skverdict.dsl.ir.module import Function, Module
@@ -80,6 +80,15 @@ class LimitChecker:
             used = frame_size(content, endian)
             if used > STACK_SIZE:
                 raise self._stack(functions[symbol.name], f"it needs {used} bytes")
+
+    def too_wide(self, functions: Collection[str]) -> CodegenError:
+        """The error for functions whose arithmetic LLVM widened to more than 64 bits, come what may."""
+        function = next(each for each in self._module.functions if each.name in functions)
+        return self.refuse(
+            f"the arithmetic of {function.name} needs integers of more than 64 bits, which BPF does not have",
+            function.location,
+            "write what its loops compute in another way",
+        )
 
     def _stack(self, function: Function, need: str) -> CodegenError:
         return self.refuse(

@@ -77,8 +77,11 @@ def _compile(module: Module, target: Target, limits: LimitChecker) -> bytes:
     """LLVM's object of `module`."""
     try:
         return compile_text(llvm_text(module, target), target, limits.check_reach)
-    except WideArithmetic:
-        return compile_text(llvm_text(module, target, opaque_sums=True), target, limits.check_reach)
+    except WideArithmetic as first:
+        try:
+            return compile_text(llvm_text(module, target, first.functions), target, limits.check_reach)
+        except WideArithmetic as again:
+            raise limits.too_wide(again.functions) from None
 
 
 def _code_sections(code: Code) -> list[Section]:

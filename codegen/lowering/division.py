@@ -37,14 +37,13 @@ def divide(f: FunctionEmitter, dividend: Value, divisor: Value, modulo: bool) ->
 
 def _unsigned(f: FunctionEmitter, opcode: str, x: str, y: str, bits: int, constant: bool) -> str:
     """`x` and `y` divided unsigned; the instruction itself does what is right for zero."""
-    if constant:
-        return f.define(f"{opcode} i{bits} {x}, {y}")
-    if bits < 32:
+    if bits < 32 and not constant:
         x, y = (f.define(f"zext i{bits} {operand} to i32") for operand in (x, y))
         result = _unsigned(f, opcode, x, y, 32, constant=False)
         return f.define(f"trunc i32 {result} to i{bits}")
     # BPF's instructions are defined for a zero divisor and LLVM's are not, so it must not see the divisor.
-    return f.define(f"{opcode} i{bits} {x}, {f.hide(y, bits)}")
+    result = f.define(f"{opcode} i{bits} {x}, {y if constant else f.hide(y, bits)}")
+    return f.hide(result, bits) if f.opaque and bits >= 32 else result
 
 
 def _signed(f: FunctionEmitter, x: str, y: str, bits: int, modulo: bool, constant: bool) -> str:

@@ -53,13 +53,13 @@ class FunctionEmitter:
 
     `constants` holds the numbers of values known at compile time, as the register holds them; `aligns` what
     is known of the alignment of a stack address; `swapped` the operand before its bytes were reversed. With
-    `opaque_sums` LLVM does not see how variables change in a loop.
+    `opaque` LLVM sees neither how variables change nor what divisions give.
     """
 
-    def __init__(self, module: ModuleEmitter, function: Function, opaque_sums: bool) -> None:
+    def __init__(self, module: ModuleEmitter, function: Function, opaque: bool) -> None:
         self.module = module
         self.target = module.target
-        self.opaque_sums = opaque_sums
+        self.opaque = opaque
         self.function = function
         self.locals = {local.name: local for local in function.locals}
         self._slots = {local.name: f"%l{number}" for number, local in enumerate(function.locals)}

@@ -54,7 +54,7 @@ def lower_local_get(f: FunctionEmitter, operation: Operation) -> None:
 def lower_local_set(f: FunctionEmitter, operation: Operation) -> None:
     local = _local(f, operation)
     operand = f.operand(operation.operands[0])
-    if f.opaque_sums and isinstance(local.type, Int):
+    if f.opaque and isinstance(local.type, Int):
         operand = f.hide(operand, local.type.bits)
     _store(f, operand, f.slot(local), local.type, align_of(local.type))
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from typing import TYPE_CHECKING
 
 from skverdict.codegen.lowering import calls, context, control, memory, scalars
@@ -28,29 +28,21 @@ _RULES: dict[str, Callable[[FunctionEmitter, Operation], None]] = {
 _ATTRIBUTES = 'nounwind "no-jump-tables"="true" "no-builtins"'
 
 
-def llvm_text(module: Module, target: Target, opaque_sums: bool = False) -> str:
+def llvm_text(module: Module, target: Target, opaque: Container[str] = ()) -> str:
     """The module as LLVM's assembly language.
 
-    `opaque_sums` keeps LLVM from replacing loops by formulas, which may need integers of more than 64 bits.
+    In the functions named in `opaque` LLVM does not see how variables change and what divisions give.
+    Otherwise it may replace a loop by a formula, or a test of a quotient by one for overflow, for both of
+    which it can need integers of more than 64 bits.
     """
     emitter = ModuleEmitter(module, target)
     for function in module.functions:
-        emitter.functions.extend(_function(emitter, function, opaque_sums and has_loop(function)))
+        emitter.functions.extend(_function(emitter, function, function.name in opaque))
     return emitter.text()
 
 
-def has_loop(function: Function) -> bool:
-    """True if some block can run twice: then some jump leads to an earlier block, or to its own."""
-    places = {block.label: place for place, block in enumerate(function.blocks)}
-    return any(
-        places[label] <= place
-        for place, block in enumerate(function.blocks)
-        for label in block.operations[-1].successors
-    )
-
-
-def _function(module: ModuleEmitter, function: Function, opaque_sums: bool) -> list[str]:
-    f = FunctionEmitter(module, function, opaque_sums)
+def _function(module: ModuleEmitter, function: Function, opaque: bool) -> list[str]:
+    f = FunctionEmitter(module, function, opaque)
     program = PROGRAMS.get(function.kind)
     place = llvm_type(function.result) if program else f"internal {llvm_type(function.result)}"
     section = f' section "{program.section}"' if program else " noinline"

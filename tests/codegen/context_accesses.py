@@ -68,16 +68,23 @@ def _after(instruction: Instruction, row: Operation, places: Places) -> Places:
         return places | {instruction.offset} if spilled else places - {instruction.offset}
     if row.family not in ("alu", "load", "constant", "byte_order"):
         return places
-    if row.family == "alu" and row.name == "mov" and row.source == "reg":
+    if row.family == "alu" and row.name == "mov" and row.source == "reg" and row.bits == 64:
         holds = instruction.src in places
     elif row.family == "load":
         holds = instruction.src == FRAME_POINTER and instruction.offset in places
     else:
         holds = False
-        assert row.family != "alu" or row.name == "mov" or instruction.dst not in places, (
-            f"arithmetic on the context pointer: {instruction}"
-        )
+        assert not _operands(instruction, row) & places, f"arithmetic on the context pointer: {instruction}"
     return places | {instruction.dst} if holds else places - {instruction.dst}
+
+
+def _operands(instruction: Instruction, row: Operation) -> Places:
+    """The registers that an arithmetic instruction computes with."""
+    if row.family != "alu":
+        return frozenset()
+    sources = {instruction.src} if row.source == "reg" else set()
+    targets = set() if row.name.startswith("mov") else {instruction.dst}
+    return frozenset(sources | targets)
 
 
 def declared_fields(kind: str, written: bool) -> set[tuple[int, int]]:

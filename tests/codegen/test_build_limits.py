@@ -3,13 +3,23 @@
 from __future__ import annotations
 
 import pytest
-from skverdict.codegen import CodegenError, Target, build
+from skverdict.codegen import CodegenError, Target, build, object_builder
+from skverdict.codegen.backend import WideArithmetic
 from skverdict.codegen.limits import STACK_SIZE
 from skverdict.dsl.errors import PolicyError
-from skverdict.dsl.ir.module import Function, Local, Map
+from skverdict.dsl.ir.module import Function, Local, Map, Value
 from skverdict.dsl.ir.types import BOOL, I32, U8, U32, U64, Array, Int, Pointer, Space, lay_out
 
-from tests.codegen.ir_kit import FILE, HandPolicy, ProgramBuilder, compiled, module_of, run_on
+from tests.codegen.ir_kit import (
+    FILE,
+    HandPolicy,
+    ProgramBuilder,
+    compiled,
+    module_of,
+    run_on,
+    run_scalars,
+    scalar_program,
+)
 
 VALUES = Map("values", "hash", U64, U64, 3)
 
@@ -116,6 +126,36 @@ def test_a_sum_in_a_loop(cpu: str, type_: Int) -> None:
     for length in (0, 1, 2, 100):
         answer = run_on(object_, "main", bytearray(), len=length).value & 0xFFFFFFFF
         assert answer == length * (length - 1) // 2
+
+
+@pytest.mark.parametrize("cpu", ("v1", "v4"))
+def test_a_test_for_overflow_by_division(cpu: str) -> None:
+    """`a > 0xffffffffffffffff // b`, for which LLVM would multiply in 128 bits."""
+
+    def body(b: ProgramBuilder, x: Value, y: Value) -> Value:
+        most = b.get(U64, "div", b.const(U64, 2**64 - 1), y)
+        return b.get(U8, "convert", b.get(BOOL, "gt", x, most))
+
+    object_ = compiled(scalar_program("main", (U64, U64), U8, body), target=Target(cpu))
+    for x, y in (
+        (0, 0),
+        (1, 0),
+        (2**63, 2),
+        (2**63, 1),
+        (2**32, 2**32),
+        (2**32 - 1, 2**32 + 1),
+        (2**64 - 1, 1),
+    ):
+        assert run_scalars(object_, "main", (U64, U64), U8, (x, y)) == (x > (2**64 - 1) // y if y else x > 0)
+
+
+def test_arithmetic_that_stays_too_wide(monkeypatch: pytest.MonkeyPatch) -> None:
+    def always(text: str, target: Target, check_sizes: object) -> bytes:
+        raise WideArithmetic(frozenset(("main",)))
+
+    monkeypatch.setattr(object_builder, "compile_text", always)
+    message = refusal(sum_of_numbers(U64))
+    assert "the arithmetic of main needs integers of more than 64 bits" in message
 
 
 @pytest.mark.parametrize("cpu", ("probe", "generic", "v5", "", "V3"))
