@@ -1,4 +1,4 @@
-"""The user-space sequence of the kernel's sockmap page: create, attach the parser, attach the verdict, update.
+"""The user-space sequence of the kernel's sockmap page: create, attach parser and verdict, update.
 
 Run it: a client's bytes to port 10000 come back to it, since the only socket in the map is the server itself.
 """

@@ -1,10 +1,22 @@
 """Look into what arrives, without a parser: count by first byte, drop what starts with a blocked word.
 
-`skb_verdict` runs once for each received buffer. It also runs with nothing in the buffer, at the end of a stream,
-which must not be taken for data.
+`skb_verdict` runs once for each received buffer. It also runs with nothing in the buffer, at the end of a
+stream, which must not be taken for data.
 """
 
-from skverdict.dsl import SK_DROP, SK_PASS, HashMap, LruHashMap, SkSkb, SockMap, be32, i32, skb_verdict, u8, u64
+from skverdict.dsl import (
+    SK_DROP,
+    SK_PASS,
+    HashMap,
+    LruHashMap,
+    SkSkb,
+    SockMap,
+    be32,
+    i32,
+    skb_verdict,
+    u8,
+    u64,
+)
 
 watched = SockMap(max_entries=16)
 blocked = HashMap(key=be32, value=u8, max_entries=64)  # first four bytes of what may not pass

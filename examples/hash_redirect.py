@@ -1,8 +1,8 @@
 """Redirect by connection: the sockhash sample of the kernel's sockmap page.
 
 The key is the connection's addresses and ports as the receiving socket sees them, both ports in network byte
-order in the low half of a 32-bit word. Sockets are looked up by that key, so the redirect target of a connection
-is whatever user space stored under it.
+order in the low half of a 32-bit word. Sockets are looked up by that key, so the redirect target of a
+connection is whatever user space stored under it.
 """
 
 from skverdict.dsl import SkSkb, SockHash, Struct, be32, i32, inline, stream_parser, stream_verdict, u32

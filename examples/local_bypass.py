@@ -1,8 +1,8 @@
 """Short-cut TCP between two sockets of one machine: what one sends is put straight into the other's queue.
 
-`remember` runs on a cgroup and keeps every established IPv4 connection's ends in `endpoints`; `bypass`, attached
-to `endpoints`, finds the other end of the sender's connection and redirects to its ingress side. A connection
-whose other end is not on this machine is not found and takes the network as usual.
+`remember` runs on a cgroup and keeps every established IPv4 connection's ends in `endpoints`; `bypass`,
+attached to `endpoints`, finds the other end of the sender's connection and redirects to its ingress side. A
+connection whose other end is not on this machine is not found and takes the network as usual.
 """
 
 from skverdict.dsl import (

@@ -1,7 +1,7 @@
 """Send what arrives at local port 10000 out of another socket: the first sample of the kernel's sockmap page.
 
-Attach both programs to `sock_map_rx`; key 0 holds the socket that the traffic leaves through, every socket put
-in after that is watched. A socket that was put in before the programs is a plain target.
+Attach both programs to `sock_map_rx`; key 0 holds the socket that the traffic leaves through, every socket
+put in after that is watched. A socket that was put in before the programs is a plain target.
 """
 
 from skverdict.dsl import SK_PASS, SkSkb, SockMap, i32, stream_parser, stream_verdict

@@ -39,12 +39,15 @@ int whole_records(struct sk_msg_md *msg)
 {
 	__u32 offset = 0;
 
+	if (bpf_msg_pull_data(msg, 0, msg->size, 0))
+		return SK_DROP;
+
 	for (int i = 0; i < MAX_RECORDS; i++) {
 		struct header *header = msg->data + offset;
 		__u32 kind, length;
 
 		if ((void *)(header + 1) > msg->data_end) {
-			bpf_msg_cork_bytes(msg, offset + 8);
+			bpf_msg_cork_bytes(msg, msg->size + 1);
 			return SK_PASS;
 		}
 		kind = bpf_ntohl(header->kind);
@@ -55,7 +58,7 @@ int whole_records(struct sk_msg_md *msg)
 		if (offset == msg->size)
 			return SK_PASS;
 		if (offset > msg->size) {
-			bpf_msg_cork_bytes(msg, offset);
+			bpf_msg_cork_bytes(msg, msg->size + 1);
 			return SK_PASS;
 		}
 	}
@@ -68,11 +71,12 @@ int announced_length(struct sk_msg_md *msg)
 	struct header *header = msg->data;
 	__u32 kind, length;
 
+	bpf_msg_apply_bytes(msg, 0);
 	if ((void *)(header + 1) > msg->data_end)
 		return SK_DROP;
 	kind = bpf_ntohl(header->kind);
 	length = bpf_ntohl(header->length);
-	if (kind != KIND_DATA && kind != KIND_PING)
+	if (length > MAX_BODY || (kind != KIND_DATA && kind != KIND_PING))
 		return SK_DROP;
 	bpf_msg_apply_bytes(msg, 8 + length);
 	count(kind);

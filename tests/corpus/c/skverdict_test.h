@@ -37,6 +37,8 @@ static long (*bpf_sk_redirect_hash)(struct __sk_buff *skb, void *map, void *key,
 
 static long (*bpf_msg_apply_bytes)(struct sk_msg_md *msg, __u32 bytes) = (void *)BPF_FUNC_msg_apply_bytes;
 static long (*bpf_msg_cork_bytes)(struct sk_msg_md *msg, __u32 bytes) = (void *)BPF_FUNC_msg_cork_bytes;
+static long (*bpf_msg_pull_data)(struct sk_msg_md *msg, __u32 start, __u32 end,
+				 __u64 flags) = (void *)BPF_FUNC_msg_pull_data;
 static long (*bpf_msg_redirect_hash)(struct sk_msg_md *msg, void *map, void *key,
 				     __u64 flags) = (void *)BPF_FUNC_msg_redirect_hash;
 
