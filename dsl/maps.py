@@ -106,3 +106,19 @@ class PerCpuArray(_Indexed):
     """Values by index, with one of its own on each CPU (`BPF_MAP_TYPE_PERCPU_ARRAY`)."""
 
     kind = "percpu_array"
+
+
+# The classes by the kind of `catalogue.maps.MAPS` that they declare.
+KINDS: dict[str, type[Map]] = {
+    cls.kind: cls
+    for cls in (
+        ArrayMap,
+        HashMap,
+        LruHashMap,
+        LruPerCpuHashMap,
+        PerCpuArray,
+        PerCpuHashMap,
+        SockHash,
+        SockMap,
+    )
+}

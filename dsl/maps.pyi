@@ -19,6 +19,8 @@ class Map:
     flags: object
     origin: tuple[str, int]
 
+KINDS: dict[str, type[Map]]
+
 class Cell(Generic[T]):
     """A scalar in a map or in the packet."""
 

@@ -25,7 +25,7 @@ MOST_ENTRIES = 0xFFFF_FFFF
 def declare_map(scope: PolicyScope, name: str, declaration: DeclaredMap) -> None:
     """Check a map and add it to the policy; mistakes are reported, all of them."""
     place = _place_of(scope, name, declaration)
-    before = len(scope.reporter.errors)
+    before = scope.reporter.failures
     check_name(scope, place, "map", name)
     for other, map_ in scope.declared_maps():
         if map_.name == name:
@@ -41,7 +41,7 @@ def declare_map(scope: PolicyScope, name: str, declaration: DeclaredMap) -> None
     unknown = flags & ~kind.flags
     if unknown:
         scope.reporter.error(place, f"`{name}`: a {kind.class_name} does not take the flags {unknown:#x}")
-    if len(scope.reporter.errors) > before:
+    if scope.reporter.failures > before:
         scope.add_map(declaration, None)
         return
     location = _location(scope, declaration, place)

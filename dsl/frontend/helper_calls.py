@@ -25,6 +25,7 @@ from skverdict.dsl.frontend.values import (
 )
 from skverdict.dsl.ir.module import Map, Value
 from skverdict.dsl.ir.types import I64, U32, U64, Int, Opaque, Pointer, Space, Struct, Type, size_of
+from skverdict.dsl.maps import KINDS
 
 # Licenses that let a program call every helper (`license_is_gpl_compatible` of the kernel).
 GPL_COMPATIBLE = (
@@ -116,6 +117,14 @@ def may_call(lowering: Lowering, node: ast.AST, helper: Helper) -> None:
             f"`{helper.name}` needs a GPL-compatible license, not {lowering.scope.license!r}",
             'write `LICENSE = "GPL"` in the module',
         )
+
+
+def takes(helper: Helper) -> bool:
+    """True if the language has something for each argument of `helper`, and can use what it gives."""
+    maps = not helper.maps or any(kind in KINDS for kind in helper.maps)
+    arguments = all(argument.kind in _RULES for argument in helper.arguments)
+    result = helper.returns in (*_RESULTS, "void", "map_value")
+    return maps and arguments and result and not (helper.acquires or helper.releases or helper.sleeps)
 
 
 def _callers_hint(kinds: tuple[str, ...]) -> str:

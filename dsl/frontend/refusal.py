@@ -18,14 +18,17 @@ class Refused(Exception):
 class Reporter:
     """Collects diagnostics; the same finding at the same place counts once."""
 
-    __slots__ = ("_seen", "errors", "warnings")
+    __slots__ = ("_seen", "errors", "failures", "warnings")
 
     def __init__(self) -> None:
         self.errors: list[Diagnostic] = []
         self.warnings: list[Diagnostic] = []
+        # How many errors were found, the same one again included.
+        self.failures = 0
         self._seen: set[tuple[object, ...]] = set()
 
     def add(self, diagnostic: Diagnostic) -> None:
+        self.failures += diagnostic.severity == "error"
         key = (*diagnostic.place.key, diagnostic.message)
         if key not in self._seen:
             self._seen.add(key)
