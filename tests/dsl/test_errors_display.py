@@ -1,0 +1,100 @@
+"""How errors and warnings look."""
+
+from __future__ import annotations
+
+from skverdict.dsl.errors import Diagnostic, Place, PolicyError
+
+from tests.dsl.policy_kit import compiled, errors
+
+
+def test_an_error_shows_the_line_a_caret_and_what_to_write() -> None:
+    (found,) = errors("@skb_verdict\ndef program(ctx: SkSkb) -> i32:\n    return ctx.hash\n")
+    lines = str(found).split("\n")
+    assert lines[0].endswith("policy.py:4:12: error: an i32 is needed here, but this is a u32")
+    assert lines[1:] == [
+        " 4 |     return ctx.hash",
+        "   |            ^^^^^^^^",
+        "  help: write `i32(ctx.hash)`",
+    ]
+
+
+def test_further_places_are_shown_below() -> None:
+    (found,) = errors(
+        "@skb_verdict\ndef program(ctx: SkSkb) -> i32:\n    v = ctx.data.view(u8, 0)\n"
+        "    if v is None:\n        return 0\n    ctx.pull_data(3)\n    return v.value\n"
+    )
+    path = found.file
+    assert str(found).split("\n") == [
+        f"{path}:8:12: error: this view of the packet ended when `bpf_skb_pull_data` was called on line 7",
+        " 8 |     return v.value",
+        "   |            ^^^^^^^",
+        "  help: make the view again after that call",
+        f"{path}:4:9: note: the view was made here",
+        " 4 |     v = ctx.data.view(u8, 0)",
+        "   |         ^^^^^^^^^^^^^^^^^^^^",
+        f"{path}:7:5: note: `bpf_skb_pull_data` may have moved the packet here",
+        " 7 |     ctx.pull_data(3)",
+        "   |     ^^^^^^^^^^^^^^^^",
+    ]
+
+
+def test_columns_count_characters() -> None:
+    (found,) = errors("@skb_verdict\ndef program(ctx: SkSkb) -> i32:\n    größe = 1; return größer\n")
+    assert (found.line, found.column, found.width) == (4, 23, 6)
+    assert str(found).split("\n")[2] == "   |                       ^^^^^^"
+
+
+def test_tabs_before_the_caret_stay_tabs() -> None:
+    (found,) = errors("@skb_verdict\ndef program(ctx: SkSkb) -> i32:\n\treturn nonsense\n")
+    assert str(found).split("\n")[2] == "   | \t       ^^^^^^^^"
+
+
+def test_an_expression_of_several_lines_is_shown_to_the_end_of_its_first() -> None:
+    (found,) = errors("@skb_verdict\ndef program(ctx: SkSkb) -> i32:\n    return (ctx.len +\n        ctx.hash)\n")
+    assert str(found).split("\n")[1:3] == [" 4 |     return (ctx.len +", "   |             ^^^^^^^^^"]
+
+
+def test_a_finding_about_the_whole_file_shows_no_line() -> None:
+    found = Diagnostic(Place("policy.py", 0, 1), "nothing here", "write something")
+    assert str(found) == "policy.py: error: nothing here\n  help: write something"
+
+
+def test_all_errors_are_shown_in_the_order_of_the_source() -> None:
+    found = errors(
+        "sockets = SockMap(max_entries=0)\n@skb_verdict\ndef second(ctx: SkSkb) -> i32:\n    return nonsense\n"
+        "@skb_verdict\ndef first(ctx: SkMsg) -> i32:\n    return 0\n"
+    )
+    assert [one.line for one in found] == [2, 5, 7]
+    text = str(PolicyError(found))
+    assert text.count(": error: ") == 3
+    assert text.count("\n\n") == 2
+
+
+def test_an_error_of_an_inline_function_is_told_once_for_all_its_calls() -> None:
+    found = errors(
+        "@inline\ndef f(x: u32) -> u32:\n    return x + nonsense\n"
+        "@skb_verdict\ndef program(ctx: SkSkb) -> i32:\n    f(1)\n    f(2)\n    return 0\n"
+    )
+    assert [(one.line, one.message) for one in found] == [(4, "unknown name `nonsense`")]
+
+
+def test_names_that_the_kernel_cuts_are_warned_of() -> None:
+    policy = compiled(
+        "connections_of_clients = SockMap(max_entries=1)\nconnections_of_servers = SockMap(max_entries=1)\n"
+        "@skb_verdict\ndef program(ctx: SkSkb) -> i32:\n    return 0\n"
+    )
+    assert [(one.severity, one.line, one.message) for one in policy.warnings] == [
+        (
+            "warning",
+            2,
+            "the map name `connections_of_clients` is longer than 15 characters: the kernel shows "
+            "`connections_of_`",
+        ),
+        (
+            "warning",
+            3,
+            "the map name `connections_of_servers` is longer than 15 characters: the kernel shows "
+            "`connections_of_`",
+        ),
+        ("warning", 3, "the kernel shows `connections_of_servers` and another map both as `connections_of_`"),
+    ]

@@ -1,0 +1,97 @@
+"""What editors and type checkers see agrees with what the compiler goes by."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import skverdict.dsl
+from skverdict.dsl.catalogue.constants import CONSTANTS
+from skverdict.dsl.catalogue.contexts import CONTEXTS
+from skverdict.dsl.catalogue.helpers import HELPERS
+from skverdict.dsl.catalogue.maps import MAPS
+from skverdict.dsl.frontend.helper_calls import takes
+from skverdict.dsl.frontend.helper_table import method_names
+from skverdict.dsl.ir.types import Array
+from skverdict.dsl.maps import KINDS
+
+PACKAGE = Path(skverdict.dsl.__file__).parent
+
+
+def stub(name: str) -> ast.Module:
+    return ast.parse((PACKAGE / name).read_text())
+
+
+def classes(tree: ast.Module) -> dict[str, ast.ClassDef]:
+    return {node.name: node for node in tree.body if isinstance(node, ast.ClassDef)}
+
+
+@pytest.mark.parametrize("context", CONTEXTS.values(), ids=lambda context: context.class_name)
+def test_fields_of_contexts(context: object) -> None:
+    declared = {
+        node.target.id: ast.unparse(node.annotation)
+        for node in classes(stub("contexts.pyi"))[context.class_name].body  # type: ignore[attr-defined]
+        if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name)
+    }
+    expected = {}
+    for field in context.fields.values():  # type: ignore[attr-defined]
+        if not field.readers or field.role in ("data_end", "socket"):
+            continue
+        type_ = str(field.low or field.type)
+        if isinstance(field.type, Array):
+            type_ = f"Sequence[{field.type.element}]"
+        expected[field.name] = "PacketData" if field.role == "data" else type_
+    assert declared == expected
+
+
+@pytest.mark.parametrize("context", CONTEXTS.values(), ids=lambda context: context.class_name)
+def test_methods_of_contexts(context: object) -> None:
+    declared = {
+        node.name: ([one.arg for one in node.args.args[1:]], ast.unparse(node.returns or ast.Constant(None)))
+        for node in classes(stub("contexts.pyi"))[context.class_name].body  # type: ignore[attr-defined]
+        if isinstance(node, ast.FunctionDef)
+    }
+    expected = {
+        name: ([one.name for one in HELPERS[helper].arguments[1:]], HELPERS[helper].returns)
+        for name, helper in method_names(context.name).items()  # type: ignore[attr-defined]
+        if takes(HELPERS[helper])
+    }
+    # `from` is a keyword of Python, so the stub calls that parameter `source`.
+    renamed = {"from": "source"}
+    shown = {
+        name: ([renamed.get(one, one) for one in names], returns)
+        for name, (names, returns) in expected.items()
+    }
+    assert declared == shown
+
+
+def test_constants() -> None:
+    declared = [
+        node.target.id
+        for node in stub("constants.pyi").body
+        if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name)
+    ]
+    assert sorted(declared) == sorted(CONSTANTS)
+    assert {name: getattr(skverdict.dsl, name) for name in CONSTANTS} == CONSTANTS
+
+
+def test_map_classes() -> None:
+    declared = classes(stub("maps.pyi"))
+    for kind, thing in KINDS.items():
+        assert MAPS[kind].class_name == thing.__name__
+        assert getattr(skverdict.dsl, thing.__name__) is thing
+        assert thing.__name__ in declared
+
+
+def test_importing_the_package_brings_nothing_heavy() -> None:
+    script = (
+        "import sys, skverdict.dsl\n"
+        "heavy = {'llvmlite', 'lark', 'elftools', 'rich', 'difflib', 'textwrap', 'ast'} & set(sys.modules)\n"
+        "heavy |= {name for name in sys.modules if name.startswith('skverdict.dsl.frontend')}\n"
+        "heavy -= {'ast'} if 'inspect' in sys.modules else set()\n"
+        "assert not heavy, heavy\n"
+    )
+    subprocess.run([sys.executable, "-c", script], check=True)
