@@ -7,10 +7,11 @@ from pathlib import Path
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from skverdict.codegen import build
 from skverdict.dsl import load_policy
 from skverdict.runtime import Simulator, Socket
 
-POLICY = load_policy(Path(__file__).with_name("datagram_filter.py"))
+POLICY = build(load_policy(Path(__file__).with_name("datagram_filter.py")))
 QUIT = int.from_bytes(b"QUIT", "big")
 
 

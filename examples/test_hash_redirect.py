@@ -9,10 +9,11 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from skverdict.codegen import build
 from skverdict.dsl import load_policy
 from skverdict.runtime import Simulator, Socket
 
-POLICY = load_policy(Path(__file__).with_name("hash_redirect.py"))
+POLICY = build(load_policy(Path(__file__).with_name("hash_redirect.py")))
 
 
 def network_order(port: int) -> int:

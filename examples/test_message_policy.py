@@ -11,10 +11,11 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from skverdict.codegen import build
 from skverdict.dsl import load_policy
 from skverdict.runtime import Simulator, Socket
 
-POLICY = load_policy(Path(__file__).with_name("message_policy.py"))
+POLICY = build(load_policy(Path(__file__).with_name("message_policy.py")))
 DATA, PING, UNKNOWN = 1, 2, 3
 MAX_BODY = 4096
 MAX_RECORDS = 8

@@ -10,10 +10,11 @@ from typing import NamedTuple
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from skverdict.codegen import build
 from skverdict.dsl import load_policy
 from skverdict.runtime import Simulator, Socket
 
-POLICY = load_policy(Path(__file__).with_name("port_redirect.py"))
+POLICY = build(load_policy(Path(__file__).with_name("port_redirect.py")))
 REQUEST = b"GET / HTTP/1.1\r\n\r\n"
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import NamedTuple
 
 from skverdict.codegen.instruction import Instruction
@@ -12,10 +13,25 @@ from skverdict.dsl.catalogue.programs import PROGRAMS
 from skverdict.dsl.ir.types import Array, size_of
 
 FRAME_POINTER = 10
+STACK = range(-512, 1)
 CALLER_SAVED = frozenset(range(6))
+ARGUMENTS = frozenset(range(1, 6))
+READS = ("load", "load_acquire")
+WRITES = ("store", "store_release", "atomic")
 
-# Where a context pointer may be: registers by number, stack slots by their (negative) offset.
-Places = frozenset[int]
+#: What a place may hold: the context pointer, or else an offset from STACK, for a pointer into the frame.
+CONTEXT = 1
+
+
+class Held(NamedTuple):
+    """`place` may hold `value`. A place is a register by its number, or a stack slot by its negative offset."""
+
+    place: int
+    value: int
+
+
+State = frozenset[Held]
+FRAME = Held(FRAME_POINTER, 0)
 
 
 class Access(NamedTuple):
@@ -28,68 +44,99 @@ class Access(NamedTuple):
 
 
 def context_accesses(program: Program) -> set[Access]:
-    """All accesses through the context pointer. Fails if the program does arithmetic on that pointer."""
+    """All accesses through the context pointer, in the program and its subprograms.
+
+    Followed are copies, spills, also through copies of the frame pointer, and arguments. Fails if the
+    program does arithmetic on that pointer, or has a callback.
+    """
     accesses: set[Access] = set()
-    seen: dict[int, Places] = {}
-    waiting: list[tuple[int, Places]] = [(0, frozenset((1,)))]
+    seen: dict[int, State] = {}
+    waiting: list[tuple[int, State]] = [(0, frozenset((Held(1, CONTEXT), FRAME)))]
     while waiting:
-        slot, places = waiting.pop()
+        slot, state = waiting.pop()
         known = seen.get(slot)
-        if known is not None and places <= known:
+        if known is not None and state <= known:
             continue
-        places = places | (known or frozenset())
-        seen[slot] = places
+        state = state | (known or frozenset())
+        seen[slot] = state
         instruction = program.instructions[slot]
         row = operation(instruction)
-        accesses.update(_access(slot, instruction, row, places))
-        after = _after(instruction, row, places)
+        accesses.update(_access(slot, instruction, row, state))
+        after = _after(instruction, row, state)
         if row.family not in ("exit", "goto"):
             waiting.append((slot + instruction.slots, after))
         target = jump_target(slot, instruction, row)
         if target is not None:
-            waiting.append((target, after))
+            waiting.append((target, _entry(state) if row.family == "call" else after))
     return accesses
 
 
-def _access(slot: int, instruction: Instruction, row: Operation, places: Places) -> set[Access]:
-    if row.family == "load" and instruction.src in places:
-        return {Access(slot, instruction.offset, row.size, written=False)}
-    if row.family in ("store", "atomic") and instruction.dst in places:
-        return {Access(slot, instruction.offset, row.size, written=True)}
-    return set()
+def _values(state: State, place: int) -> set[int]:
+    return {value for held, value in state if held == place}
 
 
-def _after(instruction: Instruction, row: Operation, places: Places) -> Places:
-    """Where the context pointer is when the instruction is done."""
+def _without(state: State, *places: int) -> State:
+    return frozenset(held for held in state if held.place not in places)
+
+
+def _stack_slots(state: State, base: int, offset: int) -> list[int]:
+    """The stack slots that `offset` behind register `base` may be."""
+    return [start + offset for start in _values(state, base) if start in STACK]
+
+
+def _access(slot: int, instruction: Instruction, row: Operation, state: State) -> Iterator[Access]:
+    for families, base in ((READS, instruction.src), (WRITES, instruction.dst)):
+        if row.family in families and CONTEXT in _values(state, base):
+            yield Access(slot, instruction.offset, row.size, written=families is WRITES)
+
+
+def _entry(state: State) -> State:
+    """What a subprogram finds."""
+    return frozenset(held for held in state if held.place in ARGUMENTS and held.value == CONTEXT) | {FRAME}
+
+
+def _after(instruction: Instruction, row: Operation, state: State) -> State:
+    """What is held where when the instruction is done."""
+    assert (row.family, row.name) != ("constant", "function"), "a callback, which is not followed"
     if row.family == "call":
-        return places - CALLER_SAVED
-    if row.family == "store" and instruction.dst == FRAME_POINTER:
-        spilled = row.source == "reg" and instruction.src in places
-        return places | {instruction.offset} if spilled else places - {instruction.offset}
-    if row.family not in ("alu", "load", "constant", "byte_order"):
-        return places
-    if row.family == "alu" and row.name == "mov" and row.source == "reg" and row.bits == 64:
-        holds = instruction.src in places
-    elif row.family == "load":
-        holds = instruction.src == FRAME_POINTER and instruction.offset in places
-    else:
-        holds = False
-        assert not _operands(instruction, row) & places, f"arithmetic on the context pointer: {instruction}"
-    return places | {instruction.dst} if holds else places - {instruction.dst}
+        return _without(state, *CALLER_SAVED)
+    if row.family in ("store", "store_release"):
+        return _stored(instruction, row, state)
+    if row.family == "atomic" and row.fetch:
+        return _without(state, 0 if row.name == "cmpxchg" else instruction.src)
+    if row.family not in ("alu", "constant", "byte_order", *READS):
+        return state
+    values = frozenset(_computed(instruction, row, state))
+    return _without(state, instruction.dst) | {Held(instruction.dst, value) for value in values}
 
 
-def _operands(instruction: Instruction, row: Operation) -> Places:
-    """The registers that an arithmetic instruction computes with."""
-    if row.family != "alu":
-        return frozenset()
-    sources = {instruction.src} if row.source == "reg" else set()
-    targets = set() if row.name.startswith("mov") else {instruction.dst}
-    return frozenset(sources | targets)
+def _stored(instruction: Instruction, row: Operation, state: State) -> State:
+    slots = _stack_slots(state, instruction.dst, instruction.offset)
+    if len(slots) == 1:
+        state = _without(state, *slots)
+    if row.source == "imm":
+        return state
+    return state | {Held(slot, value) for slot in slots for value in _values(state, instruction.src)}
+
+
+def _computed(instruction: Instruction, row: Operation, state: State) -> Iterator[int]:
+    """What of interest the instruction may leave in its destination."""
+    if row.family in READS:
+        for slot in _stack_slots(state, instruction.src, instruction.offset):
+            yield from _values(state, slot)
+    elif row.family == "alu" and row.name == "mov":
+        if row.source == "reg" and row.bits == 64:
+            yield from _values(state, instruction.src)
+    elif row.family == "alu":
+        before = _values(state, instruction.dst)
+        assert CONTEXT not in before, f"arithmetic on the context pointer: {instruction}"
+        if row.name == "add" and row.source == "imm":
+            yield from (value + instruction.imm for value in before if value + instruction.imm in STACK)
 
 
 def declared_fields(kind: str, written: bool) -> set[tuple[int, int]]:
     """Offset and size of each field (for arrays: each element) that a program of `kind` may read or write."""
-    places: set[tuple[int, int]] = set()
+    places = set()
     for field in CONTEXTS[PROGRAMS[kind].context].fields.values():
         if kind not in (field.writers if written else field.readers):
             continue

@@ -48,6 +48,14 @@ class Damaged:
         self.content[at : at + 8] = bytes.fromhex(content)
         return self
 
+    def instruction(self, program: str, slot: int, content: bytes) -> Damaged:
+        """Overwrite the instruction at a slot of the program."""
+        symbol = next(symbol for symbol in self._elf.symbols if symbol.name == program)
+        section = self._elf.sections[symbol.section]
+        at = self._start(section.name) + symbol.value + 8 * slot
+        self.content[at : at + len(content)] = content
+        return self
+
     def text(self, old: bytes, new: bytes) -> Damaged:
         """Replace a name wherever it stands by one of the same length."""
         assert len(old) == len(new) and old in self.content
