@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import ast
 
+from skverdict.dsl.frontend.assigned import assigned_names
 from skverdict.dsl.frontend.compare import COMPARISONS, compare, go
 from skverdict.dsl.frontend.convert import as_scalar, truth_value
 from skverdict.dsl.frontend.dispatch import CONDITIONS, Decide, condition, evaluate, expression
 from skverdict.dsl.frontend.lowering import Label, Lowering
 from skverdict.dsl.frontend.membership import contains
 from skverdict.dsl.frontend.memory import is_null
-from skverdict.dsl.frontend.narrowing import MIRRORED, OPPOSITE, compared, not_none
+from skverdict.dsl.frontend.narrowing import MIRRORED, OPPOSITE, compared, name_of, not_none
 from skverdict.dsl.frontend.values import NoneValue, Operand, Reference, Scalar, describe, truth
 from skverdict.dsl.ir.types import BOOL, Type
 
@@ -191,11 +192,20 @@ def _go_by_comparison(
     if flag.constant is not None:
         go(lowering, node, flag, yes, no)
         return
+    if name_of(left_node) in walrus_names(lowering, right_node):
+        # The test was about what the name stood for before.
+        lowering.branch(node, lowering.value(node, flag), yes, no)
+        return
     states = []
     for relation in (name, OPPOSITE[name]):
         state = compared(lowering.here, left_node, relation, second)
         states.append(compared(state, right_node, MIRRORED[relation], first))
     lowering.branch(node, lowering.value(node, flag), yes, no, states[0], states[1])
+
+
+def walrus_names(lowering: Lowering, node: ast.expr) -> set[str]:
+    """The names that an expression assigns."""
+    return assigned_names([node], walrus=True) if lowering.frame.source.has_walrus else set()
 
 
 def _none_test(

@@ -53,9 +53,10 @@ def settle(lowering: Lowering, scalar: Scalar, type_: ScalarType) -> None:
         return
     changed = False
     for key in scalar.pending:
-        low, high = lowering.scope.literals.get(key, (0, 0))
-        if key not in lowering.hints and key not in lowering.scope.unsettled and fits(low, high, type_):
-            lowering.hints[key] = type_
+        inference = lowering.inference
+        low, high = inference.literals.get(key, (0, 0))
+        if key not in inference.hints and key not in inference.unsettled and fits(low, high, type_):
+            inference.hints[key] = type_
             changed = True
     if changed:
         raise Retype
@@ -67,8 +68,8 @@ def unsettle(lowering: Lowering, key: VariableKey) -> None:
 
     Raises Retype if it had taken one.
     """
-    if lowering.hints.pop(key, None) is not None:
-        lowering.scope.unsettled.add(key)
+    if lowering.inference.hints.pop(key, None) is not None:
+        lowering.inference.unsettled.add(key)
         raise Retype
 
 
@@ -153,7 +154,7 @@ def _convert(lowering: Lowering, node: ast.AST, scalar: Scalar, type_: Int) -> S
         return Scalar(type_, constant=wrap(scalar.constant, type_))
     value = lowering.emit(node, "convert", (lowering.value(node, scalar),), type_)
     if fits(scalar.low, scalar.high, type_):
-        return Scalar(type_, value, low=scalar.low, high=scalar.high, pending=scalar.pending)
+        return Scalar(type_, value, low=scalar.low, high=scalar.high)
     return Scalar(type_, value)
 
 

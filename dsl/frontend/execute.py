@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import builtins
 import os
 import sys
@@ -71,11 +72,22 @@ def _raised(sources: Sources, error: BaseException) -> PolicyError:
         if step.tb_frame.f_code.co_filename == sources.path:
             line = step.tb_lineno
         step = step.tb_next
-    place = sources.main.line_place(line) if line else Place(sources.path, 0, 1)
-    return PolicyError([Diagnostic(place, *_message_and_hint(sources, error))])
+    return PolicyError([Diagnostic(_place(sources, line), *_message_and_hint(error))])
 
 
-def _message_and_hint(sources: Sources, error: BaseException) -> tuple[str, str]:
+def _place(sources: Sources, line: int) -> Place:
+    """The line at which the module failed; of a decorator, the function that it was meant for."""
+    if not line:
+        return Place(sources.path, 0, 1)
+    for node in sources.main.tree.body:
+        decorators = node.decorator_list if isinstance(node, ast.FunctionDef) else []
+        # Python versions differ in which of these lines they report.
+        if decorators and decorators[0].lineno <= line <= node.lineno:
+            return sources.main.place(node)
+    return sources.main.line_place(line)
+
+
+def _message_and_hint(error: BaseException) -> tuple[str, str]:
     message = str(error) or type(error).__name__
     if isinstance(error, SystemExit):
         return "the module ends the process", "put such code behind `if __name__ == \"__main__\":`"

@@ -224,9 +224,8 @@ def _chosen_type(
         if isinstance(expected, ScalarType):
             return expected, ()
         key: VariableKey = (lowering.frame.path, f"{node.lineno}:{node.col_offset}")
-        low, high = min(first.low, second.low), max(first.high, second.high)
-        lowering.scope.literals[key] = (low, high)
-        hint = lowering.hints.get(key)
+        lowering.inference.note(key, min(first.low, second.low), max(first.high, second.high))
+        hint = lowering.inference.hints.get(key)
         return (hint, ()) if hint else (I64, (key,))
     if isinstance(expected, ScalarType) and _suits(first, expected) and _suits(second, expected):
         return expected, ()

@@ -10,7 +10,7 @@ from skverdict.dsl.frontend.arguments import assign_arguments
 from skverdict.dsl.frontend.convert import as_scalar, convert
 from skverdict.dsl.frontend.dispatch import evaluate
 from skverdict.dsl.frontend.lowering import Lowering
-from skverdict.dsl.frontend.memory import SCALAR_KINDS, on_stack, pointer, spill, writable
+from skverdict.dsl.frontend.memory import SCALAR_KINDS, on_stack, pointer, spill
 from skverdict.dsl.frontend.values import (
     NONE,
     ContextValue,
@@ -233,9 +233,18 @@ def _entry_part(
 def _memory(arguments: Arguments, parameter: Argument, node: ast.AST, operand: Operand | None) -> Value:
     if not isinstance(operand, Reference):
         raise _wrong(arguments, parameter, node, operand, "a structure")
-    if parameter.kind == "buffer":
-        writable(arguments.lowering, node, operand)
     arguments.memory = operand.target
+    if parameter.kind == "memory":
+        # Not every helper reads from the packet; all of them read from the stack.
+        return on_stack(arguments.lowering, node, operand, parameter.name)
+    return _written(arguments, node, operand)
+
+
+def _written(arguments: Arguments, node: ast.AST, operand: Reference) -> Value:
+    if operand.space is Space.PACKET:
+        raise arguments.lowering.refuse(
+            node, f"`{arguments.helper.name}` cannot write into the packet", "use a structure of your own"
+        )
     return pointer(arguments.lowering, node, operand)
 
 
@@ -259,7 +268,7 @@ def _number(arguments: Arguments, parameter: Argument, node: ast.AST, operand: O
     wanted = Int(parameter.bits, parameter.signed)
     if not isinstance(operand, Reference) or operand.target != wanted:
         raise _wrong(arguments, parameter, node, operand, f"a place that holds {with_article(wanted)}")
-    return pointer(arguments.lowering, node, operand)
+    return _written(arguments, node, operand)
 
 
 def _wrong(

@@ -99,7 +99,7 @@ def _argument(
 ) -> Operand:
     """What a parameter stands for. Raises Refused if the argument is not what its annotation says."""
     if annotation.is_scalar and not (isinstance(operand, Reference) and annotation.optional):
-        return convert(lowering, node, operand, annotation.scalar)
+        return convert(lowering, node, operand, annotation.scalar).firm()
     if annotation.context is not None:
         if not isinstance(operand, ContextValue) or operand.name != annotation.context:
             raise _mismatch(lowering, node, name, annotation, operand)

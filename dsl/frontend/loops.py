@@ -161,8 +161,8 @@ def _range_of(lowering: Lowering, node: ast.For) -> tuple[int, Scalar, int]:
 def _counter(lowering: Lowering, node: ast.For, low: int, high: int) -> Scalar:
     """What the count of a range is like, without a value: numbers from a literal, so its type may change."""
     key: VariableKey = (lowering.frame.path, f"{node.lineno}:{node.col_offset}")
-    lowering.scope.literals[key] = (low, high)
-    hint = lowering.hints.get(key)
+    lowering.inference.note(key, low, high)
+    hint = lowering.inference.hints.get(key)
     if hint is not None:
         return Scalar(hint, low=low, high=high)
     for type_ in (I64, U64):

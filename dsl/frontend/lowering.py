@@ -25,6 +25,25 @@ class Retype(Exception):
     """A variable that began with a literal met its type: lower the function again with that type."""
 
 
+class Inference:
+    """What is known about variables that begin with a literal, over all attempts to lower one program."""
+
+    __slots__ = ("hints", "literals", "unsettled")
+
+    def __init__(self) -> None:
+        # The types that variables have taken.
+        self.hints: dict[VariableKey, Int] = {}
+        # The smallest and the largest literal that each is set to.
+        self.literals: dict[VariableKey, tuple[int, int]] = {}
+        # Those that did not do with the type that they had taken.
+        self.unsettled: set[VariableKey] = set()
+
+    def note(self, key: VariableKey, low: int, high: int) -> None:
+        """The variable is set to literals from `low` to `high`."""
+        known_low, known_high = self.literals.get(key, (low, high))
+        self.literals[key] = (min(low, known_low), max(high, known_high))
+
+
 class Label:
     """A place to jump to. The states of all jumps meet where it is entered."""
 
@@ -105,12 +124,12 @@ class Lowering:
     """The function that is being built."""
 
     def __init__(
-        self, scope: PolicyScope, function: Function, frame: Frame, hints: dict[VariableKey, Int]
+        self, scope: PolicyScope, function: Function, frame: Frame, inference: Inference
     ) -> None:
         self.scope = scope
         self.function = function
         self.frame = frame
-        self.hints = hints
+        self.inference = inference
         self.block = Block("entry")
         self.state: State | None = State({}, START)
         # How many mistakes were reported.
@@ -121,6 +140,7 @@ class Lowering:
         self._numbers = len(function.parameters)
         self._labels: dict[str, int] = {}
         self._local_names: dict[str, int] = {}
+        self._scratch: dict[tuple[str, Type], str] = {}
 
     # Operations.
 
@@ -155,6 +175,13 @@ class Lowering:
         unique = f"{name}.{count}" if count else name
         self.function.locals.append(Local(unique, type_))
         return unique
+
+    def scratch(self, name: str, type_: Type) -> str:
+        """A local for a value that is used up by the next call; all such calls share it."""
+        local = self._scratch.get((name, type_))
+        if local is None:
+            local = self._scratch[name, type_] = self.new_local(name, type_)
+        return local
 
     def take_name(self, default: str) -> str:
         """The name for a structure that is made now."""
@@ -237,6 +264,7 @@ class Lowering:
             len(self.function.locals),
             dict(self._labels),
             dict(self._local_names),
+            dict(self._scratch),
             dict(self.frame.locals),
             dict(self.frame.declared),
             len(end.edges) if end else 0,
@@ -244,11 +272,12 @@ class Lowering:
 
     def undo(self, mark: tuple[Any, ...]) -> None:
         """Take back what was emitted since `mark`."""
-        blocks, self.block, operations, self._numbers, locals_, labels, names, mine, declared, edges = mark
+        blocks, self.block, operations, self._numbers, locals_, labels, *rest = mark
+        names, scratch, mine, declared, edges = rest
         del self.function.blocks[blocks:]
         del self.block.operations[operations:]
         del self.function.locals[locals_:]
-        self._labels, self._local_names = dict(labels), dict(names)
+        self._labels, self._local_names, self._scratch = dict(labels), dict(names), dict(scratch)
         self.frame.locals, self.frame.declared = dict(mine), dict(declared)
         if self.frame.end:
             del self.frame.end.edges[edges:]

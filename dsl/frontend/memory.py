@@ -184,19 +184,19 @@ def new_struct(lowering: Lowering, node: ast.AST, target: Type, name: str) -> Re
 
 
 def spill(lowering: Lowering, node: ast.AST, scalar: Scalar, name: str) -> Value:
-    """The address of a new stack local that holds a number."""
+    """The address of a number on the stack, for the next call."""
     assert scalar.type is not None
-    local = lowering.new_local(name, scalar.type)
+    local = lowering.scratch(name, scalar.type)
     lowering.effect(node, "local.set", (lowering.value(node, scalar),), local=local)
     return lowering.emit(node, "local.address", (), Pointer(scalar.type, Space.STACK), local=local)
 
 
 def on_stack(lowering: Lowering, node: ast.AST, reference: Reference, name: str) -> Value:
-    """The address of the same bytes on the stack: itself if it lies there, else a copy."""
+    """The address of the same bytes on the stack: itself if it lies there, else a copy for the next call."""
     address = pointer(lowering, node, reference)
     if reference.space is Space.STACK:
         return address
-    local = lowering.new_local(name, reference.target)
+    local = lowering.scratch(name, reference.target)
     copy = lowering.emit(node, "local.address", (), Pointer(reference.target, Space.STACK), local=local)
     lowering.effect(node, "copy", (copy, address))
     return copy

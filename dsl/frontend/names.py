@@ -163,27 +163,27 @@ def _assign_scalar(
             raise lowering.refuse(
                 value_node, f"`{name}` is declared as {type_name(declared)}, but this is {describe(value)}"
             )
-        value = convert(lowering, value_node, value, declared)  # type: ignore[arg-type]
+        value = convert(lowering, value_node, value, declared).firm()  # type: ignore[arg-type]
     if frame.assigned.get(name, 0) <= 1:
         lowering.bind(name, value)
         return
     key: VariableKey = (frame.path, name)
     local = frame.locals.get(name)
-    pending: tuple[VariableKey, ...] = ()
     if local is not None and not isinstance(local.type, Pointer):
         type_ = local.type
-        if key in lowering.scope.literals and key not in lowering.hints:
-            pending = (key,)
+        is_pending = key in lowering.inference.literals and key not in lowering.inference.hints
     elif value.type is None or value.pending:
         if not fits(value.low, value.high, I64) and not fits(value.low, value.high, U64):
             raise lowering.refuse(value_node, f"{value.constant} does not fit 64 bits")
-        type_ = lowering.hints.get(key) or _provisional(value)
-        pending = () if key in lowering.hints else (key,)
-        lowering.scope.literals.setdefault(key, (0, 0))
+        lowering.inference.note(key, 0, 0)
+        type_ = lowering.inference.hints.get(key) or _provisional(value)
+        is_pending = key not in lowering.inference.hints
     else:
-        type_ = value.type
-    if pending:
-        _remember_literal(lowering, key, value)
+        type_, is_pending = value.type, False
+    pending: tuple[VariableKey, ...] = (key,) if is_pending else ()
+    if pending and value.constant is not None:
+        # The literals that a variable is set to must fit the type that it takes later.
+        lowering.inference.note(key, value.constant, value.constant)
     number = _converted(lowering, name, value_node, value, type_)
     if local is None or local.type != type_:
         local = lowering.local(name, type_)
@@ -196,13 +196,6 @@ def _provisional(value: Scalar) -> Int:
     if isinstance(value.type, Int):
         return value.type
     return I64 if fits(value.low, value.high, I64) else U64
-
-
-def _remember_literal(lowering: Lowering, key: VariableKey, value: Scalar) -> None:
-    """The literals that a variable is set to must fit the type that it takes later."""
-    if value.constant is not None:
-        low, high = lowering.scope.literals.get(key, (0, 0))
-        lowering.scope.literals[key] = (min(low, value.constant), max(high, value.constant))
 
 
 def _converted(lowering: Lowering, name: str, node: ast.AST, value: Scalar, type_: Type) -> Scalar:

@@ -10,14 +10,14 @@ from skverdict.dsl.decorators import MARK
 from skverdict.dsl.frontend.annotations import read_annotation
 from skverdict.dsl.frontend.declarations import check_name
 from skverdict.dsl.frontend.definitions import check_definition, refusal
-from skverdict.dsl.frontend.lowering import Frame, Lowering, Retype
+from skverdict.dsl.frontend.lowering import Frame, Inference, Lowering, Retype
 from skverdict.dsl.frontend.refusal import Refused
 from skverdict.dsl.frontend.scope import PolicyScope
 from skverdict.dsl.frontend.source import FunctionNode, Source
 from skverdict.dsl.frontend.statements import body, no_return
-from skverdict.dsl.frontend.values import ContextValue, VariableKey
+from skverdict.dsl.frontend.values import ContextValue
 from skverdict.dsl.ir.module import Function, Parameter, Value
-from skverdict.dsl.ir.types import I32, Int, Opaque, Pointer, Space
+from skverdict.dsl.ir.types import I32, Opaque, Pointer, Space
 
 
 def lower_program(scope: PolicyScope, function: FunctionType, kind: str) -> Function | None:
@@ -37,10 +37,10 @@ def lower_program(scope: PolicyScope, function: FunctionType, kind: str) -> Func
         scope.reporter.error(
             source.place(parameter), f"the parameter `{parameter.arg}` must be ASCII letters, digits and `_`"
         )
-    hints: dict[VariableKey, Int] = {}
+    inference = Inference()
     while True:
         try:
-            return _lower(scope, source, node, function, kind, hints)
+            return _lower(scope, source, node, function, kind, inference)
         except Retype:  # noqa: PERF203  (hardly ever, and each time one variable more has its type)
             continue
 
@@ -51,7 +51,7 @@ def _lower(
     node: FunctionNode,
     function: FunctionType,
     kind: str,
-    hints: dict[VariableKey, Int],
+    inference: Inference,
 ) -> Function | None:
     context = PROGRAMS[kind].context
     parameter = node.args.args[0]
@@ -59,7 +59,7 @@ def _lower(
     parameters = (Parameter(parameter.arg, value),)
     result = Function(node.name, kind, parameters, I32, location=source.location(node))
     frame = Frame(function, node, source, scope.assigned(source, node))
-    lowering = Lowering(scope, result, frame, hints)
+    lowering = Lowering(scope, result, frame, inference)
     lowering.bind(parameter.arg, ContextValue(context, value))
     body(lowering, node.body)
     if lowering.state is not None:

@@ -11,7 +11,6 @@ from skverdict.dsl.errors import Diagnostic, Place
 from skverdict.dsl.frontend.assigned import assignment_counts
 from skverdict.dsl.frontend.refusal import Refused, Reporter
 from skverdict.dsl.frontend.source import FunctionNode, Source
-from skverdict.dsl.frontend.values import VariableKey
 from skverdict.dsl.ir.module import Map
 
 if TYPE_CHECKING:
@@ -26,10 +25,6 @@ class PolicyScope:
         self.sources = sources
         self.reporter = reporter
         self.license = license_
-        # Literals that variables of provisional type are set to: the smallest and the largest.
-        self.literals: dict[VariableKey, tuple[int, int]] = {}
-        # Those of them that did not do with the type that they had taken.
-        self.unsettled: set[VariableKey] = set()
         self.maps: list[Map] = []
         # By identity, with the declaration itself, so that no other object can take its place.
         self._declared: dict[int, tuple[DeclaredMap, Map | None]] = {}

@@ -207,7 +207,7 @@ def _bind_result(lowering: Lowering, node: ast.Return, value: Operand) -> None:
     if isinstance(value, NoneValue):
         raise lowering.refuse(where, f"`{frame.node.name}` must return {with_article(returns.text)}")
     if returns.is_scalar and not returns.optional:
-        assign(lowering, node, RESULT, where, convert(lowering, where, value, returns.scalar))
+        assign(lowering, node, RESULT, where, convert(lowering, where, value, returns.scalar).firm())
         return
     if isinstance(value, PythonValue) or (isinstance(value, Reference) and value.target != returns.type):
         raise lowering.refuse(

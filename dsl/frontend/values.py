@@ -59,6 +59,10 @@ class Scalar:
         """True if both are the same number of the same type for certain."""
         return (self.type, self.value, self.constant) == (other.type, other.value, other.constant)
 
+    def firm(self) -> Scalar:
+        """The same number with its type settled."""
+        return Scalar(self.type, self.value, self.constant, self.low, self.high) if self.pending else self
+
     def with_range(self, low: int, high: int) -> Scalar:
         return Scalar(self.type, self.value, self.constant, low, high, self.pending)
 
