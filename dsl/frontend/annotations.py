@@ -12,7 +12,7 @@ from skverdict.dsl.frontend.refusal import Refused, suggestion
 from skverdict.dsl.frontend.source import Source
 from skverdict.dsl.frontend.values import ScalarType, type_name
 from skverdict.dsl.ir.types import VOID, BigEndian, Bool, Int, Type
-from skverdict.dsl.structs import LayoutError, type_of
+from skverdict.dsl.layout import LayoutError, type_of
 
 if TYPE_CHECKING:
     from skverdict.dsl.frontend.scope import PolicyScope

@@ -18,7 +18,7 @@ from skverdict.dsl.frontend.values import (
     limits,
     with_article,
 )
-from skverdict.dsl.ir.types import BOOL, I64, Array, BigEndian, Bool, Int, Struct
+from skverdict.dsl.ir.types import BOOL, Array, BigEndian, Bool, Int, Struct
 
 
 def wrap(number: int, type_: Int) -> int:
@@ -90,15 +90,6 @@ def _reference_hint(lowering: Lowering, node: ast.AST, operand: Reference) -> st
     if isinstance(operand.target, Array):
         return f"take an element, such as `{text}[0]`"
     return f"read it with `{text}.value`"
-
-
-def typed(lowering: Lowering, node: ast.AST, scalar: Scalar) -> Scalar:
-    """The scalar with a type: a literal that meets none is an i64, or a u64 if it is too large."""
-    if scalar.type is not None:
-        return scalar
-    assert scalar.constant is not None
-    type_ = I64 if fits(scalar.constant, scalar.constant, I64) else Int(64, signed=False)
-    return literal(lowering, node, scalar.constant, type_)
 
 
 def literal(lowering: Lowering, node: ast.AST, number: int, type_: ScalarType) -> Scalar:

@@ -10,8 +10,9 @@ from skverdict.dsl.errors import Place
 from skverdict.dsl.frontend.scope import PolicyScope, origin_place
 from skverdict.dsl.ir.module import Location, Map
 from skverdict.dsl.ir.types import Type, size_of
+from skverdict.dsl.layout import LayoutError, layout_of, type_of
 from skverdict.dsl.maps import Map as DeclaredMap
-from skverdict.dsl.structs import LayoutError, Struct, is_struct_class, layout_of, type_of
+from skverdict.dsl.structs import Struct, is_struct_class
 
 # The kernel keeps 15 characters of a name (BPF_OBJ_NAME_LEN is 16, with the final NUL).
 NAME_LENGTH = 15

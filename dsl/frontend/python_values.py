@@ -17,10 +17,11 @@ from skverdict.dsl.frontend.values import (
     truth,
 )
 from skverdict.dsl.ir.types import BigEndian, Int
+from skverdict.dsl.layout import LayoutError, type_of
 from skverdict.dsl.maps import Map
 from skverdict.dsl.scalars import BigEndian as BigEndianNumber
 from skverdict.dsl.scalars import Integer
-from skverdict.dsl.structs import ArrayOf, LayoutError, is_struct_class, type_of
+from skverdict.dsl.structs import ArrayOf, is_struct_class
 
 if TYPE_CHECKING:
     from skverdict.dsl.frontend.scope import PolicyScope
