@@ -9,7 +9,7 @@ from skverdict.dsl.ir import types as ir
 from skverdict.dsl.structs import ArrayOf, Struct, is_struct_class, members_of
 
 # A structure's members may not hide what every structure has.
-RESERVED_MEMBERS = ("copy", "pack", "value")
+RESERVED_MEMBERS = ("copy", "pack")
 
 _SCALARS: dict[object, ir.Int | ir.BigEndian | ir.Bool] = {
     **{getattr(scalars, name): type_ for name, type_ in ir.SCALARS.items() if name != "bool"},

@@ -154,6 +154,12 @@ def _result(arguments: Arguments) -> Operand:
         raise lowering.refuse(node, f"`{helper.name}` gives a pointer that a policy cannot use yet")
     if helper.moves_buffer:
         lowering.move_buffer(node, helper.name)
+        if lowering.function.kind == "stream_parser":
+            lowering.scope.reporter.warning(
+                lowering.place(node),
+                f"Linux 7.2 does not attach a parser that may change the packet, as `{helper.name}` does",
+                "read with `load_bytes`, which changes nothing",
+            )
     return operand
 
 

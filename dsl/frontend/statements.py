@@ -19,6 +19,9 @@ from skverdict.dsl.frontend.targets import target_of
 from skverdict.dsl.frontend.values import NoneValue, Operand, PythonValue, Reference, describe, with_article
 from skverdict.dsl.ir.types import I32
 
+# What a verdict means as the answer of a parser.
+_VERDICTS = {"SK_PASS": "a message of 1 byte", "SK_DROP": "a call for more bytes"}
+
 
 def body(lowering: Lowering, statements: Sequence[ast.stmt]) -> None:
     """Lower statements up to the first that is not reached. Mistakes are reported, each statement's own."""
@@ -225,4 +228,15 @@ def _return_from_program(lowering: Lowering, node: ast.Return) -> None:
     if node.value is None:
         raise lowering.refuse(node, "a program returns a number", "such as `return SK_PASS`")
     number = convert(lowering, node.value, evaluate(lowering, node.value, I32), I32)
+    _warn_of_verdict(lowering, node.value)
     lowering.leave(node, (lowering.value(node.value, number),))
+
+
+def _warn_of_verdict(lowering: Lowering, node: ast.expr) -> None:
+    """A parser's answer is a length: SK_PASS would be a message of one byte, SK_DROP a wait for more."""
+    if lowering.function.kind == "stream_parser" and isinstance(node, ast.Name) and node.id in _VERDICTS:
+        lowering.scope.reporter.warning(
+            lowering.place(node),
+            f"a parser returns the length of a message, not a verdict: `{node.id}` is {_VERDICTS[node.id]}",
+            "return the number of bytes, such as `skb.len`",
+        )

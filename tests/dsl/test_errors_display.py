@@ -98,3 +98,17 @@ def test_names_that_the_kernel_cuts_are_warned_of() -> None:
         ),
         ("warning", 3, "the kernel shows `connections_of_servers` and another map both as `connections_of_`"),
     ]
+
+
+def test_a_parser_is_warned_of_what_makes_no_parser() -> None:
+    policy = compiled(
+        "@stream_parser\ndef program(ctx: SkSkb) -> i32:\n    ctx.pull_data(4)\n    return SK_PASS\n"
+        "@stream_verdict\ndef verdict(ctx: SkSkb) -> i32:\n    ctx.pull_data(4)\n    return SK_PASS\n"
+    )
+    assert [(one.line, one.message) for one in policy.warnings] == [
+        (
+            4,
+            "Linux 7.2 does not attach a parser that may change the packet, as `bpf_skb_pull_data` does",
+        ),
+        (5, "a parser returns the length of a message, not a verdict: `SK_PASS` is a message of 1 byte"),
+    ]
