@@ -24,7 +24,7 @@ CONTEXT = 1
 
 
 class Held(NamedTuple):
-    """`place` may hold `value`. A place is a register by its number, or a stack slot by its negative offset."""
+    """`place` may hold `value`. A place is a register's number, or a stack slot's negative offset."""
 
     place: int
     value: int

@@ -92,11 +92,11 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Build:
 
 @pytest.fixture(scope="session")
 def compiled(tmp_path_factory: pytest.TempPathFactory) -> Build:
-    """`compiled(clang, twin, cpu)`: the path of the object that `clang` makes of the example's C twin."""
+    """`compiled(clang, twin, cpu, endian)`: the path of the object that `clang` makes of the C twin."""
     folder = tmp_path_factory.mktemp("clang")
 
-    def make(clang: str, twin: Twin, cpu: str = "v3") -> Path:
-        path = folder / f"{twin}-{Path(clang).name}-{cpu}.o"
-        return path if path.exists() else compile_c(clang, twin.source, path, cpu)
+    def make(clang: str, twin: Twin, cpu: str = "v3", endian: str = "little") -> Path:
+        path = folder / f"{twin}-{Path(clang).name}-{cpu}-{endian}.o"
+        return path if path.exists() else compile_c(clang, twin.source, path, cpu, endian)
 
     return make

@@ -1,0 +1,117 @@
+"""A policy's object on a stage: sockets around it, steps that are taken there, and all that comes of them."""
+
+from __future__ import annotations
+
+import errno
+from reprlib import Repr
+from typing import Any, NamedTuple
+
+from skverdict.codegen import Object
+from skverdict.runtime import Simulator, Socket
+
+SHORT = Repr()
+SHORT.maxother = 200  # characters of a step's content in reports
+
+
+class Step(NamedTuple):
+    """The method of `Stage` to call, its arguments, and what is given by name."""
+
+    verb: str
+    arguments: tuple[Any, ...]
+    named: dict[str, Any]
+
+    def __repr__(self) -> str:
+        given = [SHORT.repr(each) for each in self.arguments]
+        given += [f"{name}={value!r}" for name, value in self.named.items()]
+        return f"{self.verb}({', '.join(given)})"
+
+
+def step(verb: str, *arguments: Any, **named: Any) -> Step:
+    return Step(verb, arguments, named)
+
+
+class Stage:
+    """One object in a simulator. Sockets go by name: those of pair `a` are `a.client` and `a.server`."""
+
+    def __init__(self, policy: Object, **how: Any) -> None:
+        self.sim = Simulator(policy, **how)
+        self.sockets: dict[str, Socket] = {}
+
+    def do(self, step: Step) -> Any:
+        """What the step gives: its result, or the name of its error."""
+        try:
+            return getattr(self, step.verb)(*step.arguments, **step.named)
+        except OSError as error:
+            assert error.errno is not None
+            return errno.errorcode[error.errno]
+
+    def attach(self, map_name: str, **programs: str) -> None:
+        self.sim.attach(map_name, **programs)
+
+    def attach_cgroup(self, program: str) -> None:
+        self.sim.attach_cgroup(program)
+
+    def pair(self, name: str, **ends: Any) -> None:
+        names = (f"{name}.client", f"{name}.server")
+        self.sockets.update(zip(names, self.sim.tcp_pair(names=names, **ends), strict=True))
+
+    def put(self, map_name: str, key: Any, socket: str, flags: int = 0) -> None:
+        self.sim.maps[map_name].update(key, self.sockets[socket], flags)
+
+    def store(self, map_name: str, key: Any, value: Any) -> None:
+        self.sim.maps[map_name][key] = value
+
+    def delete(self, map_name: str, key: Any) -> None:
+        self.sim.maps[map_name].delete(key)
+
+    def send(self, socket: str, content: bytes, segments: list[int]) -> int:
+        return self.sockets[socket].send(content, segments=segments)
+
+    def recv(self, socket: str, length: int) -> bytes:
+        return self.sockets[socket].recv(length)
+
+    def shutdown(self, socket: str) -> None:
+        self.sockets[socket].shutdown()
+
+    def close(self, socket: str) -> None:
+        self.sockets[socket].close()
+
+    def rest(self, name: str) -> list[Any]:
+        """All that can still be read at a socket, in pieces, then the end or the error."""
+        pieces: list[Any] = []
+        while True:
+            piece = self.do(step("recv", name, 65536))
+            pieces.append(piece)
+            if not isinstance(piece, bytes) or not piece:
+                return pieces
+
+    def entries(self, name: str) -> list[tuple[Any, Any]]:
+        """Keys and values of a map; sockets by their names."""
+        view = self.sim.maps[name]
+        names = {socket.cookie: each for each, socket in self.sockets.items()}
+        return [(key, names.get(value, value)) for key, value in view.items()]
+
+
+class Outcome(NamedTuple):
+    """What came of a list of steps.
+
+    `steps` has the result of each, `left` what could then be read at each socket, `errors` each SO_ERROR,
+    `maps` what they held, and `runs` what programs saw and returned, in order.
+    """
+
+    steps: list[Any]
+    left: dict[str, list[Any]]
+    errors: dict[str, int]
+    maps: dict[str, list[tuple[Any, Any]]]
+    runs: list[Any]
+
+
+def play(policy: Object, how: dict[str, Any], steps: list[Step]) -> Outcome:
+    """Take the steps in a new simulation with the settings `how`, and let timers run out."""
+    stage = Stage(policy, **how)
+    given = [stage.do(each) for each in steps]
+    stage.sim.wait(1)
+    maps = {name: stage.entries(name) for name in stage.sim.maps}
+    left = {name: stage.rest(name) for name in stage.sockets}
+    errors = {name: socket.error for name, socket in stage.sockets.items()}
+    return Outcome(given, left, errors, maps, list(stage.sim.trace.runs()))
