@@ -1,4 +1,7 @@
-"""Calls: casts, structures, methods, helpers, the policy's own functions, and a few of Python's."""
+"""Calls: casts, structures, methods, helpers, the policy's own functions, and a few of Python's.
+
+What not every policy calls is imported late, as `dispatch` explains.
+"""
 
 from __future__ import annotations
 
@@ -8,16 +11,13 @@ from types import FunctionType
 
 from skverdict.dsl.decorators import MARK
 from skverdict.dsl.frontend.arguments import assign_arguments, refuse_stars
-from skverdict.dsl.frontend.builtin_calls import BUILTINS
 from skverdict.dsl.frontend.convert import cast
 from skverdict.dsl.frontend.dispatch import evaluate, expression
 from skverdict.dsl.frontend.helper_calls import call_helper
 from skverdict.dsl.frontend.helper_table import method_names
-from skverdict.dsl.frontend.inline import call_inline
 from skverdict.dsl.frontend.lowering import Lowering
 from skverdict.dsl.frontend.maps import map_method
 from skverdict.dsl.frontend.memory import duplicate, member, new_struct, store
-from skverdict.dsl.frontend.packet import view
 from skverdict.dsl.frontend.values import (
     ContextValue,
     MapValue,
@@ -89,6 +89,8 @@ def _context_method(lowering: Lowering, node: ast.Call, method: Method) -> Opera
 
 def _packet_method(lowering: Lowering, node: ast.Call, method: Method) -> Operand:
     assert isinstance(method.receiver, PacketValue)
+    from skverdict.dsl.frontend.packet import view
+
     return view(lowering, node, method.receiver)
 
 
@@ -136,8 +138,12 @@ def _call_python(
     if isinstance(thing, FunctionType):
         mark = getattr(thing, MARK, "")
         if mark == "inline":
+            from skverdict.dsl.frontend.inline import call_inline
+
             return call_inline(lowering, node, thing)
         raise _not_callable(lowering, node, thing, mark)
+    from skverdict.dsl.frontend.builtin_calls import BUILTINS
+
     builtin = BUILTINS.get(thing) if callable(thing) and _hashable(thing) else None
     if builtin is not None:
         return builtin(lowering, node, expected)

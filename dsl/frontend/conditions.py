@@ -9,7 +9,6 @@ from skverdict.dsl.frontend.compare import COMPARISONS, compare, go
 from skverdict.dsl.frontend.convert import as_scalar, truth_value
 from skverdict.dsl.frontend.dispatch import CONDITIONS, Decide, condition, evaluate, expression
 from skverdict.dsl.frontend.lowering import Label, Lowering
-from skverdict.dsl.frontend.membership import contains
 from skverdict.dsl.frontend.memory import is_null
 from skverdict.dsl.frontend.narrowing import MIRRORED, OPPOSITE, compared, name_of, not_none
 from skverdict.dsl.frontend.values import NoneValue, Operand, Reference, Scalar, describe, truth
@@ -158,6 +157,8 @@ def comparison(lowering: Lowering, node: ast.Compare, yes: Label, no: Label) -> 
             hit, miss = (target, no) if isinstance(operation, ast.In) else (no, target)
             if not last:
                 raise lowering.refuse(node, "`in` cannot be part of a chain", "write two tests with `and`")
+            from skverdict.dsl.frontend.membership import contains
+
             contains(lowering, right_node, left_node, left, hit, miss)
             return
         right = evaluate(lowering, right_node)

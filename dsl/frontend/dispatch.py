@@ -1,4 +1,8 @@
-"""Which function lowers which kind of Python syntax. The modules of this package fill the tables."""
+"""Which function lowers which kind of Python syntax. The modules of this package fill the tables.
+
+Most policies use a part of the language only, and importing takes longer than compiling, so modules for the
+rest are imported when their syntax is met.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +12,6 @@ from typing import Any, TypeVar
 
 from skverdict.dsl.frontend.lowering import Label, Lowering
 from skverdict.dsl.frontend.refusal import Refused
-from skverdict.dsl.frontend.unsupported import explain
 from skverdict.dsl.frontend.values import Operand
 from skverdict.dsl.ir.types import Type
 
@@ -20,6 +23,14 @@ Decide = Callable[[Lowering, Any, Label, Label], None]
 EXPRESSIONS: dict[type[ast.AST], Evaluate] = {}
 STATEMENTS: dict[type[ast.AST], Execute] = {}
 CONDITIONS: dict[type[ast.AST], Decide] = {}
+
+_LATE: dict[type[ast.AST], str] = {
+    ast.For: "loops",
+    ast.While: "loops",
+    ast.Break: "loops",
+    ast.Continue: "loops",
+    ast.Match: "matching",
+}
 
 E = TypeVar("E", bound=Evaluate)
 X = TypeVar("X", bound=Execute)
@@ -66,13 +77,20 @@ def evaluate(lowering: Lowering, node: ast.expr, expected: Type | None = None) -
 
 def execute(lowering: Lowering, node: ast.stmt) -> None:
     """Lower a statement. Raises Refused."""
-    handler = STATEMENTS.get(type(node))
+    kind = type(node)
+    if kind in _LATE and kind not in STATEMENTS:
+        from importlib import import_module
+
+        import_module(f"{__package__}.{_LATE[kind]}")
+    handler = STATEMENTS.get(kind)
     if handler is None:
         raise unsupported(lowering, node)
     handler(lowering, node)
 
 
 def unsupported(lowering: Lowering, node: ast.AST) -> Refused:
+    from skverdict.dsl.frontend.unsupported import explain
+
     message, hint = explain(node)
     return lowering.refuse(node, message, hint)
 

@@ -15,8 +15,6 @@ from skverdict.dsl.frontend import (
     calls,
     conditions,
     expressions,
-    loops,
-    matching,
     names,
     operators,
     statements,
@@ -33,8 +31,8 @@ from skverdict.dsl.maps import Map
 from skverdict.dsl.policy import Policy
 from skverdict.dsl.structs import is_struct_class
 
-# Importing these fills the tables of `dispatch`.
-SYNTAX = (calls, conditions, expressions, loops, matching, names, operators, statements)
+# Importing these fills the tables of `dispatch`, but for what it imports late.
+SYNTAX = (calls, conditions, expressions, names, operators, statements)
 
 
 def load(path: str | os.PathLike[str]) -> Policy:

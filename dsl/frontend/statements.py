@@ -10,7 +10,7 @@ from skverdict.dsl.frontend.assigned import RESULT, assigned_names
 from skverdict.dsl.frontend.conditions import decide
 from skverdict.dsl.frontend.convert import convert
 from skverdict.dsl.frontend.dispatch import evaluate, execute, statement
-from skverdict.dsl.frontend.lowering import Label, Lowering
+from skverdict.dsl.frontend.lowering import Label, Lowering, Retype
 from skverdict.dsl.frontend.names import assign, is_scalar_type
 from skverdict.dsl.frontend.operators import binary
 from skverdict.dsl.frontend.refusal import Refused
@@ -35,6 +35,13 @@ def body(lowering: Lowering, statements: Sequence[ast.stmt]) -> None:
             _recover(lowering, node)
         except RecursionError:
             lowering.report(lowering.refuse(node, "this statement is nested too deeply"))
+            _recover(lowering, node)
+        except Retype:
+            raise
+        except Exception as error:
+            # A user whose policy meets a mistake of ours needs the place, too.
+            what = f"{type(error).__name__}: {error}".rstrip(": ")
+            lowering.report(lowering.refuse(node, f"skverdict itself failed on this statement ({what})"))
             _recover(lowering, node)
 
 

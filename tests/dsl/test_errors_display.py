@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import ast
+
+import pytest
 from skverdict.dsl.errors import Diagnostic, Place, PolicyError
+
+from skverdict.dsl.frontend import dispatch
 
 from tests.dsl.policy_kit import compiled, errors
 
@@ -112,3 +117,15 @@ def test_a_parser_is_warned_of_what_makes_no_parser() -> None:
         ),
         (5, "a parser returns the length of a message, not a verdict: `SK_PASS` is a message of 1 byte"),
     ]
+
+
+def test_a_mistake_of_the_compiler_is_told_at_its_place(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*arguments: object) -> None:
+        raise AssertionError("no such case")
+
+    monkeypatch.setitem(dispatch.EXPRESSIONS, ast.Subscript, fail)
+    (found,) = errors("@skb_verdict\ndef program(ctx: SkSkb) -> i32:\n    x = ctx.cb[0]\n    return 0\n")
+    assert (found.line, found.message) == (
+        4,
+        "skverdict itself failed on this statement (AssertionError: no such case)",
+    )
