@@ -26,6 +26,7 @@ from skverdict.dsl.frontend.values import (
     describe,
     with_article,
 )
+from skverdict.dsl.ir.types import Space
 
 
 def call_inline(lowering: Lowering, node: ast.Call, function: FunctionType) -> Operand:
@@ -75,7 +76,7 @@ def _expand(
     """The statements and the result of the function of `frame`, whose parameters stand for `names`."""
     definition = frame.node
     for name, binding in names.items():
-        is_pointer = isinstance(binding, Reference) and binding.local is None
+        is_pointer = isinstance(binding, Reference) and binding.space is not Space.STACK
         if frame.assigned[name] > 1 and (is_pointer or isinstance(binding, Scalar)):
             # The parameter is assigned to: it becomes a variable.
             assign(lowering, definition, name, definition, binding)

@@ -57,7 +57,7 @@ def _forget_ranges(lowering: Lowering, node: ast.stmt) -> None:
         if isinstance(binding, Slot) and isinstance(binding.shape, Scalar):
             assert binding.shape.type is not None
             low, high = limits(binding.shape.type)
-            state.names[name] = Slot(binding.local, binding.shape.with_range(low, high))
+            state.names[name] = binding.reshaped(binding.shape.with_range(low, high))
 
 
 def _in_loop(lowering: Lowering, loop: Loop, statements: Sequence[ast.stmt]) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from skverdict.dsl.errors import Diagnostic, Place
 from skverdict.dsl.frontend.annotations import Annotation
@@ -80,6 +80,7 @@ class Frame:
         "outer",
         "owned",
         "path",
+        "result",
         "returns",
         "source",
     )
@@ -106,6 +107,8 @@ class Frame:
         self.declared: dict[str, Type] = {}
         # Locals that hold the structures made here, which nobody outside can refer to.
         self.owned: set[str] = set()
+        # The local that takes the structure to give back, where several `return` statements give one.
+        self.result: str | None = None
         self.loop: Loop | None = None
         # Where `return` goes; None in a program, which returns for good.
         self.end: Label | None = None
@@ -118,6 +121,42 @@ class Frame:
         while frames[-1].outer is not None:
             frames.append(frames[-1].outer)
         return frames
+
+
+class Mark:
+    """How far a function had been built."""
+
+    __slots__ = (
+        "block",
+        "blocks",
+        "declared",
+        "labels",
+        "local_names",
+        "locals",
+        "numbers",
+        "operations",
+        "owned",
+        "result",
+        "returns",
+        "scratch",
+        "variables",
+    )
+
+    def __init__(self, lowering: Lowering) -> None:
+        frame = lowering.frame
+        self.block = lowering.block
+        self.blocks = len(lowering.function.blocks)
+        self.operations = len(lowering.block.operations)
+        self.locals = len(lowering.function.locals)
+        self.numbers = lowering._numbers
+        self.labels = dict(lowering._labels)
+        self.local_names = dict(lowering._local_names)
+        self.scratch = dict(lowering._scratch)
+        self.variables = dict(frame.locals)
+        self.declared = dict(frame.declared)
+        self.owned = set(frame.owned)
+        self.result = frame.result
+        self.returns = len(frame.end.edges) if frame.end else 0
 
 
 class Lowering:
@@ -253,34 +292,25 @@ class Lowering:
 
     # Trying a stretch of code again.
 
-    def mark(self) -> tuple[Any, ...]:
+    def mark(self) -> Mark:
         """All that `undo` needs to take back what is emitted from here on."""
-        end = self.frame.end
-        return (
-            len(self.function.blocks),
-            self.block,
-            len(self.block.operations),
-            self._numbers,
-            len(self.function.locals),
-            dict(self._labels),
-            dict(self._local_names),
-            dict(self._scratch),
-            dict(self.frame.locals),
-            dict(self.frame.declared),
-            len(end.edges) if end else 0,
-        )
+        return Mark(self)
 
-    def undo(self, mark: tuple[Any, ...]) -> None:
+    def undo(self, mark: Mark) -> None:
         """Take back what was emitted since `mark`."""
-        blocks, self.block, operations, self._numbers, locals_, labels, *rest = mark
-        names, scratch, mine, declared, edges = rest
-        del self.function.blocks[blocks:]
-        del self.block.operations[operations:]
-        del self.function.locals[locals_:]
-        self._labels, self._local_names, self._scratch = dict(labels), dict(names), dict(scratch)
-        self.frame.locals, self.frame.declared = dict(mine), dict(declared)
-        if self.frame.end:
-            del self.frame.end.edges[edges:]
+        frame = self.frame
+        del self.function.blocks[mark.blocks :]
+        self.block = mark.block
+        del self.block.operations[mark.operations :]
+        del self.function.locals[mark.locals :]
+        self._numbers = mark.numbers
+        self._labels = dict(mark.labels)
+        self._local_names = dict(mark.local_names)
+        self._scratch = dict(mark.scratch)
+        frame.locals, frame.declared = dict(mark.variables), dict(mark.declared)
+        frame.owned, frame.result = set(mark.owned), mark.result
+        if frame.end:
+            del frame.end.edges[mark.returns :]
 
     # Names.
 

@@ -8,6 +8,7 @@ from skverdict.dsl.errors import Place
 from skverdict.dsl.frontend.convert import as_scalar, convert, settle
 from skverdict.dsl.frontend.lowering import Lowering
 from skverdict.dsl.frontend.refusal import suggestion
+from skverdict.dsl.frontend.state import refers_to
 from skverdict.dsl.frontend.values import Operand, Reference, Scalar, describe, type_name, with_article
 from skverdict.dsl.ir.module import Value
 from skverdict.dsl.ir.types import BOOL, U32, U64, Array, BigEndian, Bool, Int, Pointer, Space, Struct, Type
@@ -158,12 +159,12 @@ def store(
         )
     if reference.root is not None:
         for name, binding in lowering.here.names.items():
-            if isinstance(binding, Reference) and binding.root == reference.root and binding.local is None:
+            is_whole = isinstance(binding, Reference) and binding.local is not None
+            if not is_whole and refers_to(binding, reference.root):
                 raise lowering.refuse(
                     node,
                     f"`{name}` refers to a part of this structure, and would go on referring to the old one",
                     "assign the members one by one",
-                    [(binding.origin, f"`{name}` comes from here")],
                 )
     source = pointer(lowering, value_node, value)
     lowering.effect(node, "copy", (pointer(lowering, node, reference), source))

@@ -6,6 +6,7 @@ import ast
 import builtins
 
 from skverdict.dsl.errors import Place
+from skverdict.dsl.frontend.assigned import RESULT
 from skverdict.dsl.frontend.convert import convert, fits, unsettle
 from skverdict.dsl.frontend.dispatch import evaluate, expression
 from skverdict.dsl.frontend.lowering import Frame, Lowering
@@ -13,7 +14,7 @@ from skverdict.dsl.frontend.memory import pointer, raw_pointer
 from skverdict.dsl.frontend.operators import OPERATORS
 from skverdict.dsl.frontend.python_values import operand_of
 from skverdict.dsl.frontend.refusal import Refused, suggestion
-from skverdict.dsl.frontend.state import Binding, Broken, Conflict, Missing, Slot
+from skverdict.dsl.frontend.state import Binding, Broken, Conflict, Missing, Slot, refers_to
 from skverdict.dsl.frontend.values import (
     NONE,
     Operand,
@@ -27,7 +28,7 @@ from skverdict.dsl.frontend.values import (
     type_name,
     with_article,
 )
-from skverdict.dsl.ir.types import I64, SCALARS, U64, Bool, Int, Pointer, Type
+from skverdict.dsl.ir.types import I64, SCALARS, U64, Bool, Int, Pointer, Space, Type
 
 _MISSING = object()
 
@@ -92,10 +93,9 @@ def _read_slot(lowering: Lowering, node: ast.AST, slot: Slot) -> Operand:
     shape = slot.shape
     if isinstance(shape, Scalar):
         assert shape.type is not None
-        value = lowering.emit(node, "local.get", (), shape.type, local=slot.local)
+        value = lowering.emit(node, "local.get", (), shape.type, local=slot.local.name)
         return Scalar(shape.type, value, low=shape.low, high=shape.high, pending=shape.pending)
-    type_ = Pointer(shape.target, shape.space, nullable=True)
-    return shape.altered(pointer=lowering.emit(node, "local.get", (), type_, local=slot.local))
+    return shape.altered(pointer=lowering.emit(node, "local.get", (), slot.local.type, local=slot.local.name))
 
 
 def _unusable(lowering: Lowering, node: ast.AST, name: str, binding: Binding | None) -> Refused:
@@ -119,14 +119,17 @@ def _conflict(lowering: Lowering, node: ast.AST, name: str, conflict: Conflict) 
     for side in (conflict.first, conflict.second):
         shape = side.shape if isinstance(side, Slot) else side
         if isinstance(shape, Reference):
-            notes.append((shape.origin, f"`{name}` may be what is made here"))
+            notes.append((shape.origin, "it may be what is made here"))
         if not isinstance(shape, (Missing, Broken, Conflict, Slot)):
             words.append(describe(shape))
+    what, hint = f"`{name}`", "use a name of its own on each path"
+    if name == RESULT:
+        what, hint = "the result of this call", "give back the same one on each path"
     if len(set(words)) == 2:
-        message = f"`{name}` is {words[0]} on one path and {words[1]} on the other"
+        message = f"{what} is {words[0]} on one path and {words[1]} on the other"
     else:
-        message = f"`{name}` stands for one thing on one path and for another on the other"
-    return lowering.refuse(node, message, "use a name of its own on each path", notes)
+        message = f"{what} stands for one thing on one path and for another on the other"
+    return lowering.refuse(node, message, hint, notes)
 
 
 # Assigning.
@@ -189,7 +192,7 @@ def _assign_scalar(
         local = lowering.local(name, type_)
     lowering.effect(node, "local.set", (lowering.value(value_node, number),), local=local.name)
     shape = Scalar(number.type, low=number.low, high=number.high, pending=pending)
-    lowering.bind(name, Slot(local.name, shape))
+    lowering.bind(name, Slot(local, shape))
 
 
 def _provisional(value: Scalar) -> Int:
@@ -236,16 +239,17 @@ def _assign_reference(
     if value.local is not None:
         _assign_struct(lowering, node, name, value)
         return
-    if frame.assigned.get(name, 0) <= 1:
+    if value.space is Space.STACK or frame.assigned.get(name, 0) <= 1:
+        # A part of a structure of ours is never kept in a variable of the IR: a loop makes the structure anew
+        # in the same place each turn, which a name from an earlier turn must not see.
         lowering.bind(name, value)
         return
-    type_ = Pointer(value.target, value.space, nullable=True)
-    local = frame.locals.get(name)
-    if local is None or local.type != type_:
-        local = lowering.local(name, type_)
     address = raw_pointer(lowering, value_node, value)
+    local = frame.locals.get(name)
+    if local is None or local.type != address.type:
+        local = lowering.local(name, address.type)
     lowering.effect(node, "local.set", (address,), local=local.name)
-    lowering.bind(name, Slot(local.name, value.shape()))
+    lowering.bind(name, Slot(local, value.shape()))
 
 
 def _assign_struct(lowering: Lowering, node: ast.AST, name: str, value: Reference) -> None:
@@ -255,7 +259,7 @@ def _assign_struct(lowering: Lowering, node: ast.AST, name: str, value: Referenc
         others = [
             other
             for other, binding in lowering.here.names.items()
-            if other != name and isinstance(binding, Reference) and binding.root == old.local
+            if other != name and refers_to(binding, old.local)
         ]
         if not others and old.local in lowering.frame.owned:
             target, source = pointer(lowering, node, old), pointer(lowering, node, value)

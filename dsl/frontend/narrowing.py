@@ -25,7 +25,7 @@ def not_none(state: State, node: ast.expr) -> State:
     if isinstance(binding, Reference):
         state.names[name] = binding.altered(nullable=False)
     elif isinstance(binding, Slot) and isinstance(binding.shape, Reference):
-        state.names[name] = Slot(binding.local, binding.shape.altered(nullable=False))
+        state.names[name] = binding.reshaped(binding.shape.altered(nullable=False))
     return state
 
 
@@ -48,7 +48,7 @@ def compared(state: State, node: ast.expr, name: str, other: Scalar) -> State:
         return state
     state = state.copy()
     narrowed = shape.with_range(low, high)
-    state.names[variable] = Slot(binding.local, narrowed) if isinstance(binding, Slot) else narrowed
+    state.names[variable] = binding.reshaped(narrowed) if isinstance(binding, Slot) else narrowed
     return state
 
 

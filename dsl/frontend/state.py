@@ -21,16 +21,21 @@ from skverdict.dsl.frontend.values import (
     Scalar,
     TypeValue,
 )
+from skverdict.dsl.ir.module import Local
 
 
 class Slot:
-    """A variable that lives in the IR local `local`; `shape` is what reading it gives, but for the value."""
+    """A variable that lives in an IR local; `shape` is what reading it gives, but for the value."""
 
     __slots__ = ("local", "shape")
 
-    def __init__(self, local: str, shape: Scalar | Reference) -> None:
+    def __init__(self, local: Local, shape: Scalar | Reference) -> None:
         self.local = local
         self.shape = shape
+
+    def reshaped(self, shape: Scalar | Reference) -> Slot:
+        """The same variable, of which something else is known."""
+        return Slot(self.local, shape)
 
 
 class Missing:
@@ -61,6 +66,13 @@ class Broken:
 
 BROKEN = Broken()
 Binding = Operand | Slot | Missing | Conflict | Broken
+
+
+def refers_to(binding: Binding, local: str | None) -> bool:
+    """True if a name so bound may stand for the stack local, or for a part of it."""
+    if isinstance(binding, Conflict):
+        return refers_to(binding.first, local) or refers_to(binding.second, local)
+    return isinstance(binding, Reference) and local is not None and binding.root == local
 
 
 class State:
@@ -127,7 +139,7 @@ def _in_epoch(binding: Binding, now: Epoch, epoch: Epoch) -> Binding:
     if isinstance(binding, Reference) and binding.epoch == now:
         return binding.altered(epoch=epoch)
     if isinstance(binding, Slot) and isinstance(binding.shape, Reference) and binding.shape.epoch == now:
-        return Slot(binding.local, binding.shape.altered(epoch=epoch))
+        return binding.reshaped(binding.shape.altered(epoch=epoch))
     return binding
 
 
@@ -136,7 +148,7 @@ def _meet(first: Binding, second: Binding, now: Epoch) -> Binding:
         return first
     if isinstance(first, Slot) and isinstance(second, Slot) and first.local == second.local:
         shape = _meet(first.shape, second.shape, now)
-        return Slot(first.local, shape) if isinstance(shape, (Scalar, Reference)) else shape
+        return first.reshaped(shape) if isinstance(shape, (Scalar, Reference)) else shape
     if isinstance(first, Scalar) and isinstance(second, Scalar) and first.same(second):
         return first.with_range(min(first.low, second.low), max(first.high, second.high))
     if isinstance(first, Reference) and isinstance(second, Reference) and first.same_storage(second):

@@ -11,6 +11,7 @@ from skverdict.dsl.frontend.conditions import decide
 from skverdict.dsl.frontend.convert import convert
 from skverdict.dsl.frontend.dispatch import evaluate, execute, statement
 from skverdict.dsl.frontend.lowering import Label, Lowering, Retype
+from skverdict.dsl.frontend.memory import pointer
 from skverdict.dsl.frontend.names import assign, is_scalar_type
 from skverdict.dsl.frontend.operators import binary
 from skverdict.dsl.frontend.refusal import Refused
@@ -228,7 +229,22 @@ def _bind_result(lowering: Lowering, node: ast.Return, value: Operand) -> None:
             where, f"{value.what} may be None, but `{frame.node.name}` returns {with_article(returns.text)}",
             f"test it first, or declare `-> {returns.text} | None`",
         )  # fmt: skip
+    if isinstance(value, Reference) and value.local in frame.owned and frame.assigned[RESULT] > 1:
+        value = _moved_result(lowering, node, value)
     assign(lowering, node, RESULT, where, value)
+
+
+def _moved_result(lowering: Lowering, node: ast.Return, value: Reference) -> Reference:
+    """A structure of this function's own, in the one place where all its returns put theirs.
+
+    Nobody can tell: every other name for it ends here.
+    """
+    frame = lowering.frame
+    if frame.result is None:
+        frame.result = lowering.new_local(f"{frame.node.name}.result", value.target)
+    result = Reference(value.target, value.space, value.what, value.origin, local=frame.result, fresh=True)
+    lowering.effect(node, "copy", (pointer(lowering, node, result), pointer(lowering, node, value)))
+    return result
 
 
 def _return_from_program(lowering: Lowering, node: ast.Return) -> None:

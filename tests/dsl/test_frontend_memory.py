@@ -437,3 +437,83 @@ def larger_of_bytes(a, b) -> u8:
 def test_verdict_constants() -> None:
     assert returned("return SK_PASS") == SK_PASS == 1
     assert returned("return SK_DROP") == SK_DROP == 0
+
+
+def test_names_that_stand_for_one_part_and_then_another() -> None:
+    body = """
+    key = Key()
+    words = key.words
+    inner = key.inner
+    inner.b = 5
+    inner = Key(inner=Inner(a=8)).inner
+    entry = small.lookup(1)
+    if entry is None:
+        small.update(1, Inner(a=4))
+        entry = small.lookup(1)
+    if entry is None:
+        return -1
+    return i32(key.inner.b * 100) + inner.a * 10 + entry.a + len(words)
+    """
+    assert returned(body, KEY) == 500 + 80 + 4 + 4
+
+
+def test_a_part_in_a_variable_keeps_its_structure_alive() -> None:
+    body = """
+    key = Key()
+    inner = key.inner
+    inner = key.inner
+    key = Key()
+    key.inner.a = 5
+    return inner.a
+    """
+    assert returned(body, KEY) == 0
+
+
+def test_a_part_from_an_earlier_turn_is_not_seen() -> None:
+    text = f"""{KEY}
+@skb_verdict
+def program(ctx: SkSkb) -> i32:
+    key = Key()
+    inner = key.inner
+    for i in range(3):
+        old = inner
+        inner = Key(inner=Inner(b=i)).inner
+    return i32(old.b)
+"""
+    assert "stands for one thing on one path" in errors(text)[0].message
+
+
+def test_an_inline_function_makes_a_structure_on_each_path() -> None:
+    before = KEY + """
+@inline
+def make(length: u32) -> Key:
+    if length > 3:
+        return Key(port=7)
+    key = Key(port=8)
+    key.words[1] = length
+    return key
+"""
+    body = """
+    a = make(ctx.len)
+    b = make(1)
+    b.words[1] += 1
+    return i32(a.port * 10 + b.port) + i32(a.words[1])
+    """
+    assert returned(body, before, len=4) == 78
+    assert returned(body, before, len=2) == 90
+
+
+def test_an_inline_function_returns_from_a_loop() -> None:
+    before = KEY + """
+@inline
+def find(length: u32) -> Key:
+    for i in range(4):
+        x: u32 = length + i
+        if x > 5:
+            return Key(port=i)
+        length = x
+    return Key(port=99)
+"""
+    assert returned("return find(ctx.len).port", before, len=3) == 2
+    assert returned("return find(ctx.len).port", before, len=0) == 3
+    assert returned("return find(ctx.len).port", before.replace("x > 5", "x > 50"), len=0) == 99
