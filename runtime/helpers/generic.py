@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from skverdict.runtime.helpers import loops, maps, printing, ring_buffer, strings, world
+from skverdict.runtime.helpers import locks, loops, maps, printing, ring_buffer, strings, timers, world
 from skverdict.runtime.machine.environment import HelperFunction
 
 GENERIC: dict[str, HelperFunction] = {
+    **locks.FUNCTIONS,
     **loops.FUNCTIONS,
     **maps.FUNCTIONS,
     **printing.FUNCTIONS,
     **ring_buffer.FUNCTIONS,
     **strings.FUNCTIONS,
+    **timers.FUNCTIONS,
     **world.FUNCTIONS,
 }

@@ -25,7 +25,7 @@ def for_each_map_elem(call: Call, map_: Map, function: int, context: int, flags:
     """The number of entries that the function was called for; the last if it returned other than zero."""
     if flags:
         raise KernelError(Errno.EINVAL, f"flags {flags:#x}")
-    keys, visited = map_.keys(), 0
+    keys, visited = map_.walk(), 0
     for key in keys:
         value = map_.pointer(call, key)
         if not value:

@@ -24,7 +24,7 @@ def map_update_elem(call: Call, map_: Map, key: bytes, value: bytes, flags: int)
 
 
 def map_delete_elem(call: Call, map_: Map, key: bytes) -> int:
-    map_.delete(key)
+    map_.remove(key)
     return 0
 
 

@@ -18,12 +18,14 @@ from skverdict.runtime.machine.memory import (
     Ended,
     FunctionRegion,
     MapRegion,
+    MapValue,
     RecordRegion,
     offset_of,
 )
 from skverdict.runtime.machine.semantics import mask, signed
 from skverdict.runtime.machine.structures import StructureRegion
 from skverdict.runtime.maps.base import Map
+from skverdict.runtime.maps.special import Place
 
 _CHANGES_MAP = (
     "bpf_map_update_elem",
@@ -238,6 +240,23 @@ def _record(helper: Helper, register: int) -> Reader:
     return read
 
 
+def _special(kind: str) -> Callable[[Helper, int], Reader]:
+    """The reader of an argument that is the member of `kind` of a map's value."""
+
+    def make(helper: Helper, register: int) -> Reader:
+        def read(call: Call, registers: Sequence[int], before: Sequence[object]) -> Place:
+            region, offset = call.memory.region(registers[register]), offset_of(registers[register])
+            if isinstance(region, MapValue):
+                for member in region.special:
+                    if member.kind == kind and member.offset == offset:
+                        return Place(region.map, region.content, member)
+            raise Misuse(f"is not the bpf_{kind} of a map's value")
+
+        return read
+
+    return make
+
+
 def _callback(helper: Helper, register: int) -> Reader:
     def read(call: Call, registers: Sequence[int], before: Sequence[object]) -> int:
         region = call.memory.region(registers[register])
@@ -273,6 +292,8 @@ _READERS: dict[str, Callable[[Helper, int], Reader]] = {
     "string": _string,
     "socket": _socket,
     "record": _record,
+    "spin_lock": _special("spin_lock"),
+    "timer": _special("timer"),
     "callback": _callback,
     "callback_context": _callback_context,
     "varargs": _varargs,

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from skverdict.runtime.machine.context import Context, Structure
 from skverdict.runtime.machine.environment import Environment
-from skverdict.runtime.machine.memory import Bytes, MapRegion, Memory, RecordRegion
+from skverdict.runtime.machine.memory import Bytes, MapRegion, MapValue, Memory, RecordRegion
 from skverdict.runtime.machine.structures import ContextRegion, Reader, structure_address
 
 if TYPE_CHECKING:
+    from skverdict.runtime.machine.run import LoadedProgram
     from skverdict.runtime.maps.base import Map
     from skverdict.runtime.maps.ring_buffer import Record
+    from skverdict.runtime.maps.special import Place
 
 
 class Buffer(NamedTuple):
@@ -36,28 +38,36 @@ class Buffer(NamedTuple):
         self.write((number & ((1 << bits) - 1)).to_bytes(self.size, self.memory.order))
 
 
-#: Runs the program's function at a slot with some arguments; gives the unsigned 64 bits of its r0.
-CallBack = Callable[[int, Sequence[int]], int]
+class Runner(Protocol):
+    """The run, as its helpers know it. `program` is the one that runs now."""
+
+    program: LoadedProgram
+
+    def call_back(self, slot: int, arguments: Sequence[int]) -> int:
+        """Run the program's function at `slot` with `arguments` in r1 and on; the 64 bits of its r0."""
 
 
 class Call:
     """The run that calls helpers. A bad address given to `read` or `write` ends the run with a Fault.
 
-    `context` and `environment` are those of the run, `kind` is the program's kind. `call_back` runs a
-    function of the program that was given as a `callback`, with arguments for r1 and on, and gives its r0.
+    `context` and `environment` are those of the run, `kind` is the program's kind. `lock` is the spin lock
+    that the program holds.
     """
 
-    def __init__(
-        self, context: Context, environment: Environment, memory: Memory, call_back: CallBack
-    ) -> None:
+    def __init__(self, context: Context, environment: Environment, memory: Memory, run: Runner) -> None:
         self.kind = context.kind
         self.context = context
         self.environment = environment
         self.memory = memory
-        self.call_back = call_back
+        self.run = run
+        self.lock: Place | None = None
         self.reader = Reader(memory, context.kind, environment.kernel)
         self.context_region = ContextRegion(self.reader, context)
         self.context_address = memory.add(self.context_region)
+
+    def call_back(self, slot: int, arguments: Sequence[int]) -> int:
+        """Run a function of the program that was given as a `callback`, and give its r0."""
+        return self.run.call_back(slot, arguments)
 
     def read(self, address: int, size: int) -> bytes:
         """`size` bytes of the program's memory, all of which must have been written before."""
@@ -75,6 +85,8 @@ class Call:
         if value is None:
             return 0
         memory, name = self.memory, f"a value of map {map_.name}"
+        if map_.special or not map_.readable:
+            return memory.shared(value, lambda: MapValue(map_, value, memory.order))
         return memory.shared(value, lambda: Bytes(name, value, memory.order, map_.writable))
 
     def map(self, map_: Map) -> int:

@@ -5,8 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from random import Random
+from typing import TYPE_CHECKING
 
 from skverdict.dsl.catalogue.programs import KERNELS
+
+if TYPE_CHECKING:
+    from skverdict.runtime.machine.timers import Timer
 
 #: What a helper does: called with a `Call` and one argument for each of the catalogue's, in this form:
 #:   context          the `Context` of the run
@@ -20,6 +24,7 @@ from skverdict.dsl.catalogue.programs import KERNELS
 #:   string           `bytes` up to the NUL
 #:   socket           the `Structure` behind the pointer
 #:   record           the `Record` of a ring buffer
+#:   spin_lock, timer the `Place` of the member
 #:   callback         the slot of the function, for `Call.call_back`
 #:   callback_context an int, to be handed on
 #:   varargs          a tuple of ints
@@ -36,8 +41,9 @@ class Environment:
     """The machine's surroundings. Times are nanoseconds; nothing here reads the real clock or real
     randomness.
 
-    `clock_ns` stands still until somebody moves it. `printed` collects what programs print with
-    `bpf_trace_printk` and its kin, one line an entry.
+    `clock_ns` stands still until somebody moves it; `timers.elapse` does so and runs the timers that expire
+    (`timers` are those that may be armed, `running_timer` is the one whose callback runs). `printed`
+    collects what programs print with `bpf_trace_printk` and its kin, one line an entry.
     """
 
     helpers: Mapping[str, HelperFunction]
@@ -57,3 +63,5 @@ class Environment:
     network_namespace: int = 1
     printed: list[str] = field(default_factory=list)
     budget: int = INSTRUCTION_BUDGET
+    timers: list[Timer] = field(default_factory=list)
+    running_timer: Timer | None = None

@@ -26,6 +26,7 @@ class Errno(IntEnum):
     EPIPE = 32
     EDOM = 33
     ERANGE = 34
+    EDEADLK = 35
     ENAMETOOLONG = 36
     ENOTSOCK = 88
     EMSGSIZE = 90
@@ -60,3 +61,4 @@ class KernelError(OSError):
     def __init__(self, number: Errno, reason: str) -> None:
         super().__init__(int(number), f"{reason} ({number.name})")
         self.number = number
+        self.reason = reason

@@ -156,6 +156,47 @@ class Bytes(Region):
         )
 
 
+class MapValue(Bytes):
+    """A value of a map that programs may not use as they like.
+
+    `special` are the members that only helpers reach; `readable` is False where programs may only write.
+    """
+
+    def __init__(self, map_: Map, content: bytearray, order: ByteOrder) -> None:
+        super().__init__(f"a value of map {map_.name}", content, order, map_.writable)
+        self.content: bytearray = content
+        self.map = map_
+        self.special = map_.special
+        self.readable = map_.readable
+
+    def load(self, offset: int, size: int) -> int:
+        self._check_read(offset, size)
+        return super().load(offset, size)
+
+    def read(self, offset: int, size: int) -> bytes:
+        self._check_read(offset, size)
+        return super().read(offset, size)
+
+    def check_write(self, offset: int, size: int) -> None:
+        self._check_special(offset, size)
+        super().check_write(offset, size)
+
+    def _check_read(self, offset: int, size: int) -> None:
+        self._check_special(offset, size)
+        if not self.readable:
+            raise self.refuse("is for programs to write only", offset, size)
+
+    def _check_special(self, offset: int, size: int) -> None:
+        for member in self.special:
+            if offset < member.offset + member.size and member.offset < offset + size:
+                raise self.refuse(
+                    f"has a {member.name} in bytes {member.offset}..{member.offset + member.size - 1}, "
+                    "which only helpers may touch",
+                    offset,
+                    size,
+                )
+
+
 class Packet(Bytes):
     """The linear bytes of a packet or message; no atomic instruction may touch them (verifier.c)."""
 

@@ -93,7 +93,7 @@ class Run:
         self.program = program
         self.memory = Memory(program.order)
         self.regions = self.memory.regions
-        self.call = Call(context, environment, self.memory, self.call_back)
+        self.call = Call(context, environment, self.memory, self)
         self.registers = list(UNWRITTEN)
         self.budget = environment.budget
         self.ticks = iter(range(self.budget))
@@ -122,6 +122,8 @@ class Run:
         """Call a function of the program with r1..r5; `back` is the slot to return to, None for a helper."""
         if len(self.frames) + 1 >= MAX_FRAMES:
             raise Misuse(f"the call is the {MAX_FRAMES + 1}th function deep; {MAX_FRAMES} is the limit")
+        if self.call.lock is not None and self.call.environment.kernel == "6.1":
+            raise Misuse("Linux 6.1 allows no calls while a spin lock is held")
         registers = self.registers
         self.frames.append(Frame(self.program, back, registers[6:10], self.stack, self.loops))
         registers[6:10] = UNWRITTEN[6:10]
@@ -158,7 +160,9 @@ class Run:
         held.pop()
 
     def check_references(self, does: str) -> None:
-        """Raise Misuse if the program holds a reference when it `does` something."""
+        """Raise Misuse if the program holds a reference or a lock when it `does` something."""
+        if self.call.lock is not None:
+            raise Misuse(f"the program {does} holding the spin lock of a value of {self.call.lock.map.name}")
         held = [reference for references in self.references.values() for reference in references]
         if held:
             helper, slot = held[0]
@@ -204,4 +208,23 @@ def run(program: LoadedProgram, context: Context, environment: Environment) -> R
     """Run `program` on `context` until it exits. Raises Fault if it does what the kernel would not allow."""
     state = Run(program, context, environment)
     state.advance(0)
+    return Result(state.registers[0], state.instructions, tuple(state.calls))
+
+
+def run_function(
+    program: LoadedProgram,
+    slot: int,
+    context: Context,
+    environment: Environment,
+    arguments: Callable[[Call], Sequence[int]],
+) -> Result:
+    """Run the function of `program` at `slot` as the kernel calls one by itself, as for a timer.
+
+    `arguments` gives the addresses and numbers for r1 and on. Raises Fault.
+    """
+    state = Run(program, context, environment)
+    state.registers[1] = UNWRITTEN[1]
+    for register, argument in enumerate(arguments(state.call), start=1):
+        state.registers[register] = argument
+    state.advance(slot)
     return Result(state.registers[0], state.instructions, tuple(state.calls))

@@ -15,6 +15,7 @@ from skverdict.runtime.machine import semantics
 from skverdict.runtime.machine.arguments import ArgumentsReader
 from skverdict.runtime.machine.environment import HelperFunction
 from skverdict.runtime.machine.errno import KernelError
+from skverdict.runtime.machine.fault import Misuse
 from skverdict.runtime.machine.memory import (
     ADDRESS,
     OFFSET_BITS,
@@ -311,9 +312,12 @@ def call_helper(site: Site, helper: Helper, perform: HelperFunction, arguments: 
     why = f"{helper.name} at instruction {site.slot} may have moved it"
     released = [number for number, each in enumerate(helper.arguments, 1) if each.name == helper.releases]
     reference = Reference(helper.name, site.slot)
+    under_lock = helper.name in ("bpf_spin_lock", "bpf_spin_unlock")
 
     def step(r: list[int], run: Run) -> int:
         call = run.call
+        if call.lock is not None and not under_lock:
+            raise Misuse(f"{helper.name} is called while a spin lock is held")
         values = arguments(call, r[1:6])
         for register in released:
             run.release(r[register], helper.name)

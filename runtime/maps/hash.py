@@ -8,16 +8,21 @@ from skverdict.codegen.object import MapSpec
 from skverdict.runtime.machine.call import Call
 from skverdict.runtime.machine.errno import Errno, KernelError
 from skverdict.runtime.machine.memory import ByteOrder
-from skverdict.runtime.maps.base import BPF_ANY, BPF_EXIST, BPF_F_LOCK, BPF_NOEXIST, Map
+from skverdict.runtime.maps.base import Map
+from skverdict.runtime.maps.user_side import BPF_ANY, BPF_EXIST, BPF_F_LOCK, BPF_NOEXIST
 
 
 class HashMap(Map):
     """A hash. An update gives the entry new memory: who holds the old sees the old value.
 
-    The kernel's order of keys follows a random seed; here it is that in which keys came.
+    With `BPF_F_LOCK` it changes the entry where it is. The kernel's order of keys follows a random seed and
+    is nothing to rely on; here it is that in which keys came.
     """
 
     kind = "hash"
+    batches = frozenset({"lookup", "lookup_and_delete", "update", "delete"})
+    snapshots = True
+    takes = True
 
     def __init__(self, spec: MapSpec, order: ByteOrder = "little") -> None:
         super().__init__(spec, order)
@@ -26,28 +31,36 @@ class HashMap(Map):
     def lookup(self, key: bytes) -> bytearray | None:
         return self._entries.get(key)
 
-    def update(self, key: bytes, value: bytes, flags: int = BPF_ANY) -> None:
+    def write(self, key: bytes, value: bytes, flags: int = BPF_ANY) -> None:
         self.check_update(key, flags)
-        if key not in self._entries and len(self._entries) >= self.max_entries:
+        old = self._entries.get(key)
+        if old is None and len(self._entries) >= self.max_entries:
             raise KernelError(Errno.E2BIG, f"map {self.name} is full: {self.max_entries} entries")
-        self._entries[key] = bytearray(value)
+        if old is not None and flags & BPF_F_LOCK:
+            self.overwrite(old, value)
+        else:
+            if old is not None:
+                self.dropped(old)
+            self._entries[key] = self.without_special(value) if self.special else bytearray(value)
 
     def check_update(self, key: bytes, flags: int) -> None:
         """Raise KernelError for flags that the kernel does not know or that the entry contradicts."""
         if flags & ~BPF_F_LOCK > BPF_EXIST:
             raise KernelError(Errno.EINVAL, f"map {self.name}: unknown update flags {flags:#x}")
-        if flags & BPF_F_LOCK:
+        if flags & BPF_F_LOCK and not self.has_lock:
             raise KernelError(Errno.EINVAL, f"map {self.name} has no spin lock")
-        if flags == BPF_NOEXIST and key in self._entries:
+        if flags & BPF_NOEXIST and key in self._entries:
             raise KernelError(Errno.EEXIST, f"map {self.name} has an entry at this key")
-        if flags == BPF_EXIST and key not in self._entries:
+        if flags & BPF_EXIST and key not in self._entries:
             raise KernelError(Errno.ENOENT, f"map {self.name} has no entry at this key")
 
-    def delete(self, key: bytes) -> None:
-        if self._entries.pop(key, None) is None:
+    def remove(self, key: bytes) -> None:
+        value = self._entries.pop(key, None)
+        if value is None:
             raise KernelError(Errno.ENOENT, f"map {self.name} has no entry at this key")
+        self.dropped(value)
 
-    def keys(self) -> Iterator[bytes]:
+    def walk(self) -> Iterator[bytes]:
         return iter(list(self._entries))
 
     def used(self, key: bytes) -> None:
@@ -68,12 +81,12 @@ class LruHashMap(HashMap):
         self.used(key)
         return super().pointer(call, key)
 
-    def update(self, key: bytes, value: bytes, flags: int = BPF_ANY) -> None:
+    def write(self, key: bytes, value: bytes, flags: int = BPF_ANY) -> None:
         self.check_update(key, flags)
         if key not in self._entries and len(self._entries) >= self.max_entries:
-            del self._entries[next(iter(self._entries))]
-        self._entries.pop(key, None)
-        self._entries[key] = bytearray(value)
+            self.remove(next(iter(self._entries)))
+        self.used(key)
+        super().write(key, value, flags)
 
     def used(self, key: bytes) -> None:
         """Put the entry behind all others."""

@@ -11,7 +11,8 @@ from typing import NamedTuple
 from skverdict.codegen.object import MapSpec
 from skverdict.runtime.machine.errno import Errno, KernelError
 from skverdict.runtime.machine.memory import ByteOrder
-from skverdict.runtime.maps.base import BPF_ANY, BPF_EXIST, BPF_NOEXIST, Map
+from skverdict.runtime.maps.base import Map
+from skverdict.runtime.maps.user_side import BPF_ANY, BPF_EXIST, BPF_NOEXIST
 
 _LENGTH = 4
 
@@ -27,6 +28,7 @@ class LpmTrie(Map):
     """A trie, kept as a table of prefixes: strings of the digits 0 and 1."""
 
     kind = "lpm_trie"
+    batches = frozenset({"lookup", "update", "delete"})
 
     def __init__(self, spec: MapSpec, order: ByteOrder = "little") -> None:
         super().__init__(spec, order)
@@ -39,7 +41,7 @@ class LpmTrie(Map):
         fitting = (self._nodes.get(prefix[:length]) for length in range(len(prefix), -1, -1))
         return next((node.value for node in fitting if node is not None), None)
 
-    def update(self, key: bytes, value: bytes, flags: int = BPF_ANY) -> None:
+    def write(self, key: bytes, value: bytes, flags: int = BPF_ANY) -> None:
         if flags > BPF_EXIST:
             raise KernelError(Errno.EINVAL, f"map {self.name}: unknown update flags {flags:#x}")
         prefix = self._checked_prefix(key)
@@ -52,19 +54,19 @@ class LpmTrie(Map):
             raise KernelError(Errno.ENOSPC, f"map {self.name} is full: {self.max_entries} prefixes")
         self._nodes[prefix] = _Node(key, bytearray(value))
 
-    def delete(self, key: bytes) -> None:
+    def remove(self, key: bytes) -> None:
         if self._nodes.pop(self._checked_prefix(key), None) is None:
             raise KernelError(Errno.ENOENT, f"map {self.name} has no such prefix")
 
-    def keys(self) -> Iterator[bytes]:
+    def walk(self) -> Iterator[bytes]:
         """Prefixes in the order of their bits, each behind the longer ones that begin with it."""
         # A digit above both bits puts a prefix behind its extensions.
         return iter([self._nodes[prefix].key for prefix in sorted(self._nodes, key=lambda bits: bits + "2")])
 
-    def next_key(self, key: bytes | None) -> bytes:
+    def following(self, key: bytes | None) -> bytes:
         prefix = None if key is None else self._prefix(key)
         node = None if prefix is None else self._nodes.get(prefix)
-        return super().next_key(None if node is None else node.key)
+        return super().following(None if node is None else node.key)
 
     def _prefix(self, key: bytes) -> str | None:
         """The bits that count; None if the key says that there are more than it has."""

@@ -14,8 +14,9 @@ from skverdict.runtime.machine.errno import Errno, KernelError
 from skverdict.runtime.machine.fault import Misuse
 from skverdict.runtime.machine.memory import ByteOrder
 from skverdict.runtime.maps.array import IndexedMap
-from skverdict.runtime.maps.base import BPF_ANY, BPF_EXIST, Map
+from skverdict.runtime.maps.base import Map
 from skverdict.runtime.maps.hash import HashMap, LruHashMap
+from skverdict.runtime.maps.user_side import BPF_ANY, BPF_EXIST
 
 
 class PerCpuMap(Map):
@@ -48,7 +49,7 @@ class PerCpuMap(Map):
         values = self.values(key)
         return None if values is None else values[0]
 
-    def read(self, key: bytes) -> bytes:
+    def copy(self, key: bytes) -> bytes:
         values = self.values(key)
         if values is None:
             raise KernelError(Errno.ENOENT, f"map {self.name} has no entry at this key")
@@ -81,7 +82,7 @@ class PerCpuArray(PerCpuMap, IndexedMap):
     def store(self, call: Call, key: bytes, value: bytes, flags: int) -> None:
         self._at(self.check_update(key, flags))[self.cpu_of(call)][:] = value
 
-    def update(self, key: bytes, value: bytes, flags: int = BPF_ANY) -> None:
+    def write(self, key: bytes, value: bytes, flags: int = BPF_ANY) -> None:
         if flags > BPF_EXIST:
             raise KernelError(Errno.EINVAL, f"map {self.name}: unknown update flags {flags:#x}")
         for memory, part in zip(self._at(self.check_update(key, flags)), self.cut(value), strict=True):
@@ -101,6 +102,9 @@ class PerCpuHashMap(PerCpuMap):
     """
 
     kind = "percpu_hash"
+    batches = HashMap.batches
+    snapshots = True
+    takes = True
     _hash: type[HashMap] = HashMap
 
     def __init__(self, spec: MapSpec, order: ByteOrder = "little", cpus: int = 1) -> None:
@@ -119,24 +123,24 @@ class PerCpuHashMap(PerCpuMap):
         """The values of the other CPUs of a new entry are zero."""
         self._make(key, flags)[self.cpu_of(call)][:] = value
 
-    def update(self, key: bytes, value: bytes, flags: int = BPF_ANY) -> None:
+    def write(self, key: bytes, value: bytes, flags: int = BPF_ANY) -> None:
         for memory, part in zip(self._make(key, flags), self.cut(value), strict=True):
             memory[:] = part
 
     def _make(self, key: bytes, flags: int) -> list[bytearray]:
         """The values to write to, of a new entry if there was none."""
         old = self.values(key)
-        self._entries.update(key, b"", flags)
+        self._entries.write(key, b"", flags)
         if old is None:
             old = self._values[key] = [bytearray(self.value_size) for _ in range(self.cpus)]
         return old
 
-    def delete(self, key: bytes) -> None:
-        self._entries.delete(key)
+    def remove(self, key: bytes) -> None:
+        self._entries.remove(key)
         del self._values[key]
 
-    def keys(self) -> Iterator[bytes]:
-        return self._entries.keys()
+    def walk(self) -> Iterator[bytes]:
+        return self._entries.walk()
 
 
 class LruPerCpuHashMap(PerCpuHashMap):

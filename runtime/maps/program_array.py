@@ -8,7 +8,7 @@ from skverdict.codegen.object import MapSpec
 from skverdict.runtime.machine.errno import Errno, KernelError
 from skverdict.runtime.machine.memory import ByteOrder
 from skverdict.runtime.maps.array import IndexedMap
-from skverdict.runtime.maps.base import BPF_ANY
+from skverdict.runtime.maps.user_side import BPF_ANY
 
 if TYPE_CHECKING:
     from skverdict.runtime.machine.run import LoadedProgram
@@ -21,6 +21,7 @@ class ProgramArray(IndexedMap):
     """
 
     kind = "prog_array"
+    batches = frozenset()
 
     def __init__(self, spec: MapSpec, order: ByteOrder = "little") -> None:
         super().__init__(spec, order)
@@ -42,10 +43,10 @@ class ProgramArray(IndexedMap):
     def lookup(self, key: bytes) -> bytearray | None:
         return None
 
-    def update(self, key: bytes, value: bytes, flags: int = BPF_ANY) -> None:
+    def write(self, key: bytes, value: bytes, flags: int = BPF_ANY) -> None:
         raise KernelError(Errno.EBADF, f"map {self.name} takes programs, not numbers")
 
-    def delete(self, key: bytes) -> None:
+    def remove(self, key: bytes) -> None:
         index = self.index(key)
         if index >= self.max_entries:
             raise KernelError(Errno.E2BIG, f"map {self.name} ends before index {index}")

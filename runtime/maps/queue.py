@@ -13,7 +13,8 @@ from collections.abc import Iterator
 from skverdict.codegen.object import MapSpec
 from skverdict.runtime.machine.errno import Errno, KernelError
 from skverdict.runtime.machine.memory import ByteOrder
-from skverdict.runtime.maps.base import BPF_ANY, BPF_EXIST, BPF_NOEXIST, Map
+from skverdict.runtime.maps.base import Map
+from skverdict.runtime.maps.user_side import BPF_ANY, BPF_EXIST, BPF_NOEXIST
 
 
 class CopyingMap(Map):
@@ -26,7 +27,7 @@ class CopyingMap(Map):
     def lookup(self, key: bytes) -> bytearray | None:
         return None
 
-    def update(self, key: bytes, value: bytes, flags: int = BPF_ANY) -> None:
+    def write(self, key: bytes, value: bytes, flags: int = BPF_ANY) -> None:
         self.push(value, flags)
 
 
@@ -34,6 +35,7 @@ class QueueMap(CopyingMap):
     """BPF_MAP_TYPE_QUEUE: first in, first out. `BPF_EXIST` in a push makes room by dropping the oldest."""
 
     kind = "queue"
+    takes = True
 
     def __init__(self, spec: MapSpec, order: ByteOrder = "little") -> None:
         super().__init__(spec, order)
@@ -56,13 +58,16 @@ class QueueMap(CopyingMap):
         """Take the next value out. Raises KernelError ENOENT if there is none."""
         return self._filled().popleft()
 
-    def read(self, key: bytes) -> bytes:
+    def copy(self, key: bytes) -> bytes:
         return self.peek()
 
-    def delete(self, key: bytes) -> None:
+    def withdraw(self, key: bytes) -> bytes:
+        return self.pop()
+
+    def remove(self, key: bytes) -> None:
         raise KernelError(Errno.EINVAL, f"map {self.name} has no keys to delete at; pop takes a value out")
 
-    def keys(self) -> Iterator[bytes]:
+    def walk(self) -> Iterator[bytes]:
         raise KernelError(Errno.EINVAL, f"map {self.name} has no keys")
 
     def _filled(self) -> deque[bytes]:
@@ -103,8 +108,8 @@ class BloomFilterMap(CopyingMap):
     def __contains__(self, value: bytes) -> bool:
         return value in self._values
 
-    def delete(self, key: bytes) -> None:
+    def remove(self, key: bytes) -> None:
         raise KernelError(Errno.EOPNOTSUPP, f"map {self.name} forgets nothing")
 
-    def keys(self) -> Iterator[bytes]:
+    def walk(self) -> Iterator[bytes]:
         raise KernelError(Errno.EOPNOTSUPP, f"map {self.name} has no keys")

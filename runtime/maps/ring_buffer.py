@@ -10,7 +10,8 @@ from enum import Enum
 from skverdict.codegen.object import MapSpec
 from skverdict.runtime.machine.errno import Errno, KernelError
 from skverdict.runtime.machine.memory import ByteOrder
-from skverdict.runtime.maps.base import BPF_ANY, Map
+from skverdict.runtime.maps.base import Map
+from skverdict.runtime.maps.user_side import BPF_ANY
 
 #: Every record has a head of 8 bytes before it, and starts at a multiple of 8.
 _HEAD = 8
@@ -83,16 +84,16 @@ class RingBuffer(Map):
     def lookup(self, key: bytes) -> bytearray | None:
         return None
 
-    def update(self, key: bytes, value: bytes, flags: int = BPF_ANY) -> None:
+    def write(self, key: bytes, value: bytes, flags: int = BPF_ANY) -> None:
         raise self._unsupported()
 
-    def delete(self, key: bytes) -> None:
+    def remove(self, key: bytes) -> None:
         raise self._unsupported()
 
-    def read(self, key: bytes) -> bytes:
+    def copy(self, key: bytes) -> bytes:
         raise self._unsupported()
 
-    def keys(self) -> Iterator[bytes]:
+    def walk(self) -> Iterator[bytes]:
         raise self._unsupported()
 
     def _unsupported(self) -> KernelError:

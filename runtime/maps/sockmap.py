@@ -10,7 +10,8 @@ from skverdict.codegen.object import MapSpec
 from skverdict.runtime.machine.errno import Errno, KernelError
 from skverdict.runtime.machine.fault import Misuse
 from skverdict.runtime.machine.memory import ByteOrder
-from skverdict.runtime.maps.base import BPF_ANY, BPF_EXIST, BPF_NOEXIST, Map
+from skverdict.runtime.maps.base import Map
+from skverdict.runtime.maps.user_side import BPF_ANY, BPF_EXIST, BPF_NOEXIST
 from skverdict.runtime.sockets.programs import Programs
 from skverdict.runtime.sockets.psock import Psock
 from skverdict.runtime.sockets.tcp import State
@@ -104,7 +105,7 @@ class SocketMap(Map):
         if not psock.links:
             psock.drop()
 
-    def delete(self, key: bytes) -> None:
+    def remove(self, key: bytes) -> None:
         socket = self.socket(key)
         if socket is None:
             raise self._absent()
@@ -119,11 +120,11 @@ class SocketMap(Map):
         """Programs get a socket pointer, which the simulator does not have."""
         raise Misuse(f"a lookup in map {self.name} gives struct bpf_sock, which the simulator does not have")
 
-    def update(self, key: bytes, value: bytes, flags: int = BPF_ANY) -> None:
+    def write(self, key: bytes, value: bytes, flags: int = BPF_ANY) -> None:
         """Programs put sockets in by bpf_sock_map_update and its kin, never by their number."""
         raise Misuse(f"map {self.name} holds sockets, not numbers")
 
-    def read(self, key: bytes) -> bytes:
+    def copy(self, key: bytes) -> bytes:
         """User space's lookup: the cookie. Raises KernelError ENOSPC if values are too small for one,
         ENOENT."""
         if self.value_size != 8:
@@ -141,7 +142,7 @@ def forget(socket: TcpSocket) -> None:
         return
     for socket_map, key in list(psock.links):
         if socket_map.socket(key) is socket:
-            socket_map.delete(key)
+            socket_map.remove(key)
 
 
 class SockMap(SocketMap):
@@ -179,12 +180,12 @@ class SockMap(SocketMap):
     def _absent(self) -> KernelError:
         return KernelError(Errno.EINVAL, f"map {self.name} has nothing there to delete")
 
-    def keys(self) -> Iterator[bytes]:
+    def walk(self) -> Iterator[bytes]:
         """Every index, filled or not."""
         for index in range(self.max_entries):
             yield index.to_bytes(4, self.order)
 
-    def next_key(self, key: bytes | None) -> bytes:
+    def following(self, key: bytes | None) -> bytes:
         index = -1 if key is None else self._index(key)
         if index == self.max_entries - 1:
             raise KernelError(Errno.ENOENT, f"map {self.name} has no further key")
@@ -220,6 +221,6 @@ class SockHash(SocketMap):
     def _absent(self) -> KernelError:
         return KernelError(Errno.ENOENT, f"map {self.name} has no such key")
 
-    def keys(self) -> Iterator[bytes]:
+    def walk(self) -> Iterator[bytes]:
         """The keys that are there, oldest first; the kernel's order is that of its hash."""
         yield from list(self._entries)

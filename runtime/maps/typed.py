@@ -8,6 +8,7 @@
 | array of bytes or characters | bytes | bytes of that length or shorter; zeros follow |
 | other array | tuple | sequence of that length |
 | struct | `StructValue` | mapping, sequence in the members' order, or object with the members |
+| spin lock or timer in a struct | nothing: user space has no part in it | nothing |
 | value of a per-CPU map | list, one value for each CPU | sequence of that length |
 | union, bit fields, nothing known of the type | bytes (int if 1, 2, 4 or 8 bytes) | bytes, or the like int |
 
@@ -32,6 +33,7 @@ from skverdict.codegen.btf_types import (
 )
 from skverdict.codegen.object import MapSpec
 from skverdict.runtime.machine.memory import ByteOrder
+from skverdict.runtime.maps.special import is_special
 
 _NETWORK_ORDER = ("__be16", "__be32", "__be64")
 _NUMBER_SIZES = (1, 2, 4, 8)
@@ -266,35 +268,53 @@ def codec_of(btf: Btf | None, type_id: int, size: int, order: ByteOrder) -> Code
     """
     if btf is None or type_id == 0:
         return Number(size, order) if size in _NUMBER_SIZES else Raw(size)
-    found = _codec(btf, type_id, order)
-    return found if found.size == size else Raw(size)
+    if btf.size_of(type_id) != size:
+        return Raw(size)
+    return _Codecs(btf, order).codec(type_id)
 
 
-def _codec(btf: Btf, type_id: int, order: ByteOrder) -> Codec:
-    outer = btf.type(type_id)
-    while isinstance(outer, Reference) and outer.kind != "ptr":
-        if outer.kind == "typedef" and outer.name in _NETWORK_ORDER:
-            return Number(btf.size_of(type_id), "big")
-        outer = btf.type(outer.type_id)
-    size = btf.size_of(type_id)
-    if isinstance(outer, Int):
-        return Number(size, order, bool(outer.encoding & INT_SIGNED), bool(outer.encoding & INT_BOOL))
-    if isinstance(outer, Enumeration):
-        return Number(size, order, outer.signed)
-    if isinstance(outer, Reference):
-        return Number(size, order)
-    if isinstance(outer, Array):
-        element = btf.resolve(outer.element_id)
-        if isinstance(element, Int) and element.size == 1 and not element.encoding & INT_BOOL:
-            return Raw(size, padded=True)
-        return ArrayOf(_codec(btf, outer.element_id, order), outer.length)
-    if isinstance(outer, Composite) and outer.kind == "struct" and _plain(outer):
-        members = {
-            member.name: (member.bit_offset // 8, _codec(btf, member.type_id, order))
-            for member in outer.members
-        }
-        return StructOf(outer.name, size, members)
-    return Raw(size)
+class _Codecs:
+    """Codecs of the types of one BTF. Each is made once, however often its type is a member."""
+
+    def __init__(self, btf: Btf, order: ByteOrder) -> None:
+        self._btf = btf
+        self._order: ByteOrder = order
+        self._made: dict[int, Codec] = {}
+
+    def codec(self, type_id: int) -> Codec:
+        """The codec of a type."""
+        made = self._made.get(type_id)
+        if made is None:
+            made = self._made[type_id] = self._make(type_id)
+        return made
+
+    def _make(self, type_id: int) -> Codec:
+        btf, order = self._btf, self._order
+        outer = btf.type(type_id)
+        while isinstance(outer, Reference) and outer.kind != "ptr":
+            if outer.kind == "typedef" and outer.name in _NETWORK_ORDER:
+                return Number(btf.size_of(type_id), "big")
+            outer = btf.type(outer.type_id)
+        size = btf.size_of(type_id)
+        if isinstance(outer, Int):
+            return Number(size, order, bool(outer.encoding & INT_SIGNED), bool(outer.encoding & INT_BOOL))
+        if isinstance(outer, Enumeration):
+            return Number(size, order, outer.signed)
+        if isinstance(outer, Reference):
+            return Number(size, order)
+        if isinstance(outer, Array):
+            element = btf.resolve(outer.element_id)
+            if isinstance(element, Int) and element.size == 1 and not element.encoding & INT_BOOL:
+                return Raw(size, padded=True)
+            return ArrayOf(self.codec(outer.element_id), outer.length)
+        if isinstance(outer, Composite) and outer.kind == "struct" and _plain(outer):
+            members = {
+                member.name: (member.bit_offset // 8, self.codec(member.type_id))
+                for member in outer.members
+                if not is_special(btf, member.type_id)
+            }
+            return StructOf(outer.name, size, members)
+        return Raw(size)
 
 
 def _plain(struct: Composite) -> bool:

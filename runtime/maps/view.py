@@ -10,10 +10,10 @@ from typing import Any, Protocol
 
 from skverdict.codegen.btf import Btf
 from skverdict.runtime.machine.errno import Errno, KernelError
-from skverdict.runtime.maps.base import BPF_ANY
 from skverdict.runtime.maps.queue import BloomFilterMap, CopyingMap, QueueMap
 from skverdict.runtime.maps.sockmap import SocketMap
 from skverdict.runtime.maps.typed import Shape, ValueMismatch, key_codec, value_codec
+from skverdict.runtime.maps.user_side import BPF_ANY
 from skverdict.runtime.sockets.socket import Socket
 
 

@@ -121,9 +121,9 @@ def test_some_helpers_ask_for_a_gpl_license() -> None:
 
 def test_a_helper_that_the_simulator_lacks_is_named() -> None:
     with pytest.raises(UnsupportedHelper) as caught:
-        loaded(object_of([call(169), EXIT]))
-    assert caught.value.helper == "bpf_timer_init"
-    assert caught.value.reason == "main calls bpf_timer_init, which the simulator does not have"
+        loaded(object_of([call(153), EXIT]))
+    assert caught.value.helper == "bpf_per_cpu_ptr"
+    assert caught.value.reason == "main calls bpf_per_cpu_ptr, which the simulator does not have"
 
 
 @pytest.mark.parametrize("kernel", KERNELS)

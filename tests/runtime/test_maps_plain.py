@@ -95,7 +95,7 @@ def test_array(index: int, flags: int, value: bytes) -> None:
         expected = Errno.EEXIST
     elif flags & 4:
         expected = Errno.EINVAL
-    assert answer(lambda: values.update(key(index), value, flags)) == expected
+    assert answer(lambda: values.write(key(index), value, flags)) == expected
     assert answer(lambda: values.delete(key(index))) is Errno.EINVAL
     assert answer(lambda: values.read(key(index))) is (Errno.ENOENT if index >= 4 else None)
     if index < 4:
