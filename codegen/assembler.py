@@ -6,6 +6,7 @@ The object has no BTF, and so no types of keys and values; of source lines it ha
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import NamedTuple
@@ -35,6 +36,13 @@ _LINE = re.compile(r";\s?(.+?):(\d{1,9}):(\d{1,9}):(?: (.*))?")
 class Label(NamedTuple):
     """A label before the next instruction."""
 
+    name: str
+
+
+class Initial(NamedTuple):
+    """What is in a map from the start: a map or program by its name, and where."""
+
+    place: int
     name: str
 
 
@@ -121,14 +129,36 @@ class _ObjectReader(InstructionReader):
         return Setting("license", text)
 
     @v_args(inline=True, meta=True)
-    def map(self, meta: Meta, name: str, kind: str | int, *numbers: int) -> MapSpec:
+    def shape(self, meta: Meta, kind: str | int, *numbers: int) -> MapSpec:
         if kind in MAPS:
             kind = MAPS[kind].map_type
         if isinstance(kind, str):
             raise AssemblyError(f"there is no map kind {kind}", meta.line, meta.column)
         if not all(0 <= number < 1 << 32 for number in (kind, *numbers)):
             raise AssemblyError("a map's numbers have 32 bits", meta.line, meta.column)
-        return MapSpec(name, kind, *numbers)
+        key_size, value_size, max_entries, flags = numbers
+        return MapSpec("", kind, key_size, value_size, max_entries, flags)
+
+    @v_args(inline=True)
+    def inner(self, shape: MapSpec) -> MapSpec:
+        return shape
+
+    @v_args(inline=True)
+    def initial(self, place: int, name: str) -> Initial:
+        return Initial(place, name)
+
+    @v_args(inline=True, meta=True)
+    def map(self, meta: Meta, name: str, shape: MapSpec, *parts: MapSpec | Initial) -> MapSpec:
+        inner = None
+        initial = []
+        for part in parts:
+            if isinstance(part, MapSpec):
+                inner = replace(part, name=f"{name}.inner")
+            else:
+                initial.append((part.place, part.name))
+        if any(place < 0 for place, _ in initial):
+            raise AssemblyError("an index is not negative", meta.line, meta.column)
+        return replace(shape, name=name, inner=inner, initial=tuple(initial))
 
     @v_args(meta=True)
     def data(self, meta: Meta, children: list[str | int]) -> DataSection:

@@ -22,16 +22,23 @@ def disassemble(content: Object) -> str:
     """The text of an object, ending in a newline."""
     parts = [[f"endian {content.endian}", f"license {json.dumps(content.license)}"]]
     if content.maps:
-        parts.append([_map_text(spec) for spec in content.maps.values()])
+        parts.append([line for spec in content.maps.values() for line in _map_lines(spec)])
     parts += [list(_data_text(section)) for section in content.data.values()]
     parts += [list(_program_text(program)) for program in content.programs.values()]
     return "\n\n".join("\n".join(part) for part in parts) + "\n"
 
 
-def _map_text(spec: MapSpec) -> str:
+def _map_lines(spec: MapSpec) -> list[str]:
+    lines = [f"map {name_text(spec.name)} {_shape_text(spec)}"]
+    if spec.inner is not None:
+        lines.append(f"    inner {_shape_text(spec.inner)}")
+    return [*lines, *(f"    at {index} {name_text(name)}" for index, name in spec.initial)]
+
+
+def _shape_text(spec: MapSpec) -> str:
     kind = _MAP_TYPES.get(spec.map_type, str(spec.map_type))
     sizes = f"key {spec.key_size} value {spec.value_size} max_entries {spec.max_entries}"
-    return f"map {name_text(spec.name)} {kind} {sizes} flags {spec.flags:#x}"
+    return f"{kind} {sizes} flags {spec.flags:#x}"
 
 
 def _data_text(section: DataSection) -> Iterator[str]:

@@ -74,7 +74,11 @@ class Program:
 
 @dataclass(frozen=True)
 class MapSpec:
-    """A map as `.maps` declares it; types are BTF ids, 0 where only a size is given."""
+    """A map as `.maps` declares it; types are BTF ids, 0 where only a size is given.
+
+    `inner` is what the maps in a map of maps are like. `initial` are the entries that a loader puts in before
+    any program runs: indices, with the names of the maps or programs there.
+    """
 
     name: str
     map_type: int
@@ -84,6 +88,8 @@ class MapSpec:
     flags: int = 0
     key_type_id: int = 0
     value_type_id: int = 0
+    inner: MapSpec | None = None
+    initial: tuple[tuple[int, str], ...] = ()
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ from skverdict.codegen.code_linker import (
 )
 from skverdict.codegen.elf_file import FLAG_ALLOCATED, FLAG_WRITE, ElfFile, ElfSection, read_elf
 from skverdict.codegen.instruction_set import SLOT_SIZE
-from skverdict.codegen.map_definitions import MAPS_SECTION, PlacedMap, read_maps
+from skverdict.codegen.map_definitions import MAPS_SECTION, PlacedMap, read_maps, with_initial_values
 from skverdict.codegen.object import (
     DataReference,
     DataSection,
@@ -118,7 +118,8 @@ def _read_maps(elf: ElfFile, btf: Btf | None) -> list[PlacedMap]:
         for symbol in elf.symbols
         if symbol.section == section.number and symbol.kind == "OBJECT"
     }
-    return read_maps(btf, offsets)
+    maps = read_maps(btf, offsets)
+    return with_initial_values(maps, section.number, elf.relocations.get(section.number, ()))
 
 
 def _is_data(section: ElfSection) -> bool:

@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
-from skverdict.runtime.helpers import locks, loops, maps, printing, ring_buffer, strings, timers, world
+from skverdict.runtime.helpers import (
+    locks,
+    loops,
+    maps,
+    perf_events,
+    printing,
+    ring_buffer,
+    strings,
+    timers,
+    world,
+)
 from skverdict.runtime.machine.environment import HelperFunction
 
 GENERIC: dict[str, HelperFunction] = {
     **locks.FUNCTIONS,
     **loops.FUNCTIONS,
     **maps.FUNCTIONS,
+    **perf_events.FUNCTIONS,
     **printing.FUNCTIONS,
     **ring_buffer.FUNCTIONS,
     **strings.FUNCTIONS,

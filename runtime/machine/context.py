@@ -47,3 +47,7 @@ class Context(Structure):
         where the program must not write.
         """
         return bytearray()
+
+    def buffer_bytes(self) -> bytes:
+        """All bytes of the buffer, also those that are not linear, for helpers that copy them."""
+        return bytes(self.packet())

@@ -30,6 +30,7 @@ from skverdict.runtime.machine.memory import ByteOrder, Bytes, MapRegion
 from skverdict.runtime.machine.run import LoadedProgram, Run, Step
 from skverdict.runtime.machine.semantics import signed
 from skverdict.runtime.maps.base import Map
+from skverdict.runtime.maps.program_array import ProgramArray
 
 _HELPERS: dict[int, Helper] = {helper.number: helper for helper in HELPERS.values()}
 
@@ -175,6 +176,8 @@ class _Loader:
         map_reference = self.program.maps.get(site.slot)
         if map_reference is not None:
             map_ = self.maps[map_reference.map]
+            if isinstance(map_, ProgramArray) and not map_.claim(self.program.kind):
+                self._refuse(site.slot, f"names map {map_.name}, which is for {map_.owner} programs")
             return steps.address(site, MapRegion(map_), map_)
         data_reference = self.program.data.get(site.slot)
         if data_reference is not None:

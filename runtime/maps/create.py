@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from typing import NamedTuple
+from dataclasses import dataclass, field, replace
+from itertools import count
+from typing import NamedTuple, cast
 
 from skverdict.codegen.btf import Btf
-from skverdict.codegen.object import MapSpec
+from skverdict.codegen.object import MapSpec, Object
 from skverdict.dsl.catalogue.maps import MAPS, MEMORY, MapKind
-from skverdict.runtime.machine.errno import Errno
+from skverdict.runtime.machine.errno import Errno, KernelError
 from skverdict.runtime.machine.memory import ByteOrder
 from skverdict.runtime.maps.array import ArrayMap
 from skverdict.runtime.maps.base import BPF_F_RDONLY_PROG, BPF_F_WRONLY_PROG, Map, MapError
 from skverdict.runtime.maps.hash import HashMap, LruHashMap
 from skverdict.runtime.maps.lpm_trie import LpmTrie
+from skverdict.runtime.maps.map_of_maps import ArrayOfMaps, HashOfMaps, MapOfMaps
 from skverdict.runtime.maps.per_cpu import LruPerCpuHashMap, PerCpuArray, PerCpuHashMap
+from skverdict.runtime.maps.perf_event_array import PerfEventArray
 from skverdict.runtime.maps.program_array import ProgramArray
 from skverdict.runtime.maps.queue import BloomFilterMap, QueueMap, StackMap
 from skverdict.runtime.maps.ring_buffer import RingBuffer
@@ -40,6 +44,7 @@ _MAKERS: dict[str, MapMaker] = {
         HashMap,
         LpmTrie,
         LruHashMap,
+        PerfEventArray,
         ProgramArray,
         QueueMap,
         RingBuffer,
@@ -49,6 +54,49 @@ _MAKERS: dict[str, MapMaker] = {
 _PER_CPU: dict[str, Callable[[MapSpec, ByteOrder, int], Map]] = {
     each.kind: each for each in (LruPerCpuHashMap, PerCpuArray, PerCpuHashMap)
 }
+_OF_MAPS: dict[str, Callable[[MapSpec, ByteOrder, Callable[[], Map]], Map]] = {
+    each.kind: each for each in (ArrayOfMaps, HashOfMaps)
+}
+#: Kinds that no map of maps can hold.
+_NEVER_INNER = ("array_of_maps", "hash_of_maps", "prog_array")
+
+
+@dataclass
+class Machine:
+    """Where maps are created: its byte order and CPUs, what makes further kinds, by their names, and the BTF
+    of their types. Each new map gets the next number."""
+
+    order: ByteOrder = "little"
+    cpus: int = 1
+    makers: Mapping[str, MapMaker] = field(default_factory=dict)
+    btf: Btf | None = None
+    numbers: Iterator[int] = field(default_factory=lambda: count(1))
+
+
+def create_maps(
+    object_: Object, cpus: int = 1, makers: Mapping[str, MapMaker] | None = None
+) -> dict[str, Map]:
+    """The maps of `object_`, by their names, and the maps in maps of maps that it names.
+
+    Programs in arrays of programs are not put in, since they are loaded later. Raises MapError.
+    """
+    machine = Machine(cast(ByteOrder, object_.endian), cpus, makers or {}, object_.btf)
+    made = {name: _create(spec, machine) for name, spec in object_.maps.items()}
+    for outer in made.values():
+        if isinstance(outer, MapOfMaps):
+            _fill(outer, made)
+    return made
+
+
+def _fill(outer: MapOfMaps, made: Mapping[str, Map]) -> None:
+    """Put the maps into `outer` that its declaration names. Raises MapError."""
+    try:
+        for index, name in outer.spec.initial:
+            if name not in made:
+                raise MapError(outer.spec, f"it names map {name}, which there is not")
+            outer.insert(index.to_bytes(outer.key_size, outer.order), made[name])
+    except (KernelError, OverflowError) as error:
+        raise MapError(outer.spec, f"the map that it names cannot be put in: {error}") from None
 
 
 def create_map(
@@ -63,17 +111,35 @@ def create_map(
     `btf` holds the types of keys and values, which tell of spin locks and timers in values. Raises MapError,
     with the kernel's errno where it is the kernel that refuses.
     """
+    return _create(spec, Machine(order, cpus, makers or {}, btf))
+
+
+def _create(spec: MapSpec, machine: Machine) -> Map:
     kind = map_kind(spec)
+    if kind.entries == "cpus" and not spec.max_entries:
+        spec = replace(spec, max_entries=machine.cpus)
     check_declaration(spec, kind)
-    special = _special(spec, kind, btf)
-    if kind.kind in _PER_CPU:
-        return _PER_CPU[kind.kind](spec, order, cpus)
-    make = {**_MAKERS, **(makers or {})}.get(kind.kind)
-    if make is None:
-        raise MapError(spec, f"maps of kind {kind.kind} are not simulated")
-    made = make(spec, order)
+    special = _special(spec, kind, machine.btf)
+    made = _made(spec, kind.kind, machine)
     made.special = special
+    made.number = next(machine.numbers)
     return made
+
+
+def _made(spec: MapSpec, kind: str, machine: Machine) -> Map:
+    if kind in _PER_CPU:
+        return _PER_CPU[kind](spec, machine.order, machine.cpus)
+    if kind in _OF_MAPS:
+        inner = spec.inner
+        if inner is None:
+            raise MapError(spec, "it does not say what the maps in it are like", Errno.EBADF)
+        if map_kind(inner).kind in _NEVER_INNER:
+            raise MapError(spec, f"no {map_kind(inner).kind} can be in it", Errno.EINVAL)
+        return _OF_MAPS[kind](spec, machine.order, lambda: _create(inner, machine))
+    make = machine.makers.get(kind, _MAKERS.get(kind))
+    if make is None:
+        raise MapError(spec, f"maps of kind {kind} are not simulated")
+    return make(spec, machine.order)
 
 
 def _special(spec: MapSpec, kind: MapKind, btf: Btf | None) -> tuple[Special, ...]:

@@ -89,6 +89,8 @@ class UserSide(ABC):
         self.spec = spec
         self.order: ByteOrder = order
         self.frozen = False
+        #: The number by which the kernel knows the map.
+        self.number = 0
 
     @property
     def name(self) -> str:

@@ -101,6 +101,28 @@ def test_a_program_written_by_hand() -> None:
     assert program.lines == {0: SourceLine("policy.py", 3, 5, "    return sockets.redirect(skb, 0)")}
 
 
+def test_maps_that_hold_maps_and_programs() -> None:
+    text = """endian little
+license ""
+
+map one hash key 4 value 8 max_entries 16 flags 0x0
+map tables array_of_maps key 4 value 4 max_entries 2 flags 0x0
+    inner hash key 4 value 8 max_entries 16 flags 0x0
+    at 1 one
+map jumps prog_array key 4 value 4 max_entries 2 flags 0x0
+    at 0 test
+
+program test sk_msg
+test:
+       0: exit
+"""
+    made = assemble(text)
+    assert made.maps["tables"].inner == MapSpec("tables.inner", 1, 4, 8, 16)
+    assert made.maps["tables"].initial == ((1, "one"),)
+    assert made.maps["jumps"].initial == ((0, "test"),)
+    assert disassemble(made) == text
+
+
 def test_where_a_label_and_a_distance_differ_the_label_decides() -> None:
     made = instructions_of("goto +7 <end>", "r0 = 1", "end:", "exit")
     assert made[0] == Instruction(0x05, 0, 0, 1, 0)
@@ -163,8 +185,8 @@ def test_errors_show_the_line_with_a_caret(line: str, column: int, message: str)
     [
         ("program test xdp\nexit", "1:1: there is no section xdp, there are sk_msg, sk_skb"),
         ("program test sk_msg", "1:1: program test has no instructions"),
-        ("map m tree key 4 value 4 max_entries 1 flags 0", "1:1: there is no map kind tree"),
-        ("map m 1 key -4 value 4 max_entries 1 flags 0", "1:1: a map's numbers have 32 bits"),
+        ("map m tree key 4 value 4 max_entries 1 flags 0", "1:7: there is no map kind tree"),
+        ("map m 1 key -4 value 4 max_entries 1 flags 0", "1:7: a map's numbers have 32 bits"),
         ("data .bss 999999999999", "1:1: 0 bytes follow, for a section of 999999999999"),
         ("data .data 1\n 00 01", "1:1: 2 bytes follow, for a section of 1"),
         ("program", "1:8: this is not understood"),

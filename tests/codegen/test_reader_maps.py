@@ -7,7 +7,8 @@ from collections.abc import Callable
 import pytest
 from skverdict.codegen.btf import BtfBuilder
 from skverdict.codegen.btf_types import Member
-from skverdict.codegen.map_definitions import read_maps
+from skverdict.codegen.elf_file import ElfRelocation, ElfSymbol
+from skverdict.codegen.map_definitions import PlacedMap, read_maps, with_initial_values
 from skverdict.codegen.object import MapSpec
 from skverdict.codegen.object_error import ObjectError
 
@@ -66,6 +67,67 @@ def test_numbers_as_enumerations_and_members_about_placement() -> None:
     assert spec == MapSpec("m", 27, key_size=0, value_size=0, max_entries=1 << 20)
 
 
+def inner(btf: BtfBuilder, **members: int) -> int:
+    """The type of a hash with keys of 4 and values of 8 bytes, and further members of given types."""
+    made = {"type": counted(1)(btf), "key_size": counted(4)(btf), "value_size": counted(8)(btf), **members}
+    fields = [Member(name, type_id, 64 * at) for at, (name, type_id) in enumerate(made.items())]
+    return btf.struct("", 8 * len(fields), fields)
+
+
+def values_of(btf: BtfBuilder, type_id: int) -> int:
+    """The member `values` of things of a type: an array of pointers to them, without length."""
+    return btf.array(btf.pointer(type_id), btf.integer("int", 4), 0)
+
+
+def placed(map_type: int, values: Make) -> list[PlacedMap]:
+    """Map `m` at byte 0 with such values behind two other members, and map `n` at byte 40."""
+    btf = BtfBuilder()
+    fields = [
+        Member("type", counted(map_type)(btf), 0),
+        Member("key_size", counted(4)(btf), 64),
+        Member("values", values(btf), 128),
+    ]
+    outer = btf.variable("m", btf.struct("", 16, fields))
+    btf.section(".maps", [(outer, 0, 16), (btf.variable("n", inner(btf)), 0, 24)])
+    return read_maps(btf.build(), {"m": 0, "n": 40})
+
+
+def refers(offset: int, name: str, kind: str = "OBJECT", value: int = 40, section: int = 5) -> ElfRelocation:
+    """A relocation to a symbol."""
+    return ElfRelocation(offset, 2, ElfSymbol(name, kind, value, 8, section))
+
+
+def test_a_map_of_maps_tells_of_the_maps_in_it() -> None:
+    outer, other = placed(12, lambda btf: values_of(btf, inner(btf)))
+    assert outer.spec.inner == MapSpec("m.inner", 1, key_size=4, value_size=8, max_entries=0)
+    assert (outer.spec.value_size, outer.values, other.values) == (4, 16, None)
+
+
+def test_initial_values_are_relocations() -> None:
+    maps = placed(12, lambda btf: values_of(btf, inner(btf)))
+    outer, other = with_initial_values(maps, 5, [refers(32, "n"), refers(16, "n")])
+    assert outer.spec.initial == ((0, "n"), (2, "n"))
+    assert other.spec.initial == ()
+    programs = placed(3, lambda btf: values_of(btf, btf.prototype(0, [])))
+    (array, _) = with_initial_values(programs, 5, [refers(24, "main", "FUNC", 0, 3)])
+    assert (array.spec.inner, array.spec.initial) == (None, ((1, "main"),))
+
+
+@pytest.mark.parametrize(
+    ("relocation", "says"),
+    [
+        (refers(8, "n"), "the relocation at byte 8 of .maps is no map's value"),
+        (refers(48, "n"), "the relocation at byte 48 of .maps is no map's value"),
+        (refers(20, "n"), "map m: n cannot be a value of it"),
+        (refers(16, "n", value=41), "map m: n cannot be a value of it"),
+        (refers(16, "f", "FUNC", section=3), "map m: f cannot be a value of it"),
+    ],
+)
+def test_relocations_that_are_no_values(relocation: ElfRelocation, says: str) -> None:
+    with pytest.raises(ObjectError, match=says):
+        with_initial_values(placed(12, lambda btf: values_of(btf, inner(btf))), 5, [relocation])
+
+
 REFUSED: dict[str, tuple[dict[str, Make], str]] = {
     "no type": ({"max_entries": counted(1)}, "map m: no member `type`"),
     "two sizes": (
@@ -73,7 +135,19 @@ REFUSED: dict[str, tuple[dict[str, Make], str]] = {
         "map m: key_size is 8 and 4",
     ),
     "unknown": ({"type": counted(1), "colour": counted(1)}, "map m: unknown member 'colour'"),
-    "values": ({"type": counted(12), "values": counted(1)}, "map m: initial values"),
+    "values": ({"type": counted(12), "values": counted(1)}, r"member values is int\[1\] \*, not an array"),
+    "values of a hash": (
+        {"type": counted(1), "values": lambda btf: values_of(btf, inner(btf))},
+        "member values is for maps of maps and arrays of programs",
+    ),
+    "values in values": (
+        {"type": counted(12), "values": lambda btf: values_of(btf, inner(btf, values=values_of(btf, 0)))},
+        "unknown member 'values'",
+    ),
+    "values of another size": (
+        {"type": counted(12), "value_size": counted(8), "values": lambda btf: values_of(btf, inner(btf))},
+        "value_size is 8 and 4",
+    ),
     "no pointer": (
         {"type": lambda btf: btf.integer("int", 4)},
         "map m: member type is int, not a pointer",
