@@ -1,0 +1,206 @@
+"""The kernel's maps: of bytes, by their descriptors, and as users see them, by typed keys and values."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+from skverdict.codegen.btf import Btf
+from skverdict.codegen.object import MapSpec
+from skverdict.dsl.catalogue.maps import COPIED, MAPS, SOCKET, MapKind
+from skverdict.runtime.kernel.bpf import Bpf
+from skverdict.runtime.kernel.errors import refusals
+from skverdict.runtime.machine.errno import Errno, KernelError
+from skverdict.runtime.machine.memory import ByteOrder
+from skverdict.runtime.maps.base import BPF_ANY
+from skverdict.runtime.maps.typed import ValueMismatch, value_codec
+from skverdict.runtime.maps.view import MapView
+
+KIND_BY_TYPE = {kind.map_type: kind for kind in MAPS.values()}
+
+#: What stands for maps of types that no policy can declare.
+_UNKNOWN = MapKind("unknown", "", 0, range(1 << 32), range(1 << 32), "memory", 0)
+
+
+class KernelMap:
+    """A map in the kernel, of bytes. `spec` is its declaration, with the sizes that the map really has."""
+
+    def __init__(self, bpf: Bpf, descriptor: int, spec: MapSpec) -> None:
+        self._bpf = bpf
+        self.descriptor = descriptor
+        self.spec = spec
+        self.map_kind = KIND_BY_TYPE.get(spec.map_type, _UNKNOWN)
+
+    @property
+    def kind(self) -> str:
+        return self.map_kind.kind
+
+    @property
+    def name(self) -> str:
+        return self.spec.name
+
+    @property
+    def key_size(self) -> int:
+        return self.spec.key_size
+
+    @property
+    def value_size(self) -> int:
+        return self.spec.value_size
+
+    @property
+    def order(self) -> ByteOrder:
+        return sys.byteorder
+
+    @property
+    def entry_size(self) -> int:
+        """Bytes that user space reads and writes for one entry."""
+        return self.value_size
+
+    def _key(self, key: bytes) -> bytes | None:
+        """What the kernel wants for `key`: nothing for a map without keys."""
+        return key if self.map_kind.has_key else None
+
+    def read(self, key: bytes, flags: int = 0) -> bytes:
+        with refusals(f"map {self.name}"):
+            return self._bpf.lookup(self.descriptor, self._key(key), self.entry_size, flags)
+
+    def update(self, key: bytes, value: bytes, flags: int = BPF_ANY) -> None:
+        with refusals(f"map {self.name}"):
+            self._bpf.update(self.descriptor, self._key(key), value, flags)
+
+    def delete(self, key: bytes) -> None:
+        with refusals(f"map {self.name}"):
+            self._bpf.delete(self.descriptor, key)
+
+    def next_key(self, key: bytes | None) -> bytes:
+        with refusals(f"map {self.name}"):
+            return self._bpf.next_key(self.descriptor, key, self.key_size)
+
+    def keys(self) -> Iterator[bytes]:
+        """The keys as the kernel walks them: one deleted meanwhile sends it back to the first."""
+        last: bytes | None = None
+        while True:
+            try:
+                last = self.next_key(last)
+            except KernelError as error:
+                if error.number is not Errno.ENOENT:
+                    raise
+                return
+            yield last
+
+    def take(self, key: bytes = b"", flags: int = 0) -> bytes:
+        """Read the value at `key`, or the next one of a queue or stack, and remove it."""
+        with refusals(f"map {self.name}"):
+            return self._bpf.take(self.descriptor, self._key(key), self.entry_size, flags)
+
+    def freeze(self) -> None:
+        """Let user space write no more to it."""
+        with refusals(f"map {self.name}"):
+            self._bpf.freeze(self.descriptor)
+
+    def contains(self, value: bytes) -> bool:
+        """Ask a bloom filter."""
+        with refusals(f"map {self.name}"):
+            return self._bpf.contains(self.descriptor, value)
+
+
+class KernelPerCpuMap(KernelMap):
+    """A map whose entries have a value for each CPU that the machine can have."""
+
+    @property
+    def cpus(self) -> int:
+        return self._bpf.cpus
+
+    @property
+    def stride(self) -> int:
+        """Bytes from one CPU's value to the next one's."""
+        return -(-self.value_size // 8) * 8
+
+    @property
+    def entry_size(self) -> int:
+        return self.stride * self.cpus
+
+
+class KernelSocketMapView(MapView):
+    """A map of sockets: put sockets in, get their cookies back."""
+
+    def update(self, key: Any, value: Any, flags: int = BPF_ANY) -> None:
+        """Put socket `value` in: one of this package's, one of Python's, or a descriptor.
+
+        EBUSY: it has such programs already. EOPNOTSUPP: its state or kind does not go in. E2BIG: the map ends
+        before that index, or is full. EEXIST and ENOENT: as the flags have it. EBADF: it is closed.
+        """
+        content = self._descriptor(value).to_bytes(self.raw.value_size, self.raw.order)
+        self.raw.update(self.key_bytes(key), content, flags)
+
+    def _descriptor(self, value: Any) -> int:
+        """The number of the socket's descriptor, which is what the kernel takes."""
+        descriptor = value if isinstance(value, int) else getattr(value, "fileno", lambda: None)()
+        if not isinstance(descriptor, int) or isinstance(descriptor, bool):
+            raise ValueMismatch(f"value of {self.raw.name}: {value!r} is no socket")
+        if descriptor < 0:
+            raise KernelError(Errno.EBADF, f"map {self.raw.name}: the socket is closed")
+        return descriptor
+
+    def lookup(self, key: Any) -> int:
+        """The cookie of the socket at `key`. ENOENT: there is none. ENOSPC: values have 4 bytes only."""
+        return int.from_bytes(self.raw.read(self.key_bytes(key)), self.raw.order)
+
+    def __contains__(self, key: Any) -> bool:
+        try:
+            self.lookup(key)
+        except KernelError as error:
+            if error.number is not Errno.ENOENT:
+                raise
+            return False
+        return True
+
+    def __len__(self) -> int:
+        """How many sockets there are; walking the keys of a sockmap gives every index, filled or not."""
+        return sum(key in self for key in list(self.raw.keys()))
+
+
+class KernelQueueView:
+    """A queue, stack or bloom filter."""
+
+    def __init__(self, raw: KernelMap, btf: Btf | None = None) -> None:
+        self.raw = raw
+        self._value = value_codec(raw, btf)
+
+    def push(self, value: Any, flags: int = BPF_ANY) -> None:
+        """Put a value in. E2BIG: the map is full."""
+        self.raw.update(b"", self._value.encode(value, f"value of {self.raw.name}"), flags)
+
+    def pop(self) -> Any:
+        """Take the next value out; None if there is none."""
+        return self._next(self.raw.take)
+
+    def peek(self) -> Any:
+        """The value that would come out next; None if there is none."""
+        return self._next(lambda: self.raw.read(b""))
+
+    def _next(self, read: Any) -> Any:
+        if self.raw.kind == "bloom_filter":
+            raise KernelError(Errno.EOPNOTSUPP, f"map {self.raw.name} gives nothing back")
+        try:
+            return self._value.decode(read())
+        except KernelError as error:
+            if error.number is not Errno.ENOENT:
+                raise
+            return None
+
+    def __contains__(self, value: Any) -> bool:
+        """For a bloom filter: was it put in?"""
+        if self.raw.kind != "bloom_filter":
+            raise KernelError(Errno.EOPNOTSUPP, f"map {self.raw.name} is no bloom filter")
+        return self.raw.contains(self._value.encode(value, f"value of {self.raw.name}"))
+
+
+def view_of(raw: KernelMap, btf: Btf | None) -> KernelSocketMapView | KernelQueueView | MapView:
+    """The user's side of a map."""
+    if raw.map_kind.entry == SOCKET:
+        return KernelSocketMapView(raw, btf)
+    if raw.map_kind.entry == COPIED:
+        return KernelQueueView(raw, btf)
+    return MapView(raw, btf)
