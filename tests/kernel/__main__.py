@@ -1,9 +1,10 @@
-"""Load every example's objects into a real kernel's verifier, in a virtual machine.
+"""Hold real kernels against what is known of them, in a virtual machine.
 
-    python -m tests.kernel [--kernel PATH] [--junit FILE]
+    python -m tests.kernel [--kernel PATH] [--junit FILE] [SUITE ...]
 
-Exit status 0 if the kernel accepts them all, 1 if it refuses one or the guest fails, 2 if nothing could be
-run.
+Suite `objects` loads every example's objects into the kernel's verifier. Suite `scenarios` carries out the
+recorded scenarios of tests/corpus/scenarios and compares. Exit status 0 if all is well, 1 if a case or the
+guest fails, 2 if nothing could be run.
 """
 
 from __future__ import annotations
@@ -11,52 +12,74 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 
-from tests.interop.toolchain import FETCH, fetched_tree
-from tests.kernel import guest, image, junit
+from tests.corpus.scenario import recorded
+from tests.interop.toolchain import FETCH, Tree, fetched_tree
+from tests.kernel import guest, image, junit, scenarios
 from tests.kernel.candidates import candidates
-from tests.kernel.cases import Candidate, Case, judge
+from tests.kernel.cases import Case, judge
 from tests.kernel.initramfs import SOURCES
 from tests.kernel.userland import LIBBPF
 
 LOADER = "tests/kernel/load_objects.py"
 
 
-def load_in_guest(kernel: Path, tried: list[Candidate], seconds: float) -> list[Case]:
-    """Load the candidates in a guest that runs `kernel`. Raises GuestError."""
-    tree = fetched_tree()
-    if tree is None:
-        raise guest.GuestError(f"no libbpf for the guest in the cache folder; fetch it with: {FETCH}")
+def objects_suite(kernel: Path, tree: Tree, seconds: float) -> Iterable[Case]:
+    """Load the examples' objects in a guest that runs `kernel`. Raises GuestError."""
+    in_ci = os.environ.get("CI") == "true"
+    tried = list(candidates(image.version(image.release(kernel)), tools_required=in_ci))
     files = {each.file: each.content for each in tried if each.content is not None}
     loader = (SOURCES / LOADER).read_bytes()
-    ended = guest.run(
-        kernel, tree, {**files, LOADER: loader}, "tests.kernel.load_objects", [LIBBPF, *files], seconds
+    arguments = [LIBBPF, *files]
+    ended = guest.run_to_its_end(
+        kernel, tree, {**files, LOADER: loader}, "tests.kernel.load_objects", arguments, seconds
     )
-    if ended.exit_status:
-        shown = guest.tail(ended.console)
-        raise guest.GuestError(f"the loader ended with status {ended.exit_status}; its console:\n{shown}")
-    return list(judge(tried, ended.results))
+    return judge(tried, ended.results)
+
+
+def scenarios_suite(kernel: Path, tree: Tree, seconds: float) -> Iterable[Case]:
+    """Carry out the recorded scenarios in a guest that runs `kernel`. Raises GuestError."""
+    every = [scenario for _, scenario in recorded()]
+    results = scenarios.outcomes_in_guest(kernel, tree, every, seconds)
+    return scenarios.judge(results, scenarios.recording_of(image.version(image.release(kernel))))
+
+
+SUITES = {"objects": objects_suite, "scenarios": scenarios_suite}
+
+
+def run_suite(name: str, kernel: Path, tree: Tree, seconds: float) -> list[Case]:
+    """The cases of a suite; a guest that fails is one failed case."""
+    try:
+        return list(SUITES[name](kernel, tree, seconds))
+    except guest.GuestError as error:
+        return [Case("guest", name, "failed", str(error))]
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.kernel", description=__doc__.split("\n", 1)[0])
+    parser.add_argument("suites", nargs="*", metavar="SUITE", help=f"some of: {', '.join(SUITES)}; else all")
     parser.add_argument("--kernel", type=Path, help="kernel image; by default the newest one under /boot")
     parser.add_argument("--junit", type=Path, metavar="FILE", help="also write the results as JUnit XML")
-    parser.add_argument("--seconds", type=float, default=180, help="time limit of the guest (default 180)")
+    parser.add_argument("--seconds", type=float, default=600, help="time limit of a suite (default 600)")
     arguments = parser.parse_args()
+    unknown = [name for name in arguments.suites if name not in SUITES]
+    if unknown:
+        parser.error(f"there is no suite {', '.join(unknown)}; there are {', '.join(SUITES)}")
+    tree = fetched_tree()
+    if tree is None:
+        print(f"tests.kernel: no libbpf for the guest in the cache; fetch it with: {FETCH}", file=sys.stderr)
+        return 2
     try:
         kernel = arguments.kernel or image.newest()
         release = image.release(kernel)
-        in_ci = os.environ.get("CI") == "true"
-        tried = list(candidates(image.version(release), tools_required=in_ci))
     except (image.ImageError, OSError) as error:
         print(f"tests.kernel: {error}", file=sys.stderr)
         return 2
-    try:
-        cases = load_in_guest(kernel, tried, arguments.seconds)
-    except guest.GuestError as error:
-        cases = [Case("guest", release, "failed", str(error))]
+    cases = []
+    for name in arguments.suites or SUITES:
+        cases += run_suite(name, kernel, tree, arguments.seconds)
     print(f"Linux {release}")
     for line in junit.table(cases):
         print(line)

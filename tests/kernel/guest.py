@@ -51,6 +51,22 @@ def run(
     return boot(kernel, initramfs(tree, files, [module, *arguments], token), token, seconds, memory)
 
 
+def run_to_its_end(
+    kernel: Path,
+    tree: Tree,
+    files: Mapping[str, bytes],
+    module: str,
+    arguments: Sequence[str] = (),
+    seconds: float = 120,
+) -> Run:
+    """As `run`. Raises GuestError also where the module ends with an exit status other than 0."""
+    ended = run(kernel, tree, files, module, arguments, seconds)
+    if ended.exit_status:
+        shown = tail(ended.console)
+        raise GuestError(f"{module} ended with status {ended.exit_status}; its console:\n{shown}")
+    return ended
+
+
 def boot(kernel: Path, archive: bytes, token: str, seconds: float, memory: int, qemu: str = QEMU) -> Run:
     """Boot `kernel` from the initramfs `archive`, with `token` on its command line. Raises GuestError."""
     with tempfile.TemporaryDirectory(prefix="skverdict-guest-") as name:
