@@ -112,6 +112,24 @@ def lower_element(f: FunctionEmitter, operation: Operation) -> None:
     f.bind(operation, f.define(f"getelementptr inbounds nuw [{size} x i8], {f.typed(base)}, i64 {wide}"))
 
 
+def lower_part(f: FunctionEmitter, operation: Operation) -> None:
+    base, *more = operation.operands
+    offset = operation.attributes["offset"]
+    assert isinstance(offset, int) and operation.result is not None
+    align = gcd(f.known_align(base), offset) if offset else f.known_align(base)
+    address = f.operand(base)
+    if more:
+        wide = f.operand(more[0])
+        if isinstance(more[0].type, Int) and more[0].type.bits < 64 and more[0].number not in f.constants:
+            wide = f.define(f"zext {f.typed(more[0])} to i64")
+        address = f.define(f"getelementptr inbounds nuw i8, ptr {address}, i64 {wide}")
+        align = 1
+    if offset:
+        address = f.define(f"getelementptr inbounds nuw i8, ptr {address}, i64 {offset}")
+    f.aligns[operation.result.number] = align
+    f.bind(operation, address)
+
+
 def lower_load(f: FunctionEmitter, operation: Operation) -> None:
     pointer = operation.operands[0]
     assert isinstance(pointer.type, Pointer)
@@ -148,6 +166,7 @@ RULES = {
     "local.zero": lower_local_zero,
     "member": lower_member,
     "element": lower_element,
+    "part": lower_part,
     "load": lower_load,
     "store": lower_store,
     "copy": lower_copy,

@@ -46,6 +46,13 @@ def lower_const(f: FunctionEmitter, operation: Operation) -> None:
     f.bind(operation, str(number))
 
 
+def lower_const_order(f: FunctionEmitter, operation: Operation) -> None:
+    number = operation.attributes[f.target.endian]
+    assert isinstance(number, int) and operation.result is not None
+    f.constants[operation.result.number] = number = signed_number(number, bits_of(operation.result.type))
+    f.bind(operation, str(number))
+
+
 def lower_arithmetic(f: FunctionEmitter, operation: Operation) -> None:
     left, right = operation.operands
     f.bind(operation, f.define(f"{_PLAIN[operation.name]} {f.typed(left)}, {f.operand(right)}"))
@@ -154,6 +161,7 @@ def lower_select(f: FunctionEmitter, operation: Operation) -> None:
 
 RULES = {
     "const": lower_const,
+    "const.order": lower_const_order,
     **dict.fromkeys(_PLAIN, lower_arithmetic),
     "div": lower_division,
     "mod": lower_division,

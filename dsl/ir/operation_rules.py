@@ -13,6 +13,7 @@ from skverdict.dsl.ir.types import (
     Array,
     BigEndian,
     Bool,
+    Int,
     Opaque,
     Pointer,
     Space,
@@ -25,6 +26,12 @@ from skverdict.dsl.ir.types import (
 def _const(site: Site) -> Iterator[str]:
     if not fits(site.number("value"), site.result):
         yield f"{site.number('value')} is no {site.result}"
+
+
+def _const_order(site: Site) -> Iterator[str]:
+    for name in ("little", "big"):
+        if not fits(site.number(name), site.result):
+            yield f"{site.number(name)} is no {site.result}"
 
 
 def _other_order(site: Site) -> Iterator[str]:
@@ -64,6 +71,21 @@ def _element(site: Site) -> Iterator[str]:
         yield from gives(Pointer(pointer.target.element, pointer.space), site)
     else:
         yield f"{pointer.target} has no elements"
+
+
+def _part(site: Site) -> Iterator[str]:
+    base, result, offset = site.pointer(0), site.result, site.number("offset")
+    more = [operand.type for operand in site.operation.operands[1:]]
+    if len(more) > 1 or any(not isinstance(type_, Int) or type_.signed for type_ in more):
+        yield "takes a pointer and at most one unsigned integer"
+    if not isinstance(base.target, (Struct, Array)):
+        yield f"{base.target} has no parts"
+    if not isinstance(result, Pointer) or result.space is not base.space or result.nullable:
+        yield f"its result is {result}, not a pointer into {base.space.value} memory"
+    elif not isinstance(result.target, (Bool, Int, BigEndian, Array, Struct)):
+        yield f"{result.target} cannot lie in memory"
+    elif offset < 0 or offset + size_of(result.target) > size_of(base.target):
+        yield f"{size_of(result.target)} bytes at {offset} are outside of {base.target}"
 
 
 def _copy(site: Site) -> Iterator[str]:
@@ -160,12 +182,14 @@ def _return(site: Site) -> Iterator[str]:
 
 RULES: dict[str, tuple[Rule, ...]] = {
     "const": (_const,),
+    "const.order": (_const_order,),
     "swap": (_other_order,),
     "reinterpret": (_other_order,),
     "local.address": (_local_address,),
     "local.zero": (_local_zero,),
     "member": (_member,),
     "element": (_element,),
+    "part": (_part,),
     "copy": (_copy,),
     "context.load": (_context_load,),
     "context.store": (_context_store,),

@@ -12,6 +12,7 @@ from skverdict.codegen.instruction_set import operation
 from skverdict.codegen.object import Program
 from skverdict.dsl.ir.module import Function, Local, Map, Value
 from skverdict.dsl.ir.types import (
+    BE16,
     BE32,
     BOOL,
     I32,
@@ -111,6 +112,38 @@ def test_elements(target: Target, content: bytes, index: int) -> None:
     run_on(compiled(finish(b), target=target), "main", packet)
 
     assert packet[20:24] == content[4 * (index & 3) :][:4]
+
+
+@targets
+@pytest.mark.parametrize("space", ["packet", "stack"])
+@settings(max_examples=20, deadline=None)
+@given(content=st.binary(min_size=24, max_size=24), offset=st.integers(0, 15), more=st.integers(0, 7))
+def test_parts(target: Target, space: str, content: bytes, offset: int, more: int) -> None:
+    """Two bytes at any offset, in network order, from the packet and from a copy on the stack."""
+    words = Local("words", Array(U8, 24))
+    b, base = viewing(Array(U8, 24), locals=[words])
+    if space == "stack":
+        b.do("copy", b.address(words), base)
+        base = b.address(words)
+    index = b.load(b.get(Pointer(U8, Space(space)), "part", base, offset=23))
+    index = b.get(U8, "and", index, b.const(U8, 7))
+    found = b.load(b.get(Pointer(BE16, Space(space)), "part", base, index, offset=offset))
+    b.do("return", b.get(I32, "convert", b.get(U16, "swap", found)))
+    b.block("missing")
+    b.answer(0)
+    packet = bytearray(content[:23] + bytes([more]))
+
+    result = run_on(compiled(b.function, target=target), "main", packet).value
+
+    assert result & 0xFFFFFFFF == int.from_bytes(packet[offset + more : offset + more + 2], "big")
+
+
+@targets
+def test_constants_by_byte_order(target: Target) -> None:
+    b = ProgramBuilder("main")
+    b.do("return", b.get(I32, "const.order", little=-3, big=70))
+    value = run_on(compiled(b.function, target=target), "main", bytearray()).value & 0xFFFFFFFF
+    assert value == (0xFFFFFFFD if target.endian == "little" else 70)
 
 
 @targets

@@ -34,6 +34,7 @@ from skverdict.dsl.ir.types import (
     I32,
     I64,
     SCALARS,
+    U8,
     U32,
     U64,
     VOID,
@@ -241,6 +242,16 @@ def make_element(b: Builder, block: Block, available: list[Value]) -> Value | No
     return b.emit(block, "element", (one, index), Pointer(one.type.target.element, one.type.space))
 
 
+def make_part(b: Builder, block: Block, available: list[Value]) -> Value | None:
+    one = b.one(available, points_to(Array, Struct))
+    if one is None or not isinstance(one.type, Pointer):
+        return None
+    offset = b.pick(st.integers(0, size_of(one.type.target) - 1))
+    order = b.emit(block, "const.order", (), U32, little=offset, big=0)
+    assert order is not None
+    return b.emit(block, "part", (one, order), Pointer(U8, one.type.space), offset=offset)
+
+
 def make_memory_access(b: Builder, block: Block, available: list[Value]) -> Value | None:
     one = b.one(available, points_to(Bool, Int, BigEndian))
     if one is None or not isinstance(one.type, Pointer):
@@ -328,7 +339,7 @@ def make_call(b: Builder, block: Block, available: list[Value]) -> Value | None:
 
 MAKERS: tuple[Maker, ...] = (
     make_constant, make_binary, make_binary, make_choice, make_conversion, make_local_use, make_local_use,
-    make_member, make_member, make_element, make_element, make_memory_access, make_context_load,
+    make_member, make_member, make_element, make_element, make_part, make_memory_access, make_context_load,
     make_context_store, make_view, make_map_call, make_call,
 )  # fmt: skip
 

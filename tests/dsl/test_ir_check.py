@@ -78,6 +78,9 @@ local.set $p, %9
 local.set $n, %1
 local.zero $words
 %29: ptr<stack u32> = element %12, %1
+%41: ptr<stack be16> = part %12, offset=14
+%42: ptr<stack [u8; 3]> = part %12, %1, offset=1
+%43: u8 = const.order little=4, big=0
 %30: u32 = load %29
 store %13, %4
 copy %8, %8
@@ -154,6 +157,11 @@ def test_a_module_that_keeps_every_rule_is_accepted() -> None:
         ("%20: ptr<stack u32> = element %7, %1", "u32 has no elements"),
         ("%20: ptr<stack u16> = element %12, %1", "not ptr<stack u32>"),
         ("%20: ptr<stack u32> = element %12, %4", "operand 1 is be32, not an integer"),
+        ("%20: ptr<stack be16> = part %12, offset=15", "2 bytes at 15 are outside of [u32; 4]"),
+        ("%20: ptr<packet be16> = part %12, offset=1", "not a pointer into stack memory"),
+        ("%20: ptr<stack u8> = part %7, offset=0", "u32 has no parts"),
+        ("%20: ptr<stack u8> = part %12, %3, offset=0", "at most one unsigned integer"),
+        ("%20: u8 = const.order little=1, big=256", "256 is no u8"),
         ("%20: u16 = load %7", "its result is u16, but the pointer is to u32"),
         ("%20: struct Key = load %8", "its result is struct Key, which is no scalar"),
         ("store %7, %5", "operand 1 is u64, but the pointer is to u32"),
