@@ -49,7 +49,7 @@ def _rows() -> list[OperationKind]:
     return [
         # A scalar constant; a BigEndian constant's `value` is the host-order number it stands for.
         row("const", (), "T", (("value", "int"),)),
-        # An integer constant that depends on the byte order of the machine: where a bit-field begins, for one.
+        # An integer that depends on the machine's byte order, such as the place of a bit-field in its unit.
         row("const.order", (), "int", (("little", "int"), ("big", "int"))),
         *arithmetic,
         *comparisons,
@@ -75,9 +75,9 @@ def _rows() -> list[OperationKind]:
         # proof).
         row("member", ("ptr",), "ptr", (("name", "name"),)),
         row("element", ("ptr", "int"), "ptr"),
-        # Address of a scalar or array anywhere inside an aggregate, whatever members lie there: `offset` bytes
-        # from its start, and operand 1, if present, an unsigned integer, farther (in range by the front end's
-        # proof).
+        # Address of a scalar or array anywhere inside an aggregate, whatever members lie there: `offset`
+        # bytes from its start, and operand 1, if present, an unsigned integer, farther (in range by the
+        # front end's proof).
         row("part", ("ptr", "..."), "ptr", (("offset", "int"),)),
         # Memory. `copy` moves all bytes of an aggregate: operand 0 is the destination, 1 the source.
         row("load", ("ptr",), "target"),
