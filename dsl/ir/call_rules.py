@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from skverdict.dsl.catalogue.helpers import HELPERS, MAP_CALLERS, Argument, Helper
 from skverdict.dsl.ir.module import Map, Value
 from skverdict.dsl.ir.site import SUBPROGRAM, Site, gives, named
-from skverdict.dsl.ir.types import SCALARS, VOID, Bool, Int, Pointer, Space, Type
+from skverdict.dsl.ir.types import SCALARS, VOID, Bool, Int, Pointer, Space, Struct, Type
 
 # How many numbers `varargs` may stand for.
 _MOST_VARARGS = 3
@@ -21,7 +21,21 @@ def _is_number(type_: Type) -> bool:
     return isinstance(type_, (Int, Bool))
 
 
-_MEMORY = _points_to(Space.STACK, Space.PACKET, Space.MAP_VALUE)
+def _member(name: str) -> Callable[[Type], bool]:
+    """The kernel's structure `name` in the value of a map."""
+
+    def matches(type_: Type) -> bool:
+        return (
+            isinstance(type_, Pointer)
+            and type_.space is Space.MAP_VALUE
+            and isinstance(type_.target, Struct)
+            and type_.target.name == name
+        )
+
+    return matches
+
+
+_MEMORY = _points_to(Space.STACK, Space.PACKET, Space.MAP_VALUE, Space.MAP_KEY, Space.RECORD)
 # What an argument of each kind must be; a kind that is not here takes any pointer.
 _ARGUMENTS: dict[str, Callable[[Type], bool]] = {
     **dict.fromkeys(("scalar", "size", "alloc_size", "varargs"), _is_number),
@@ -29,11 +43,19 @@ _ARGUMENTS: dict[str, Callable[[Type], bool]] = {
     "context": _points_to(Space.CONTEXT),
     "map": _points_to(Space.MAP),
     "socket": _points_to(Space.SOCKET),
+    "callback": _points_to(Space.FUNCTION),
+    "callback_context": _points_to(Space.STACK),
+    "record": _points_to(Space.RECORD),
+    "object": _points_to(Space.OBJECT),
+    "spin_lock": _member("bpf_spin_lock"),
+    "timer": _member("bpf_timer"),
 }
 # What a result of each kind must be, likewise.
 _RESULTS: dict[str, Callable[[Type], bool]] = {
-    "map_value": _points_to(Space.MAP_VALUE),
+    # Of a map of maps a map, and of a socket map a socket.
+    "map_value": _points_to(Space.MAP_VALUE, Space.MAP, Space.SOCKET),
     "socket": _points_to(Space.SOCKET),
+    "record": _points_to(Space.RECORD),
 }
 
 

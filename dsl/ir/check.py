@@ -93,6 +93,7 @@ def _check_function(function: Function, module: Module) -> None:
     surroundings = (
         {local.name: local.type for local in function.locals},
         {map_.name: map_ for map_ in module.maps},
+        {variable.name: variable for variable in module.globals},
         {function.name: function for function in module.functions},
         {number: made.operation for number, made in definitions.items() if made.operation is not None},
     )
@@ -181,13 +182,14 @@ def _uses(
 
 
 def _recursion(module: Module) -> Iterator[str]:
-    """No subprogram may come back to itself through calls; the verifier would not end."""
+    """No subprogram may come back to itself through calls, its own or a helper's: the verifier would not end.
+    """
     calls = {
         function.name: [
             str(operation.attributes["function"])
             for block in function.blocks
             for operation in block.operations
-            if operation.name == "call"
+            if operation.name in ("call", "function")
         ]
         for function in module.functions
     }

@@ -6,11 +6,13 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 
 from skverdict.dsl.catalogue.contexts import CONTEXTS
-from skverdict.dsl.catalogue.maps import MAPS
-from skverdict.dsl.ir.module import Map, Module
-from skverdict.dsl.ir.site import SCALAR
+from skverdict.dsl.catalogue.maps import MAP, MAPS, PROGRAM
+from skverdict.dsl.catalogue.programs import PROGRAMS
+from skverdict.dsl.ir.module import Global, Map, Module
+from skverdict.dsl.ir.site import SCALAR, fits
 from skverdict.dsl.ir.text import MAX_NESTING
 from skverdict.dsl.ir.types import (
+    MEMORY_SPACES,
     SCALARS,
     Array,
     BigEndian,
@@ -21,6 +23,7 @@ from skverdict.dsl.ir.types import (
     Struct,
     Type,
     Void,
+    scalars_in,
     size_of,
 )
 
@@ -41,15 +44,20 @@ def twice(names: Iterable[str], what: str) -> Iterator[str]:
 
 def declaration_problems(module: Module) -> Iterator[str]:
     structs = {struct.name: struct for struct in module.structs}
-    declared = [map_.name for map_ in module.maps] + [function.name for function in module.functions]
+    declared = [map_.name for map_ in module.maps]
+    declared += [variable.name for variable in module.globals]
+    declared += [function.name for function in module.functions]
     yield from twice((struct.name for struct in module.structs), "struct")
-    yield from twice(declared, "map or function")
+    yield from twice(declared, "map, global or function")
     for name in [*structs, *declared]:
         yield from identifier_problems(name)
     for struct in module.structs:
         yield from (f"struct {struct.name}: {problem}" for problem in _struct(struct, structs))
     for map_ in module.maps:
         yield from (f"map {map_.name}: {problem}" for problem in _map(map_, structs))
+        yield from (f"map {map_.name}: {problem}" for problem in _initial(map_, module))
+    for variable in module.globals:
+        yield from (f"global {variable.name}: {problem}" for problem in _global(variable, structs))
 
 
 def identifier_problems(name: str) -> Iterator[str]:
@@ -103,7 +111,7 @@ def type_problems(type_: Type, structs: Mapping[str, Struct], depth: int = 1) ->
 
 def _target(pointer: Pointer, structs: Mapping[str, Struct], depth: int) -> Iterator[str]:
     """Memory holds what has a size; the other spaces hold kernel objects."""
-    if pointer.space in (Space.STACK, Space.PACKET, Space.MAP_VALUE):
+    if pointer.space in MEMORY_SPACES:
         yield from type_problems(pointer.target, structs, depth + 1)
         yield from _in_memory(pointer.target)
     elif not isinstance(pointer.target, Opaque):
@@ -128,6 +136,41 @@ def _map(map_: Map, structs: Mapping[str, Struct]) -> Iterator[str]:
         yield f"a {kind.kind} cannot have flags {map_.flags:#x}"
     if not _entries_fit(map_.max_entries, kind.entries):
         yield f"a {kind.kind} cannot have {map_.max_entries} entries"
+    if (map_.inner is not None) != (kind.entry == MAP):
+        yield f"a {kind.kind} {'holds' if kind.entry == MAP else 'cannot hold'} maps"
+    if map_.inner is not None:
+        yield from (f"inner map: {problem}" for problem in _map(map_.inner, structs))
+        if map_.inner.inner is not None or map_.inner.initial:
+            yield "a map in a map holds no maps and has no entries yet"
+
+
+def _initial(map_: Map, module: Module) -> Iterator[str]:
+    """Entries are there from the start where their kind is named in an object, each index once."""
+    known: dict[str, str] = {}
+    if MAPS[map_.kind].entry == PROGRAM:
+        known = {each.name: each.kind for each in module.functions if each.kind in PROGRAMS}
+    elif map_.inner is not None:
+        known = {each.name: each.kind for each in module.maps if each.kind == map_.inner.kind}
+    yield from twice((str(index) for index, _ in map_.initial), "entry")
+    for index, name in map_.initial:
+        if not 0 <= index < map_.max_entries:
+            yield f"entry {index} is outside of its {map_.max_entries}"
+        if name not in known:
+            yield f"{name} cannot be an entry"
+    if len({known[name] for _, name in map_.initial if name in known}) > 1:
+        yield "its programs are of more than one kind"
+
+
+def _global(variable: Global, structs: Mapping[str, Struct]) -> Iterator[str]:
+    yield from type_problems(variable.type, structs)
+    yield from _in_memory(variable.type)
+    if variable.initial:
+        scalars = [scalar for _, scalar in scalars_in(variable.type)]
+        if len(scalars) != len(variable.initial):
+            yield f"{len(variable.initial)} numbers for the {len(scalars)} of {variable.type}"
+        for number, scalar in zip(variable.initial, scalars, strict=False):
+            if not fits(number, scalar):
+                yield f"{number} is no {scalar}"
 
 
 def _entries_fit(entries: int, rule: str) -> bool:

@@ -122,7 +122,11 @@ class Function(Node):
 
 
 class Map(NamedTuple):
-    """A map declaration; `kind` is a key of `catalogue.maps.MAPS`, `flags` are the kernel's `map_flags`."""
+    """A map declaration; `kind` is a key of `catalogue.maps.MAPS`, `flags` are the kernel's `map_flags`.
+
+    `inner` is what the maps in a map of maps are like; its name says nothing. `initial` are the entries that
+    a loader puts in before any program runs: indices, with the names of the maps or programs there.
+    """
 
     name: str
     kind: str
@@ -131,12 +135,28 @@ class Map(NamedTuple):
     max_entries: int
     flags: int = 0
     location: Location | None = None
+    inner: Map | None = None
+    initial: tuple[tuple[int, str], ...] = ()
+
+
+class Global(NamedTuple):
+    """A variable that all programs share, and user space can read and set.
+
+    A `constant` one is set before the programs are loaded, if ever, and not changed afterwards. `initial` are
+    its scalars in the order of their places, each as `const` would have it; none at all: all zero.
+    """
+
+    name: str
+    type: Type
+    constant: bool = False
+    initial: tuple[int, ...] = ()
+    location: Location | None = None
 
 
 class Module(Node):
     """All of one policy. `file` is the policy's file name without folders: no output depends on them."""
 
-    __slots__ = ("file", "functions", "license", "maps", "structs")
+    __slots__ = ("file", "functions", "globals", "license", "maps", "structs")
 
     def __init__(
         self,
@@ -145,9 +165,11 @@ class Module(Node):
         structs: list[Struct] | None = None,
         maps: list[Map] | None = None,
         functions: list[Function] | None = None,
+        globals: list[Global] | None = None,
     ) -> None:
         self.file = file
         self.license = license
         self.structs = [] if structs is None else structs
         self.maps = [] if maps is None else maps
         self.functions = [] if functions is None else functions
+        self.globals = [] if globals is None else globals

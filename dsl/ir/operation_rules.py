@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from skverdict.dsl.catalogue.contexts import CONTEXTS, Field
+from skverdict.dsl.catalogue.contexts import CONTEXTS, Context, Field
+from skverdict.dsl.catalogue.sockets import STRUCTURES
 from skverdict.dsl.ir.call_rules import call, call_helper
-from skverdict.dsl.ir.site import Rule, Site, fits, gives, named
+from skverdict.dsl.ir.site import SUBPROGRAM, Rule, Site, fits, gives, named
 from skverdict.dsl.ir.types import (
+    U8,
     U32,
     VOID,
     Array,
@@ -96,10 +98,9 @@ def _copy(site: Site) -> Iterator[str]:
         yield f"{to} has no size"
 
 
-def _field(site: Site) -> tuple[Field | None, str]:
-    """The field that a context access means, or None and what is wrong."""
-    context = CONTEXTS[str(site.pointer(0).target)]
-    name, dot, index = site.text("field").partition(".")
+def _field(context: Context, text: str) -> tuple[Field | None, str]:
+    """The field that an access means, or None and what is wrong."""
+    name, dot, index = text.partition(".")
     field = context.fields.get(name)
     if field is None:
         return None, f"{context.name} has no field {name}"
@@ -116,7 +117,7 @@ def _field_type(field: Field) -> Type:
 
 
 def _context_load(site: Site) -> Iterator[str]:
-    field, problem = _field(site)
+    field, problem = _field(CONTEXTS[str(site.pointer(0).target)], site.text("field"))
     if field is None:
         yield problem
     elif not site.permits(field.readers):
@@ -134,13 +135,40 @@ def _context_load(site: Site) -> Iterator[str]:
 
 
 def _context_store(site: Site) -> Iterator[str]:
-    field, problem = _field(site)
+    field, problem = _field(CONTEXTS[str(site.pointer(0).target)], site.text("field"))
     if field is None:
         yield problem
     elif not site.permits(field.writers):
         yield f"a {site.function.kind} cannot write field {field.name}"
     elif site.operand(1) != _field_type(field):
         yield f"operand 1 is {site.operand(1)}, but field {field.name} is {_field_type(field)}"
+
+
+def _socket_load(site: Site) -> Iterator[str]:
+    pointer, name = site.pointer(0), site.text("field")
+    structure = STRUCTURES.get(str(pointer.target))
+    if structure is None or pointer.space is not Space.SOCKET:
+        yield f"{pointer} has no fields"
+        return
+    field, problem = _field(structure, name)
+    if field is None:
+        yield problem
+    else:
+        yield from gives(_field_type(field), site)
+
+
+def _atomic(site: Site) -> Iterator[str]:
+    pointer = site.pointer(0)
+    if not isinstance(pointer.target, Int) or pointer.target.bits < 32:
+        yield f"{pointer.target} cannot be changed atomically"
+    if pointer.space not in (Space.STACK, Space.MAP_VALUE, Space.RECORD):
+        yield f"{pointer.space.value} memory cannot be changed atomically"
+    if site.operation.result is not None:
+        yield from gives(pointer.target, site)
+
+
+def _or_null(site: Site) -> Iterator[str]:
+    yield from gives(site.pointer(1)._replace(nullable=True), site)
 
 
 def _packet_view(site: Site) -> Iterator[str]:
@@ -162,6 +190,30 @@ def _map(site: Site) -> Iterator[str]:
     yield from named(site, "map", site.maps)
     if not (isinstance(site.result, Pointer) and site.result.space is Space.MAP):
         yield f"its result is {site.result}, not a map pointer"
+
+
+def _global(site: Site) -> Iterator[str]:
+    yield from named(site, "global", site.globals)
+    yield from gives(Pointer(site.globals[site.text("global")].type, Space.MAP_VALUE), site)
+
+
+def _function(site: Site) -> Iterator[str]:
+    yield from named(site, "function", site.functions)
+    if site.functions[site.text("function")].kind != SUBPROGRAM:
+        yield f"{site.text('function')} is a program of its own"
+    yield from gives(Pointer(Opaque("function"), Space.FUNCTION), site)
+
+
+def _string(site: Site) -> Iterator[str]:
+    text = site.text("text")
+    if "\0" in text:
+        yield "a string ends at its first NUL"
+    try:
+        content = text.encode()
+    except UnicodeEncodeError:
+        yield "it is no UTF-8"
+    else:
+        yield from gives(Pointer(Array(U8, len(content) + 1), Space.MAP_VALUE), site)
 
 
 def _switch(site: Site) -> Iterator[str]:
@@ -193,9 +245,15 @@ RULES: dict[str, tuple[Rule, ...]] = {
     "copy": (_copy,),
     "context.load": (_context_load,),
     "context.store": (_context_store,),
+    "socket.load": (_socket_load,),
+    **{f"atomic.{name}": (_atomic,) for name in ("add", "and", "or", "xor", "exchange", "compare_exchange")},
     "packet.view": (_packet_view,),
     "assume_non_null": (_assume_non_null,),
+    "or_null": (_or_null,),
     "map": (_map,),
+    "global": (_global,),
+    "function": (_function,),
+    "string": (_string,),
     "call.helper": (call_helper,),
     "call": (call,),
     "switch": (_switch,),

@@ -83,10 +83,17 @@ def _rows() -> list[OperationKind]:
         row("load", ("ptr",), "target"),
         row("store", ("ptr", "target"), "void"),
         row("copy", ("ptr", "ptr"), "void"),
+        # Atomic changes of an integer of 32 or 64 bits outside of the packet; the result, which may be left
+        # out, is what was there before. `compare_exchange` puts operand 2 there if it finds operand 1.
+        *(row(f"atomic.{name}", ("ptr", "target"), "any") for name in ("add", "and", "or", "xor")),
+        row("atomic.exchange", ("ptr", "target"), "any"),
+        row("atomic.compare_exchange", ("ptr", "target", "target"), "any"),
         # Context fields by UAPI name (`catalogue.contexts`), at their declared offset and width; an element
         # of an array field has its index behind a dot: `remote_ip6.2`.
         row("context.load", ("context",), "field", (("field", "name"),)),
         row("context.store", ("context", "scalar"), "void", (("field", "name"),)),
+        # Fields of the kernel's sockets (`catalogue.sockets`), likewise.
+        row("socket.load", ("ptr",), "field", (("field", "name"),)),
         # Packet bytes [offset, offset + size of the result's target) if they lie within data..data_end, else
         # NULL. Operand 1, if present, is a u32 added to `offset`; `limit` is its largest possible value
         # (4294967295 if nothing is known: an offset beyond the verifier's 65535 gives NULL, too).
@@ -94,8 +101,15 @@ def _rows() -> list[OperationKind]:
         # Pointer tests: `is_null` of a nullable pointer; `assume_non_null` after that test.
         row("is_null", ("ptr?",), "bool"),
         row("assume_non_null", ("ptr?",), "ptr"),
-        # The address of a map declared in the module.
+        # NULL; and operand 1 if operand 0 is true, else NULL.
+        row("null", (), "ptr?"),
+        row("or_null", ("bool", "ptr"), "ptr?"),
+        # The address of a map, of a global variable or of a subprogram (for a helper to call) of the module.
         row("map", (), "ptr", (("map", "name"),)),
+        row("global", (), "ptr", (("global", "name"),)),
+        row("function", (), "ptr", (("function", "name"),)),
+        # The address of the UTF-8 bytes of `text` and a NUL in read-only memory.
+        row("string", (), "ptr", (("text", "name"),)),
         # A kernel helper by its kernel name (`catalogue.helpers`), or a subprogram of the module.
         row("call.helper", ("...",), "any", (("helper", "name"),)),
         row("call", ("...",), "any", (("function", "name"),)),

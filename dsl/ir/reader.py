@@ -14,6 +14,7 @@ from skverdict.dsl.ir.module import (
     Attribute,
     Block,
     Function,
+    Global,
     Local,
     Location,
     Map,
@@ -119,6 +120,7 @@ class _Reader:
                 raise self.at(token, f"struct {token} is declared twice")
         module.structs = [self.struct(name) for name in self.struct_nodes]
         module.maps = [self.map(node) for node in _trees(tree, "map")]
+        module.globals = [self.variable(node) for node in _trees(tree, "variable")]
         module.functions = [self.function(node) for node in _trees(tree, "function")]
         return module
 
@@ -206,15 +208,37 @@ class _Reader:
     # Declarations
 
     def map(self, node: Node) -> Map:
-        name, kind, entries = _tokens(node)
+        kind = self.kind(_trees(node, "kind")[0])
+        return kind._replace(name=self.name(_tokens(node)[0]), location=self.location(node))
+
+    def kind(self, node: Node) -> Map:
+        """A map without a name."""
+        kind, entries = _tokens(node)
         keys, values, flags = (_trees(node, part) for part in ("key", "value", "flags"))
+        inner, initial = _trees(node, "inner"), _trees(node, "initial")
         return Map(
-            self.name(name),
+            "",
             self.name(kind),
             self.type(_types(keys[0])[0]) if keys else None,
             self.type(_types(values[0])[0]) if values else None,
             self.number(entries),
             self.number(_tokens(flags[0])[0]) if flags else 0,
+            inner=self.kind(_trees(inner[0], "kind")[0]) if inner else None,
+            initial=tuple(self.entry(entry) for entry in _trees(initial[0], "entry")) if initial else (),
+        )
+
+    def entry(self, node: Node) -> tuple[int, str]:
+        index, name = _tokens(node)
+        return self.number(index), self.name(name)
+
+    def variable(self, node: Node) -> Global:
+        word, name = _tokens(node)
+        numbers = _trees(node, "numbers")
+        return Global(
+            self.name(name),
+            self.type(_types(node)[0]),
+            word == "constant",
+            tuple(self.number(token) for token in _tokens(numbers[0])) if numbers else (),
             self.location(node),
         )
 

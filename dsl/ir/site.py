@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import NamedTuple
 
-from skverdict.dsl.ir.module import Function, Map, Operation
+from skverdict.dsl.ir.module import Function, Global, Map, Operation
 from skverdict.dsl.ir.types import VOID, BigEndian, Bool, Int, Pointer, Type
 
 SUBPROGRAM = "subprogram"
@@ -19,6 +19,7 @@ class Site(NamedTuple):
     function: Function
     locals: Mapping[str, Type]
     maps: Mapping[str, Map]
+    globals: Mapping[str, Global]
     functions: Mapping[str, Function]
     definitions: Mapping[int, Operation]
 

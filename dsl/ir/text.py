@@ -9,19 +9,28 @@ import json
 import re
 from collections.abc import Iterator
 
-from skverdict.dsl.ir.module import Attribute, Function, Location, Map, Module, Operation
+from skverdict.dsl.ir.module import Attribute, Function, Global, Location, Map, Module, Operation
 from skverdict.dsl.ir.operations import OPERATIONS
 from skverdict.dsl.ir.types import SCALARS, VOID, Array, Opaque, Pointer, Struct, Type
 
 # How an operation's attribute is written; a number has no sigil, and what is not here is `name=value`.
-SIGILS = {"map": "@", "helper": "@", "function": "@", "local": "$", "name": ".", "field": ".", "value": ""}
+SIGILS = {
+    "map": "@",
+    "global": "@",
+    "helper": "@",
+    "function": "@",
+    "local": "$",
+    "name": ".",
+    "field": ".",
+    "value": "",
+}
 # A scalar nests 1 deep, an array of them 2; a struct one deeper than its deepest member.
 MAX_NESTING = 64
 TYPE_NAMES: dict[str, Type] = {**SCALARS, "void": VOID}
 
 _BARE = re.compile(r"[A-Za-z_][A-Za-z0-9_.]*")
 _TYPE_WORDS = frozenset({*TYPE_NAMES, "struct", "ptr"})
-_DECLARATION_WORDS = frozenset({"struct", "map"})
+_DECLARATION_WORDS = frozenset({"struct", "map", "global", "constant"})
 _LOCATION_COLUMN = 64
 
 
@@ -77,14 +86,19 @@ def _module(module: Module) -> Iterator[str]:
     if module.maps:
         yield ""
     for map_ in module.maps:
-        yield _located(_map(map_), map_.location, module.file)
+        yield _located(f"map {_sigil('@', map_.name)}: {_map(map_)}", map_.location, module.file)
+    if module.globals:
+        yield ""
+    for variable in module.globals:
+        yield _located(_global(variable), variable.location, module.file)
     for function in module.functions:
         yield ""
         yield from _function(function, module.file)
 
 
 def _map(map_: Map) -> str:
-    words = [f"map {_sigil('@', map_.name)}: {_name(map_.kind)}"]
+    """What a map is like, without its name."""
+    words = [_name(map_.kind)]
     if map_.key is not None:
         words.append(f"key {print_type(map_.key)}")
     if map_.value is not None:
@@ -92,7 +106,17 @@ def _map(map_: Map) -> str:
     words.append(f"entries {map_.max_entries}")
     if map_.flags:
         words.append(f"flags {map_.flags:#x}")
+    if map_.inner is not None:
+        words.append(f"inner ({_map(map_.inner)})")
+    if map_.initial:
+        words.append("initial " + ", ".join(f"{index}: {_sigil('@', name)}" for index, name in map_.initial))
     return " ".join(words)
+
+
+def _global(variable: Global) -> str:
+    word = "constant" if variable.constant else "global"
+    text = f"{word} {_sigil('@', variable.name)}: {print_type(variable.type)}"
+    return f"{text} = {', '.join(str(number) for number in variable.initial)}" if variable.initial else text
 
 
 def _function(function: Function, file: str) -> Iterator[str]:

@@ -7,6 +7,7 @@ build would pay for; no two kinds have fields that could make them equal.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from enum import Enum
 from typing import NamedTuple
 
@@ -96,7 +97,10 @@ class Opaque(NamedTuple):
 
 
 class Space(Enum):
-    """The memory region a pointer points into; the verifier's pointer kinds under the same idea."""
+    """The memory region a pointer points into; the verifier's pointer kinds under the same idea.
+
+    A global variable is the value of a map to the verifier, and so it is here.
+    """
 
     STACK = "stack"
     PACKET = "packet"
@@ -104,6 +108,14 @@ class Space(Enum):
     CONTEXT = "context"
     MAP = "map"
     SOCKET = "socket"
+    RECORD = "record"
+    MAP_KEY = "map_key"
+    OBJECT = "object"
+    FUNCTION = "function"
+
+
+# Those with bytes that the program lays out; in the others are kernel objects, known by name.
+MEMORY_SPACES = (Space.STACK, Space.PACKET, Space.MAP_VALUE, Space.MAP_KEY, Space.RECORD)
 
 
 class Pointer(NamedTuple):
@@ -159,6 +171,19 @@ def has_padding(type_: Type) -> bool:
     if isinstance(type_, Array):
         return has_padding(type_.element)
     return isinstance(type_, Struct) and type_.has_padding()
+
+
+def scalars_in(type_: Type, offset: int = 0) -> Iterator[tuple[int, Bool | Int | BigEndian]]:
+    """Every scalar of a value of `type_`, in the order of the members, with its place in bytes."""
+    if isinstance(type_, Array):
+        size = size_of(type_.element)
+        for index in range(type_.count):
+            yield from scalars_in(type_.element, offset + index * size)
+    elif isinstance(type_, Struct):
+        for member in type_.members:
+            yield from scalars_in(member.type, offset + member.offset)
+    elif isinstance(type_, (Bool, Int, BigEndian)):
+        yield offset, type_
 
 
 def lay_out(name: str, members: list[tuple[str, Type]], packed: bool = False) -> Struct:

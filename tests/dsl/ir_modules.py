@@ -15,12 +15,13 @@ from typing import Any
 
 from hypothesis import strategies as st
 from skverdict.dsl.catalogue.contexts import CONTEXTS
-from skverdict.dsl.catalogue.maps import MAPS
+from skverdict.dsl.catalogue.maps import MAP, MAPS
 from skverdict.dsl.catalogue.programs import PROGRAMS
 from skverdict.dsl.ir.module import (
     Attribute,
     Block,
     Function,
+    Global,
     Local,
     Location,
     Map,
@@ -48,6 +49,7 @@ from skverdict.dsl.ir.types import (
     Struct,
     Type,
     lay_out,
+    scalars_in,
     size_of,
 )
 
@@ -252,6 +254,23 @@ def make_part(b: Builder, block: Block, available: list[Value]) -> Value | None:
     return b.emit(block, "part", (one, order), Pointer(U8, one.type.space), offset=offset)
 
 
+def make_atomic(b: Builder, block: Block, available: list[Value]) -> Value | None:
+    wide = [Pointer(type_, Space.STACK) for type_ in (U32, U64, I32, I64)]
+    place = b.one(available, lambda type_: type_ in wide)
+    if place is None or not isinstance(place.type, Pointer):
+        return None
+    target = place.type.target
+    assert isinstance(target, Int)
+    number = b.constant(block, target)
+    name = b.pick(st.sampled_from(["add", "and", "or", "xor", "exchange", "compare_exchange"]))
+    operands = (place, number, number) if name == "compare_exchange" else (place, number)
+    null = b.emit(block, "null", (), place.type._replace(nullable=True))
+    found = b.emit(block, "or_null", (b.constant(block, BOOL), place), place.type._replace(nullable=True))
+    assert null is not None and found is not None
+    available += [null, found]
+    return b.emit(block, f"atomic.{name}", operands, b.pick(st.sampled_from([VOID, target])))
+
+
 def make_memory_access(b: Builder, block: Block, available: list[Value]) -> Value | None:
     one = b.one(available, points_to(Bool, Int, BigEndian))
     if one is None or not isinstance(one.type, Pointer):
@@ -321,6 +340,20 @@ def make_map_call(b: Builder, block: Block, available: list[Value]) -> Value | N
     return b.emit(block, "call.helper", (address, key), result, helper="bpf_map_lookup_elem")
 
 
+def make_address(b: Builder, block: Block, available: list[Value]) -> Value | None:
+    text = b.pick(st.text(st.characters(exclude_characters="\0", exclude_categories=("Cs",)), max_size=5))
+    bytes_ = Array(U8, len(text.encode()) + 1)
+    b.emit(block, "string", (), Pointer(bytes_, Space.MAP_VALUE), text=text)
+    for callee in b.module.functions:
+        if callee.kind == "subprogram":
+            type_ = Pointer(Opaque("function"), Space.FUNCTION)
+            b.emit(block, "function", (), type_, function=callee.name)
+    if not b.module.globals:
+        return None
+    variable = b.pick(st.sampled_from(b.module.globals))
+    return b.emit(block, "global", (), Pointer(variable.type, Space.MAP_VALUE), **{"global": variable.name})
+
+
 def make_call(b: Builder, block: Block, available: list[Value]) -> Value | None:
     b.emit(block, "call.helper", helper="bpf_get_prandom_u32")
     callees = [function for function in b.module.functions if function.kind == "subprogram"]
@@ -339,8 +372,8 @@ def make_call(b: Builder, block: Block, available: list[Value]) -> Value | None:
 
 MAKERS: tuple[Maker, ...] = (
     make_constant, make_binary, make_binary, make_choice, make_conversion, make_local_use, make_local_use,
-    make_member, make_member, make_element, make_element, make_part, make_memory_access, make_context_load,
-    make_context_store, make_view, make_map_call, make_call,
+    make_member, make_member, make_element, make_element, make_part, make_atomic, make_memory_access,
+    make_context_load, make_context_store, make_view, make_map_call, make_address, make_call,
 )  # fmt: skip
 
 
@@ -364,11 +397,20 @@ def maps(draw: Draw, name: str, declared: list[Struct], locations: st.SearchStra
     keys = [type_ for type_ in types if size_of(type_) in kind.key_sizes]
     values = [type_ for type_ in types if size_of(type_) in kind.value_sizes]
     entries = {"many": 16, "none": 0, "cpus": 0, "bytes": 4096}[kind.entries]
+    inner = Map("", "array", U32, draw(st.sampled_from(types)), 4) if kind.entry == MAP else None
     return Map(
         name, kind.kind, draw(st.sampled_from(keys)) if keys else None,
         draw(st.sampled_from(values)) if values else None, entries,
-        kind.required | (kind.flags & draw(st.sampled_from([0, 4]))), draw(locations),
+        kind.required | (kind.flags & draw(st.sampled_from([0, 4]))), draw(locations), inner,
     )  # fmt: skip
+
+
+@st.composite
+def variables(draw: Draw, name: str, declared: list[Struct], places: st.SearchStrategy[Any]) -> Global:
+    arrays = st.builds(Array, SCALAR_TYPES, st.integers(1, 3))
+    type_ = draw(st.one_of(SCALAR_TYPES, arrays, *(st.just(struct) for struct in declared)))
+    numbers = tuple(draw(st.integers(0, 1)) for _ in scalars_in(type_)) if draw(st.booleans()) else ()
+    return Global(name, type_, draw(st.booleans()), numbers, draw(places))
 
 
 @st.composite
@@ -419,11 +461,16 @@ def functions(draw: Draw, name: str, kind: str, module: Module, names: st.Search
 @st.composite
 def modules(draw: Draw, names: st.SearchStrategy[str] = IDENTIFIERS) -> Module:
     module = Module(draw(ANY_TEXT), draw(ANY_TEXT), draw(structs(names)))
-    declared = draw(st.lists(names, max_size=5, unique=True))
+    declared = draw(st.lists(names, max_size=7, unique=True))
+    variables_ = declared[:2]
+    declared = declared[2:]
     split = draw(st.integers(0, len(declared)))
     files = st.sampled_from([module.file, "b.py"])
     locations = st.none() | st.builds(Location, files, st.just(3), st.just(1))
     module.maps = [draw(maps(name, module.structs, locations)) for name in declared[:split]]
+    module.globals = [
+        draw(variables(name, module.structs, locations)) for name in variables_
+    ]
     for name in declared[split:]:
         kind = draw(st.sampled_from(["subprogram", *PROGRAMS]))
         module.functions.append(draw(functions(name, kind, module, names)))

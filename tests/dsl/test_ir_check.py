@@ -23,6 +23,8 @@ struct Key size 8 align 4 {
 map @sockets: sockhash key struct Key value u64 entries 4
 map @counts: hash key u32 value u64 entries 4
 map @queue: queue value u64 entries 4
+global @last: struct Key = 1, 2
+constant @limit: u64
 subprogram @sub(%0 a: u32, %1 p: ptr?<map_value u64>) -> u32 {
 ^entry:
   return %0
@@ -85,7 +87,7 @@ local.zero $words
 store %13, %4
 copy %8, %8
 %31: be32 = context.load %0, .remote_ip6.3
-%32: ptr?<socket bpf_sock> = context.load %0, .sk
+%32: ptr?<socket sock_common> = context.load %0, .sk
 context.store %0, .priority, %1
 %33: ptr?<packet struct Key> = packet.view %0, %1, offset=4, limit=100
 %34: bool = is_null %33
@@ -96,7 +98,18 @@ call.helper @bpf_get_prandom_u32
 %40: ptr<map bpf_map> = local.get $m
 call.helper @bpf_map_delete_elem, %40, %8
 %36: i64 = call.helper @bpf_sk_redirect_hash, %0, %11, %8, %5
-%37: i64 = call.helper @bpf_map_update_elem, %6, %7, %10, %5"""
+%37: i64 = call.helper @bpf_map_update_elem, %6, %7, %10, %5
+%50: ptr<map_value struct Key> = global @last
+%51: ptr<function function> = function @quiet
+%52: ptr<map_value [u8; 5]> = string text="GET "
+%53: ptr<map_value u64> = global @limit
+%54: u64 = atomic.add %53, %5
+atomic.exchange %53, %5
+%55: u64 = atomic.compare_exchange %53, %5, %5
+%56: ptr?<stack u32> = null
+%57: ptr?<stack u32> = or_null %2, %7
+%58: ptr<socket sock_common> = assume_non_null %32
+%59: be32 = socket.load %58, .src_ip6.1"""
 
 
 def test_a_module_that_keeps_every_rule_is_accepted() -> None:
@@ -170,6 +183,20 @@ def test_a_module_that_keeps_every_rule_is_accepted() -> None:
         ("%20: ptr<stack u32> = assume_non_null %9", "not ptr<map_value u64>"),
         ("%20: ptr<map bpf_map> = map @none", "there is no map none"),
         ("%20: ptr<map_value u64> = map @counts", "not a map pointer"),
+        ("%20: ptr<map_value u64> = global @none", "there is no global none"),
+        ("%20: ptr<map_value u32> = global @limit", "not ptr<map_value u64>"),
+        ("%20: ptr<function function> = function @none", "there is no function none"),
+        ("%20: ptr<function function> = function @verdict", "verdict is a program of its own"),
+        ("%20: ptr<function f> = function @quiet", "not ptr<function function>"),
+        ('%20: ptr<map_value [u8; 4]> = string text="GET "', "not ptr<map_value [u8; 5]>"),
+        ('%20: ptr<map_value [u8; 3]> = string text="G\\u0000"', "a string ends at its first NUL"),
+        ('%20: ptr<map_value [u8; 3]> = string text="\\ud800"', "it is no UTF-8"),
+        ("atomic.add %7, %5", "operand 1 is u64, but the pointer is to u32"),
+        ("%20: u64 = atomic.add %7, %1", "its result is u64, not u32"),
+        ("atomic.add %8, %1", "operand 1 is u32, but the pointer is to struct Key"),
+        ("atomic.add %13, %4", "be32 cannot be changed atomically"),
+        ("%20: ptr<stack u32> = null", "but may be NULL"),
+        ("%20: ptr?<stack u64> = or_null %2, %7", "not ptr?<stack u32>"),
         # Context and packet.
         ("%20: u32 = context.load %0, .length", "__sk_buff has no field length"),
         ("%20: u32 = context.load %0, .mark", "a stream_verdict cannot read field mark"),
@@ -183,6 +210,7 @@ def test_a_module_that_keeps_every_rule_is_accepted() -> None:
         ("context.store %0, .len, %1", "a stream_verdict cannot write field len"),
         ("context.store %0, .priority, %5", "operand 1 is u64, but field priority is u32"),
         ("context.store %0, .priorty, %1", "has no field priorty"),
+        ("%20: u32 = socket.load %0, .family", "ptr<context __sk_buff> has no fields"),
         ("%20: ptr?<packet u32> = packet.view %0, %5, offset=0, limit=0", "a context and at most one u32"),
         ("%20: ptr?<packet u32> = packet.view %0, offset=-1, limit=0", "offset -1 is no u32"),
         ("%20: ptr?<stack u32> = packet.view %0, offset=0, limit=0", "not a pointer to packet bytes"),
@@ -313,6 +341,9 @@ stream_verdict @v(%0 skb: ptr<context __sk_buff>) -> i32 {
   return %1
 }
 """
+ARRAY = "array key u32 value u32 entries 1"
+OUTER = f"map @m: array_of_maps key u32 value u32 entries 4 inner ({ARRAY})"
+JUMPS = "map @j: prog_array key u32 value u32 entries 4"
 SIX = ", ".join(f"%{number} p{number}: u32" for number in range(6))
 
 
@@ -345,8 +376,23 @@ SIX = ", ".join(f"%{number} p{number}: u32" for number in range(6))
         ("map @m: hash key u32 value u32 entries 4294967296\n", "a hash cannot have 4294967296 entries"),
         ("map @m: ringbuf entries 5000\n", "a ringbuf cannot have 5000 entries"),
         ("map @m: sk_storage key u32 value u32 entries 1 flags 1\n", "a sk_storage cannot have 1 entries"),
-        ("map @m: hash key u32 value u32 entries 1\n" * 2, "map or function m is declared twice"),
-        (VERDICT * 2, "map or function v is declared twice"),
+        ("map @m: hash key u32 value u32 entries 1\n" * 2, "map, global or function m is declared twice"),
+        (VERDICT * 2, "map, global or function v is declared twice"),
+        ("global @v: u8\n" + VERDICT, "map, global or function v is declared twice"),
+        ("global @g: void\n", "global g: void has no size"),
+        ("global @g: u8 = 256\n", "global g: 256 is no u8"),
+        ("global @g: [u8; 2] = 1\n", "global g: 1 numbers for the 2 of [u8; 2]"),
+        ("map @m: array_of_maps key u32 value u32 entries 1\n", "a array_of_maps holds maps"),
+        (f"map @m: hash key u32 value u32 entries 1 inner ({ARRAY})\n", "a hash cannot hold maps"),
+        (f"{OUTER[:-1]} flags 1)\n", "inner map: a array cannot have flags 0x1"),
+        (f"{OUTER} initial 4: @a\nmap @a: {ARRAY}\n", "map m: entry 4 is outside of its 4"),
+        (f"{OUTER} initial 0: @a, 0: @a\nmap @a: {ARRAY}\n", "map m: entry 0 is declared twice"),
+        (f"{OUTER} initial 0: @b\n", "map m: b cannot be an entry"),
+        (f"{JUMPS} initial 0: @b\n" + VERDICT, "map j: b cannot be an entry"),
+        (
+            f"{JUMPS} initial 0: @v, 1: @w\n{VERDICT}" + VERDICT.replace("verdict @v", "parser @w"),
+            "map j: its programs are of more than one kind",
+        ),
         (VERDICT.replace("stream_verdict", "xdp"), "there is no program kind xdp"),
         (VERDICT.replace("__sk_buff", "sk_msg_md"), "a stream_verdict takes ptr<context __sk_buff>"),
         (VERDICT.replace("ptr<", "ptr?<"), "a stream_verdict takes ptr<context __sk_buff>"),
