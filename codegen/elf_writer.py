@@ -21,13 +21,17 @@ class Symbol(NamedTuple):
 
 
 class Section(NamedTuple):
-    """A section; `relocations` are (byte offset in it, `elf.R_BPF_` number, symbol name)."""
+    """A section; `relocations` are (byte offset in it, `elf.R_BPF_` number, symbol name).
+
+    Of one of kind `elf.SHT_NOBITS` only the length of the content goes into the file.
+    """
 
     name: str
     content: bytes
     flags: int = 0
     align: int = 1
     relocations: tuple[tuple[int, int, str], ...] = ()
+    kind: int = elf.SHT_PROGBITS
 
 
 class _Strings:
@@ -55,7 +59,7 @@ def write_elf(endian: str, sections: list[Section], symbols: list[Symbol]) -> by
     rows: list[tuple[int, int, int, bytes, int, int, int, int]] = [(0, 0, 0, b"", 0, 0, 0, 0)]
     for section in sections:
         name = strings.add(section.name)
-        rows.append((name, elf.SHT_PROGBITS, section.flags, section.content, 0, 0, section.align, 0))
+        rows.append((name, section.kind, section.flags, section.content, 0, 0, section.align, 0))
     for section in related:
         content = b"".join(
             struct.pack(order + elf.RELOCATION, offset, symbol_numbers[symbol] << 32 | kind)
@@ -97,7 +101,8 @@ def _lay_out(order: str, rows: list[tuple[int, int, int, bytes, int, int, int, i
         table += struct.pack(
             order + elf.SECTION, name, kind, flags, 0, offset, len(content), link, info, align, entry_size
         )
-        file += content
+        if kind != elf.SHT_NOBITS:
+            file += content
     _pad(file, 8)
     identification = b"\x7fELF\x02" + (b"\x01" if order == "<" else b"\x02") + b"\x01"
     struct.pack_into(

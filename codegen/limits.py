@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from skverdict.codegen.btf import BYTE_ORDERS
 from skverdict.codegen.errors import CodegenError
+from skverdict.codegen.lowering.atomics import has_atomic
 from skverdict.dsl.ir.module import Location
 from skverdict.dsl.ir.types import size_of
 
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping, Sequence
 
     from skverdict.codegen.llvm_object import Code
+    from skverdict.codegen.target import Target
     from skverdict.dsl.ir.module import Function, Module
 
 STACK_SIZE = 512
@@ -59,6 +61,8 @@ class LimitChecker:
         for struct_ in self._module.structs:
             yield struct_.name, None
             yield from ((member.name, None) for member in struct_.members)
+        for variable in self._module.globals:
+            yield variable.name, variable.location
         for function in self._module.functions:
             yield function.name, function.location
             yield from ((parameter.name, function.location) for parameter in function.parameters)
@@ -71,6 +75,21 @@ class LimitChecker:
                     raise self._stack(
                         function, f"its variable {local.name!r} has {size_of(local.type)} bytes"
                     )
+
+    def check_atomics(self, target: Target) -> None:
+        """Atomic operations that the target's CPU version does not have, which LLVM would not survive."""
+        for function in self._module.functions:
+            for block in function.blocks:
+                for operation in block.operations:
+                    if operation.name.startswith("atomic.") and not has_atomic(target, operation):
+                        name = operation.name.removeprefix("atomic.").replace("_", " ")
+                        type_ = operation.operands[1].type
+                        what = "" if operation.result is None else " that gives the old value"
+                        raise self.refuse(
+                            f"cpu {target.cpu} has no atomic {name} of a {type_}{what}",
+                            operation.location,
+                            "build for cpu v3 or later",
+                        )
 
     def check_frames(self, code: Code, endian: str) -> None:
         """The stack that each function really uses."""

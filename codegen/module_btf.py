@@ -1,4 +1,4 @@
-"""The BTF of a policy: its programs' signatures and its maps, from the policy's own types.
+"""The BTF of a policy: its programs' signatures, its maps and variables, from the policy's own types.
 
 LLVM could write it from debug metadata, but for a struct with several pointer members it does so in an order
 that differs from run to run.
@@ -11,15 +11,19 @@ from typing import TYPE_CHECKING, NamedTuple
 from skverdict.codegen.btf import BtfBuilder
 from skverdict.codegen.btf_types import INT_BOOL, INT_SIGNED, LINKAGE_GLOBAL, LINKAGE_STATIC, Member
 from skverdict.dsl.catalogue.contexts import CONTEXTS
-from skverdict.dsl.catalogue.maps import MAPS
+from skverdict.dsl.catalogue.maps import EVENT, MAPS, PROGRAM
 from skverdict.dsl.catalogue.programs import PROGRAMS
 from skverdict.dsl.ir.types import Array, BigEndian, Bool, Int, Opaque, Pointer, Struct, Void
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from skverdict.codegen.data_sections import DataSection
     from skverdict.dsl.ir.module import Function, Map, Module
     from skverdict.dsl.ir.types import Type
 
 POINTER_SIZE = 8
+_INDEX_SIZE = 4
 
 # The kernel's typedefs (include/uapi/asm-generic/int-ll64.h, include/uapi/linux/types.h) over C's types.
 _INTEGERS = {
@@ -35,11 +39,13 @@ _INTEGERS = {
 
 
 class MapPlace(NamedTuple):
-    """Where a map's declaration lies in section `.maps`, in bytes."""
+    """Where a map's declaration lies in section `.maps`, in bytes; what it holds at first is at `initial`,
+    as pairs of an offset in the section and the name of a map or program."""
 
     name: str
     offset: int
     size: int
+    initial: tuple[tuple[int, str], ...] = ()
 
 
 class ModuleBtf(NamedTuple):
@@ -50,8 +56,8 @@ class ModuleBtf(NamedTuple):
     maps: tuple[MapPlace, ...]
 
 
-def module_btf(module: Module) -> ModuleBtf:
-    """The BTF of all functions and maps of `module`."""
+def module_btf(module: Module, data: Iterable[DataSection] = ()) -> ModuleBtf:
+    """The BTF of all functions, maps and variables of `module`, whose variables lie in `data`."""
     writer = _Writer()
     functions = {function.name: writer.function(function) for function in module.functions}
     places = []
@@ -59,11 +65,16 @@ def module_btf(module: Module) -> ModuleBtf:
     end = 0
     for map_ in module.maps:
         type_id, size = writer.map(map_)
+        # Initial entries are pointers behind all that says what the map is.
+        initial = tuple((end + size + POINTER_SIZE * index, name) for index, name in map_.initial)
+        size = max((offset + POINTER_SIZE for offset, _ in initial), default=end + size) - end
         variables.append((writer.builder.variable(map_.name, type_id, LINKAGE_GLOBAL), end, size))
-        places.append(MapPlace(map_.name, end, size))
+        places.append(MapPlace(map_.name, end, size, initial))
         end += size
     if variables:
         writer.builder.section(".maps", variables, end)
+    for section in data:
+        writer.data(section)
     return ModuleBtf(writer.builder, functions, tuple(places))
 
 
@@ -105,24 +116,55 @@ class _Writer:
         linkage = LINKAGE_GLOBAL if function.kind in PROGRAMS else LINKAGE_STATIC
         return self.builder.function(function.name, prototype, linkage)
 
+    def data(self, section: DataSection) -> None:
+        """Describe the variables of a section; strings have no names."""
+        variables = []
+        for _, offset, size, variable in section.placed:
+            if variable is not None:
+                type_id = self.type(variable.type)
+                if variable.constant:
+                    type_id = self.builder.const(type_id)
+                linkage = self.builder.variable(variable.name, type_id, LINKAGE_GLOBAL)
+                variables.append((linkage, offset, size))
+        if variables:
+            self.builder.section(section.name, variables, len(section.content))
+
     def map(self, map_: Map) -> tuple[int, int]:
         """The id and size of the struct that declares a map in libbpf's way.
 
         A number is a pointer to an array of that length, a type a pointer to it.
         """
-        members = [("type", self._number(MAPS[map_.kind].map_type))]
-        if map_.key is not None:
-            members.append(("key", self.builder.pointer(self.type(map_.key))))
-        if map_.value is not None:
-            members.append(("value", self.builder.pointer(self.type(map_.value))))
+        kind = MAPS[map_.kind]
+        members = [("type", self._number(kind.map_type))]
+        if kind.entry in (PROGRAM, EVENT):
+            # The kernel takes no types for these.
+            members += [("key_size", self._number(_INDEX_SIZE)), ("value_size", self._number(_INDEX_SIZE))]
+        else:
+            if map_.key is not None:
+                members.append(("key", self.builder.pointer(self.type(map_.key))))
+            if map_.value is not None and map_.inner is None:
+                members.append(("value", self.builder.pointer(self.type(map_.value))))
         members.append(("max_entries", self._number(map_.max_entries)))
         if map_.flags:
             members.append(("map_flags", self._number(map_.flags)))
+        values = self._values(map_)
         placed = [
             Member(name, type_id, 8 * POINTER_SIZE * number) for number, (name, type_id) in enumerate(members)
         ]
         size = POINTER_SIZE * len(placed)
+        if values is not None:
+            placed.append(Member("values", self.builder.array(values, self._index(), 0), 8 * size))
         return self.builder.struct("", size, placed), size
+
+    def _values(self, map_: Map) -> int | None:
+        """The type of a pointer to what the map holds, for one whose entries the object names."""
+        if map_.inner is not None:
+            return self.builder.pointer(self.map(map_.inner)[0])
+        if not map_.initial:
+            return None
+        result = self.builder.integer("int", 4, INT_SIGNED)
+        prototype = self.builder.prototype(result, [("", self.builder.pointer(0))])
+        return self.builder.pointer(prototype)
 
     def _number(self, number: int) -> int:
         element = self.builder.integer("int", 4, INT_SIGNED)

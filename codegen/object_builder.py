@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING, Protocol
 from skverdict.codegen import elf
 from skverdict.codegen.backend import WideArithmetic, compile_text
 from skverdict.codegen.btf_ext import BtfExt, FunctionInfo, LineInfo
+from skverdict.codegen.data_sections import CONSTANTS, ZEROS, DataSection, data_sections
 from skverdict.codegen.elf_writer import Section, Symbol, write_elf
 from skverdict.codegen.limits import LimitChecker
 from skverdict.codegen.llvm_object import Code, read_code
 from skverdict.codegen.lowering.module import llvm_text
+from skverdict.codegen.machine.improve import improve
 from skverdict.codegen.module_btf import ModuleBtf, module_btf
 from skverdict.codegen.target import Target
 
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
     from skverdict.dsl.ir.module import Module
 
 CODE_ALIGN = 8
+DATA_ALIGN = 8
 TEXT = ".text"
 
 
@@ -42,9 +45,11 @@ def build(policy: Policy, target: Target = Target()) -> bytes:  # noqa: B008 - a
     limits = LimitChecker(module, policy.sources)
     limits.check_names()
     limits.check_locals()
-    code = read_code(_compile(module, target, limits), target.endian)
+    limits.check_atomics(target)
+    code = improve(read_code(_compile(module, target, limits), target.endian), module, target)
     limits.check_frames(code, target.endian)
-    btf = module_btf(module)
+    data = data_sections(module, target.endian)
+    btf = module_btf(module, data)
     extension = _extension(code, btf, policy.sources).encode(target.endian, btf.builder.string)
     sections = _code_sections(code)
     sections.append(Section("license", module.license.encode() + b"\0", elf.SHF_ALLOC | elf.SHF_WRITE))
@@ -64,9 +69,25 @@ def build(policy: Policy, target: Target = Target()) -> bytes:  # noqa: B008 - a
         symbols.append(Symbol(TEXT, TEXT, 0, 0, elf.STT_SECTION, elf.STB_LOCAL))
     if btf.maps:
         size = sum(place.size for place in btf.maps)
-        sections.append(Section(".maps", bytes(size), elf.SHF_ALLOC | elf.SHF_WRITE, 8))
+        values = tuple(
+            (offset, elf.R_BPF_64_64, name) for place in btf.maps for offset, name in place.initial
+        )
+        sections.append(Section(".maps", bytes(size), elf.SHF_ALLOC | elf.SHF_WRITE, 8, values))
         symbols += (
             Symbol(place.name, ".maps", place.offset, place.size, elf.STT_OBJECT) for place in btf.maps
+        )
+    for section in data:
+        sections.append(_data_section(section))
+        symbols += (
+            Symbol(
+                each.symbol,
+                section.name,
+                each.offset,
+                each.size,
+                elf.STT_OBJECT,
+                elf.STB_GLOBAL if each.variable else elf.STB_LOCAL,
+            )
+            for each in section.placed
         )
     sections.append(Section(".BTF", btf.builder.build().encode(target.endian), 0, 4))
     sections.append(Section(".BTF.ext", extension, 0, 4))
@@ -97,11 +118,19 @@ def _code_sections(code: Code) -> list[Section]:
     ]
 
 
+def _data_section(section: DataSection) -> Section:
+    flags = elf.SHF_ALLOC if section.name == CONSTANTS else elf.SHF_ALLOC | elf.SHF_WRITE
+    kind = elf.SHT_NOBITS if section.name == ZEROS else elf.SHT_PROGBITS
+    return Section(section.name, section.content, flags, DATA_ALIGN, kind=kind)
+
+
 def _extension(code: Code, btf: ModuleBtf, sources: Mapping[str, Sequence[str]]) -> BtfExt:
     """Function and line records, with the text of the lines."""
     functions: dict[str, list[FunctionInfo]] = {name: [] for name in code.sections}
     for symbol in sorted(code.functions, key=lambda symbol: symbol.offset):
-        functions[symbol.section].append(FunctionInfo(symbol.offset, btf.functions[symbol.name]))
+        # A copy that LLVM made for certain arguments is called as the function is, and more behind a dot.
+        name = symbol.name.partition(".")[0]
+        functions[symbol.section].append(FunctionInfo(symbol.offset, btf.functions[name]))
     lines: dict[str, tuple[LineInfo, ...]] = {}
     for section, records in code.lines.items():
         # Of several records for one instruction the last holds; the kernel takes only one.

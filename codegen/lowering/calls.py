@@ -1,4 +1,4 @@
-"""Kernel helpers, subprograms and the addresses of maps."""
+"""Calls of kernel helpers and subprograms."""
 
 from __future__ import annotations
 
@@ -17,13 +17,6 @@ if TYPE_CHECKING:
 # LLVM's types for `Helper.returns`; whatever else it says is a pointer.
 _RETURNS = {"i64": "i64", "u64": "i64", "u32": "i32", "void": "void"}
 _NUMBERS = ("scalar", "size", "alloc_size", "varargs")
-
-
-def lower_map(f: FunctionEmitter, operation: Operation) -> None:
-    name = operation.attributes["map"]
-    assert isinstance(name, str)
-    f.module.declare(f"{function_name(name)} = external global i8")
-    f.bind(operation, function_name(name))
 
 
 def _argument(f: FunctionEmitter, argument: Argument, value: Value) -> str:
@@ -82,4 +75,4 @@ def lower_call(f: FunctionEmitter, operation: Operation) -> None:
         )
 
 
-RULES = {"map": lower_map, "call.helper": lower_helper, "call": lower_call}
+RULES = {"call.helper": lower_helper, "call": lower_call}

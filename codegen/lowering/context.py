@@ -1,11 +1,12 @@
-"""Context fields and packet bytes."""
+"""Fields of the context and of sockets, and packet bytes."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from skverdict.dsl.catalogue.contexts import CONTEXTS
-from skverdict.dsl.ir.types import Array, Opaque, Pointer, size_of
+from skverdict.dsl.catalogue.sockets import STRUCTURES
+from skverdict.dsl.ir.types import Array, Opaque, Pointer, Space, size_of
 
 if TYPE_CHECKING:
     from skverdict.codegen.lowering.emitter import FunctionEmitter
@@ -27,8 +28,10 @@ MAX_PACKET_OFFSET = 0xFFFF
 
 
 def _context(value: Value) -> Context:
+    """The structure that a context or a socket has its fields in."""
     assert isinstance(value.type, Pointer) and isinstance(value.type.target, Opaque)
-    return CONTEXTS[value.type.target.name]
+    tables = STRUCTURES if value.type.space is Space.SOCKET else CONTEXTS
+    return tables[value.type.target.name]
 
 
 def _access(offset: int, size: int) -> str:
@@ -133,5 +136,6 @@ def lower_packet_view(f: FunctionEmitter, operation: Operation) -> None:
 RULES = {
     "context.load": lower_context_load,
     "context.store": lower_context_store,
+    "socket.load": lower_context_load,
     "packet.view": lower_packet_view,
 }

@@ -5,13 +5,14 @@ from __future__ import annotations
 from math import gcd
 from typing import TYPE_CHECKING
 
+from skverdict.codegen.data_sections import strings_of
 from skverdict.codegen.lowering.bounds import Bounds
 from skverdict.codegen.lowering.debug_info import DebugInfo, quote
 from skverdict.dsl.ir.types import BigEndian, Bool, Int, Pointer, Space, Struct, Void, align_of, size_of
 
 if TYPE_CHECKING:
     from skverdict.codegen.target import Target
-    from skverdict.dsl.ir.module import Function, Local, Location, Map, Module, Operation, Value
+    from skverdict.dsl.ir.module import Function, Global, Local, Location, Map, Module, Operation, Value
     from skverdict.dsl.ir.types import Type
 
 # Aggregates on the stack begin at this alignment, so that LLVM may clear and copy them in 8-byte steps.
@@ -27,6 +28,8 @@ class ModuleEmitter:
         self.debug = DebugInfo(module.file)
         self.functions: list[str] = []
         self.maps: dict[str, Map] = {map_.name: map_ for map_ in module.maps}
+        self.globals: dict[str, Global] = {variable.name: variable for variable in module.globals}
+        self.strings = strings_of(module)
         self._declarations: dict[str, None] = {}
 
     def declare(self, declaration: str) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Container
 from typing import TYPE_CHECKING
 
-from skverdict.codegen.lowering import calls, context, control, memory, scalars
+from skverdict.codegen.lowering import addresses, atomics, calls, context, control, memory, scalars
 from skverdict.codegen.lowering.emitter import FunctionEmitter, ModuleEmitter, function_name, llvm_type
 from skverdict.codegen.lowering.memory import stack_slot
 from skverdict.dsl.catalogue.programs import PROGRAMS
@@ -18,14 +18,16 @@ if TYPE_CHECKING:
 _RULES: dict[str, Callable[[FunctionEmitter, Operation], None]] = {
     **scalars.RULES,
     **memory.RULES,
+    **atomics.RULES,
     **context.RULES,
+    **addresses.RULES,
     **calls.RULES,
     **control.RULES,
 }
 
 # No jump or lookup tables, which need data that older kernels cannot relocate; no calls to `memset` and the
 # like, which BPF does not have.
-_ATTRIBUTES = 'nounwind "no-jump-tables"="true" "no-builtins"'
+_ATTRIBUTES = 'nounwind minsize optsize "no-jump-tables"="true" "no-builtins"'
 
 
 def llvm_text(module: Module, target: Target, opaque: Container[str] = ()) -> str:
