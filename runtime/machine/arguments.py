@@ -219,8 +219,11 @@ def _string(helper: Helper, register: int) -> Reader:
 
 def _socket(helper: Helper, register: int) -> Reader:
     def read(call: Call, registers: Sequence[int], before: Sequence[object]) -> object:
-        region = call.memory.region(registers[register])
-        if not isinstance(region, StructureRegion) or region is call.context_region:
+        region, offset = call.memory.region(registers[register]), offset_of(registers[register])
+        if not isinstance(region, StructureRegion) or region is call.context_region or offset:
+            # Memory that is gone says better what is wrong.
+            if isinstance(region, Ended):
+                region.read(offset, 1)
             raise Misuse("is not a socket")
         return region.structure
 

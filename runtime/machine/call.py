@@ -8,7 +8,12 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 from skverdict.runtime.machine.context import Context, Structure
 from skverdict.runtime.machine.environment import Environment
 from skverdict.runtime.machine.memory import Bytes, MapRegion, MapValue, Memory, RecordRegion
-from skverdict.runtime.machine.structures import ContextRegion, Reader, structure_address
+from skverdict.runtime.machine.structures import (
+    ContextRegion,
+    Reader,
+    StructureRegion,
+    structure_address,
+)
 
 if TYPE_CHECKING:
     from skverdict.runtime.machine.run import LoadedProgram
@@ -45,6 +50,9 @@ class Runner(Protocol):
 
     def call_back(self, slot: int, arguments: Sequence[int]) -> int:
         """Run the program's function at `slot` with `arguments` in r1 and on; the 64 bits of its r0."""
+
+    def acquire(self, address: int) -> None:
+        """Note that the helper which is called now gives a reference at `address`."""
 
 
 class Call:
@@ -108,3 +116,14 @@ class Call:
     def structure(self, structure: Structure | None) -> int:
         """The address under which the program may read the fields of `structure`; NULL for None."""
         return structure_address(self.reader, structure)
+
+    def acquired(self, structure: Structure | None, table: str = "") -> int:
+        """The address of a new reference to `structure`, which the program must release; NULL for None.
+
+        `table` names what of it the program may see, if not all.
+        """
+        if structure is None:
+            return 0
+        address = self.memory.add(StructureRegion(self.reader, structure, table))
+        self.run.acquire(address)
+        return address

@@ -12,13 +12,20 @@ from abc import ABC, abstractmethod
 class Structure(ABC):
     """A kernel structure behind a pointer, read and written by field.
 
-    `table` names its entry in `contexts.CONTEXTS`. A number is given and taken in the field's own type: for a
-    `BigEndian` field it is the number that the bytes spell in network order (port 10000 is 10000, address
-    127.0.0.1 is 0x7f000001, on either byte order of the machine). `index` counts the elements of an array
-    field and is 0 for others.
+    `table` names its entry in `contexts.CONTEXTS` or `sockets.STRUCTURES`. A number is given and taken in the
+    field's own type: for a `BigEndian` field it is the number that the bytes spell in network order (port
+    10000 is 10000, address 127.0.0.1 is 0x7f000001, on either byte order of the machine). `index` counts the
+    elements of an array field and is 0 for others. `full` is False for what stands for a socket in the
+    making, or one in TIME_WAIT.
     """
 
     table: str
+    full: bool = True
+
+    @property
+    def identity(self) -> object:
+        """What the structure belongs to: structures of one thing and table have one address."""
+        return self
 
     @abstractmethod
     def field(self, name: str, index: int = 0) -> int:

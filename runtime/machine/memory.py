@@ -305,7 +305,7 @@ class Memory:
     def __init__(self, order: ByteOrder) -> None:
         self.order: ByteOrder = order
         self.regions = Regions()
-        self._shared: dict[int, int] = {}
+        self._shared: dict[tuple[int, str], int] = {}
 
     def add(self, region: Region) -> int:
         """Give `region` a place; the address of its offset 0."""
@@ -313,14 +313,16 @@ class Memory:
         self.regions[number] = region
         return address_of(number)
 
-    def shared(self, thing: object, make: Callable[[], Region]) -> int:
+    def shared(self, thing: object, make: Callable[[], Region], aspect: str = "") -> int:
         """The address of the region that stands for `thing`, made on first use and the same from then on.
 
-        The region that `make` gives must keep `thing` alive.
+        A thing may be seen in several aspects, each a region. The region that `make` gives must keep `thing`
+        alive.
         """
-        known = self._shared.get(id(thing))
+        key = (id(thing), aspect)
+        known = self._shared.get(key)
         if known is None:
-            known = self._shared[id(thing)] = self.add(make())
+            known = self._shared[key] = self.add(make())
         return known
 
     def end(self, address: int, why: str) -> None:

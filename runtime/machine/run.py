@@ -87,7 +87,10 @@ class Switch(Exception):
 
 
 class Run:
-    """The state of one run. `ticks` hands out the instruction budget, one for each step."""
+    """The state of one run. `ticks` hands out the instruction budget, one for each step.
+
+    `references` are what must be released, by their addresses, and `calling` is the helper call under way.
+    """
 
     def __init__(self, program: LoadedProgram, context: Context, environment: Environment) -> None:
         self.program = program
@@ -99,7 +102,8 @@ class Run:
         self.ticks = iter(range(self.budget))
         self.frames: list[Frame] = []
         self.tail_calls = 0
-        self.references: dict[int, list[Reference]] = {}
+        self.references: dict[int, Reference] = {}
+        self.calling = Reference("", 0)
         self.calls: list[HelperCall] = []
         self.stack = 0
         self.loops = 0
@@ -148,24 +152,20 @@ class Run:
             raise Switch(frame.slot)
         return frame.slot
 
-    def acquire(self, address: int, reference: Reference) -> None:
-        """Remember that what is at `address` must be released."""
-        self.references.setdefault(address, []).append(reference)
+    def acquire(self, address: int) -> None:
+        """Remember that what is at `address`, given by the helper called now, must be released."""
+        self.references[address] = self.calling
 
     def release(self, address: int, helper: str) -> None:
-        """Take back one reference. Raises Misuse if there is none."""
-        held = self.references.get(address)
-        if not held:
+        """Take back a reference. Raises Misuse if there is none."""
+        if self.references.pop(address, None) is None:
             raise Misuse(f"{helper} releases what the program did not acquire, or released before")
-        held.pop()
 
     def check_references(self, does: str) -> None:
         """Raise Misuse if the program holds a reference or a lock when it `does` something."""
         if self.call.lock is not None:
             raise Misuse(f"the program {does} holding the spin lock of a value of {self.call.lock.map.name}")
-        held = [reference for references in self.references.values() for reference in references]
-        if held:
-            helper, slot = held[0]
+        for helper, slot in self.references.values():
             raise Misuse(f"the program {does} without releasing what {helper} gave at instruction {slot}")
 
     def call_back(self, slot: int, arguments: Sequence[int]) -> int:

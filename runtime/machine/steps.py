@@ -311,7 +311,8 @@ def call_helper(site: Site, helper: Helper, perform: HelperFunction, arguments: 
     after, void, moves = site.next, helper.returns == "void", helper.moves_buffer
     why = f"{helper.name} at instruction {site.slot} may have moved it"
     released = [number for number, each in enumerate(helper.arguments, 1) if each.name == helper.releases]
-    reference = Reference(helper.name, site.slot)
+    calling = Reference(helper.name, site.slot)
+    ends = [number for number in released if helper.arguments[number - 1].kind == "socket"]
     under_lock = helper.name in ("bpf_spin_lock", "bpf_spin_unlock")
 
     def step(r: list[int], run: Run) -> int:
@@ -321,6 +322,9 @@ def call_helper(site: Site, helper: Helper, perform: HelperFunction, arguments: 
         values = arguments(call, r[1:6])
         for register in released:
             run.release(r[register], helper.name)
+        for register in ends:
+            run.memory.end(r[register], f"{helper.name} at instruction {site.slot} has released it")
+        run.calling = calling
         try:
             value = perform(call, *values) & ADDRESS
         except KernelError as error:
@@ -328,7 +332,8 @@ def call_helper(site: Site, helper: Helper, perform: HelperFunction, arguments: 
         if moves:
             call.context_region.end_packet(why)
         if helper.acquires and value:
-            run.acquire(value, reference)
+            run.calling = calling
+            run.acquire(value)
         run.calls.append(HelperCall(helper.name, tuple(values), None if void else value))
         r[0] = UNWRITTEN[0] if void else value
         r[1:6] = _LOST

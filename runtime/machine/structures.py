@@ -14,14 +14,30 @@ from typing import NamedTuple
 
 from skverdict.dsl.catalogue.contexts import CONTEXTS, Field
 from skverdict.dsl.catalogue.programs import KERNELS
+from skverdict.dsl.catalogue.sockets import STRUCTURES
 from skverdict.dsl.ir.types import Array, BigEndian, Int, size_of
 from skverdict.runtime.machine.context import Context, Structure
 from skverdict.runtime.machine.memory import AccessError, Memory, Packet, Region
+from skverdict.runtime.machine.semantics import mask
 
-#: Numbers of `__sk_buff` that are read whole only, and numbers of `bpf_sock_ops` whose first bytes may be
-#: read.
+_TABLES = {**CONTEXTS, **STRUCTURES}
+
+#: Numbers of `__sk_buff` that are read whole only.
 _WHOLE_ONLY_OF_SKB = ("remote_ip4", "local_ip4", "remote_ip6", "local_ip6")
-_BEGINNINGS_OF_SOCK_OPS = ("skb_tcp_flags",)
+#: Numbers of other structures of which any aligned part may be read, or a part at the beginning.
+_ADDRESSES = ("src_ip4", "src_ip6", "dst_ip4", "dst_ip6", "dst_port")
+_ANY_PART = {"bpf_sock": _ADDRESSES, "sock_common": _ADDRESSES}
+_SOCK_BEGINNINGS = ("family", "type", "protocol", "src_port", "state", "rx_queue_mapping")
+_BEGINNINGS = {
+    "bpf_sock_ops": ("skb_tcp_flags",),
+    "bpf_sock": _SOCK_BEGINNINGS,
+    "sock_common": _SOCK_BEGINNINGS,
+}
+#: A be16 that is read by 4 bytes as well, as in the days when it was one with the zeros behind it.
+_PADDED = "dst_port"
+
+#: What a pointer field leads to, by its structure.
+_LEADS_TO = {"__sk_buff": "sock_common", "sk_msg_md": "bpf_sock", "bpf_sock_ops": "bpf_sock"}
 
 
 class Element(NamedTuple):
@@ -34,7 +50,10 @@ class Element(NamedTuple):
 
 
 class Access(NamedTuple):
-    """A permitted access: `size` bytes from `start` on in the bytes of `elements`, laid end to end."""
+    """A permitted access: `size` bytes from `start` on in the bytes of `elements`, laid end to end.
+
+    Where there are fewer, zeros make up the number.
+    """
 
     elements: tuple[Element, ...]
     start: int
@@ -62,22 +81,26 @@ def _elements(field: Field) -> list[Element]:
 def _parts(table: str, field: Field, whole: int) -> list[tuple[int, int]]:
     """Start and size of every part of a number of `whole` bytes that may be read, itself included."""
     parts = [(start, size) for size in (1, 2, 4, 8) if size <= whole for start in range(0, whole, size)]
+    if field.name == _PADDED:
+        parts.append((0, 4))
     if table == "__sk_buff" and not field.role and field.name not in _WHOLE_ONLY_OF_SKB:
         return parts
-    if table == "bpf_sock_ops" and field.name in _BEGINNINGS_OF_SOCK_OPS:
+    if field.name in _ANY_PART.get(table, ()):
+        return parts
+    if field.name in _BEGINNINGS.get(table, ()):
         return [(start, size) for start, size in parts if start == 0]
     return [(0, whole)]
 
 
 @cache
 def layout(table: str, kind: str, kernel: str) -> Layout:
-    """What a program of `kind` may do with structure `table` of `contexts.CONTEXTS` on Linux `kernel`.
+    """What a program of `kind` may do with structure `table` of the catalogue on Linux `kernel`.
 
     Where fields share their place (a union), the first in the table is the one that is read.
     """
     reads: dict[tuple[int, int], Access] = {}
     writes: dict[tuple[int, int], Access] = {}
-    for field in CONTEXTS[table].fields.values():
+    for field in _TABLES[table].fields.values():
         if KERNELS.index(field.since) > KERNELS.index(kernel):
             continue
         elements = _elements(field)
@@ -104,14 +127,18 @@ class Reader(NamedTuple):
 
 
 class StructureRegion(Region):
-    """A structure behind a pointer; its numbers come from, and go to, `structure`."""
+    """A structure behind a pointer; its numbers come from, and go to, `structure`.
 
-    def __init__(self, reader: Reader, structure: Structure) -> None:
-        super().__init__(structure.table)
+    `table` names what of it the pointer lets a program see; it is the structure's own if none is given.
+    """
+
+    def __init__(self, reader: Reader, structure: Structure, table: str = "") -> None:
+        self.table = table or structure.table
+        super().__init__(self.table)
         self.reader = reader
         self.memory = reader.memory
         self.structure = structure
-        self.layout = layout(structure.table, reader.kind, reader.kernel)
+        self.layout = layout(self.table, reader.kind, reader.kernel)
 
     def load(self, offset: int, size: int) -> int:
         access = self.layout.reads.get((offset, size))
@@ -133,7 +160,7 @@ class StructureRegion(Region):
 
     def pointer(self, field: Field) -> int:
         """The address in pointer field `field`."""
-        return structure_address(self.reader, self.structure.structure(field.name))
+        return structure_address(self.reader, self.structure.structure(field.name), _LEADS_TO[self.table])
 
     def _bytes(self, element: Element) -> bytes:
         number = self.structure.field(element.field.name, element.number)
@@ -143,12 +170,12 @@ class StructureRegion(Region):
         if element.field.low is not None:
             low = number.to_bytes(size_of(element.field.low), "big")
             number = int.from_bytes(low, self.memory.order)
-        return number.to_bytes(size, self.memory.order)
+        return (number & mask(8 * size)).to_bytes(size, self.memory.order)
 
     def _forbidden(self, verb: str, offset: int, size: int) -> AccessError:
         inside = [
             element
-            for field in CONTEXTS[self.structure.table].fields.values()
+            for field in _TABLES[self.table].fields.values()
             for element in _elements(field)
             if element.offset <= offset < element.offset + size_of(element.type)
         ]
@@ -163,11 +190,14 @@ class StructureRegion(Region):
         return self.refuse(f"field {name} cannot be {verb} by a {self.reader.kind} program", offset, size)
 
 
-def structure_address(reader: Reader, structure: Structure | None) -> int:
-    """The address under which `reader` has `structure`; NULL for None."""
+def structure_address(reader: Reader, structure: Structure | None, table: str = "") -> int:
+    """The address under which `reader` has what `table` shows of `structure`; NULL for None."""
     if structure is None:
         return 0
-    return reader.memory.shared(structure, lambda: StructureRegion(reader, structure))
+    table = table or structure.table
+    return reader.memory.shared(
+        structure.identity, lambda: StructureRegion(reader, structure, table), table
+    )
 
 
 class ContextRegion(StructureRegion):

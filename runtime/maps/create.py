@@ -22,6 +22,7 @@ from skverdict.runtime.maps.perf_event_array import PerfEventArray
 from skverdict.runtime.maps.program_array import ProgramArray
 from skverdict.runtime.maps.queue import BloomFilterMap, QueueMap, StackMap
 from skverdict.runtime.maps.ring_buffer import RingBuffer
+from skverdict.runtime.maps.socket_storage import SocketStorage
 from skverdict.runtime.maps.special import Special, TooMany, special_members
 from skverdict.runtime.maps.user_side import BPF_F_RDONLY, BPF_F_WRONLY
 
@@ -48,6 +49,7 @@ _MAKERS: dict[str, MapMaker] = {
         ProgramArray,
         QueueMap,
         RingBuffer,
+        SocketStorage,
         StackMap,
     )
 }

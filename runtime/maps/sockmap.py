@@ -14,9 +14,11 @@ from skverdict.runtime.maps.base import Map
 from skverdict.runtime.maps.user_side import BPF_ANY, BPF_EXIST, BPF_NOEXIST
 from skverdict.runtime.sockets.programs import Programs
 from skverdict.runtime.sockets.psock import Psock
+from skverdict.runtime.sockets.structures import BpfSock
 from skverdict.runtime.sockets.tcp import State
 
 if TYPE_CHECKING:
+    from skverdict.runtime.machine.call import Call
     from skverdict.runtime.sockets.tcp import TcpSocket
 
 
@@ -117,8 +119,13 @@ class SocketMap(Map):
         """The kernel's answer to the delete of an entry that is not there."""
 
     def lookup(self, key: bytes) -> bytearray | None:
-        """Programs get a socket pointer, which the simulator does not have."""
-        raise Misuse(f"a lookup in map {self.name} gives struct bpf_sock, which the simulator does not have")
+        """Entries have no memory."""
+        return None
+
+    def pointer(self, call: Call, key: bytes) -> int:
+        """Programs get a reference to the socket, which they must release."""
+        found = self.socket(key)
+        return call.acquired(None if found is None else BpfSock(found))
 
     def write(self, key: bytes, value: bytes, flags: int = BPF_ANY) -> None:
         """Programs put sockets in by bpf_sock_map_update and its kin, never by their number."""

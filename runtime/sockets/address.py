@@ -30,6 +30,11 @@ class Endpoint(NamedTuple):
         return f"[{ipaddress.IPv6Address(packed)}]:{self.port}"
 
 
+def mapped_word(end: Endpoint, index: int) -> int:
+    """One word of the IPv6 address; IPv4 addresses are mapped (::ffff:127.0.0.1)."""
+    return end.words[index] if len(end.words) == 4 else (0, 0, 0xFFFF, end.words[0])[index]
+
+
 def endpoint(address: str, port: int, family: int) -> Endpoint:
     """Read `address` (numeric). Raises SimulationError if it is not one of `family` or the port is out of
     range."""

@@ -11,15 +11,13 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from skverdict.runtime.machine.context import Context, Structure
-from skverdict.runtime.machine.fault import Misuse
-from skverdict.runtime.sockets.address import AF_INET
+from skverdict.runtime.sockets.address import AF_INET, mapped_word
 from skverdict.runtime.sockets.buffer import SocketBuffer
 from skverdict.runtime.sockets.message import Message
+from skverdict.runtime.sockets.structures import TCP_NUMBERS, BpfSock
 
 if TYPE_CHECKING:
     from skverdict.runtime.sockets.tcp import TcpSocket
-
-U32 = 0xFFFFFFFF
 
 #: Interface index of `lo`, where buffers came in.
 LOOPBACK_INTERFACE = 1
@@ -27,25 +25,14 @@ LOOPBACK_INTERFACE = 1
 _ETHERTYPE = {AF_INET: 0x0800}
 _ETHERTYPE_IPV6 = 0x86DD
 
-#: Segments that may be under way at the start (TCP_INIT_CWND).
-INITIAL_WINDOW = 10
-
-#: Slow start has no end yet (TCP_INFINITE_SSTHRESH).
-NO_THRESHOLD = 0x7FFFFFFF
-
-
-def _word(words: tuple[int, ...], index: int) -> int:
-    """One word of an IPv6 address; IPv4 addresses are mapped (::ffff:127.0.0.1)."""
-    return words[index] if len(words) == 4 else (0, 0, 0xFFFF, words[0])[index]
-
 
 #: Fields of the connection, the same in all contexts: from the socket and the index into an array field.
 _CONNECTION: dict[str, Callable[[TcpSocket, int], int]] = {
     "family": lambda socket, _: socket.family,
     "remote_ip4": lambda socket, _: socket.remote_ip4,
     "local_ip4": lambda socket, _: socket.local_ip4,
-    "remote_ip6": lambda socket, index: _word(socket.remote.words, index),
-    "local_ip6": lambda socket, index: _word(socket.local.words, index),
+    "remote_ip6": lambda socket, index: mapped_word(socket.remote, index),
+    "local_ip6": lambda socket, index: mapped_word(socket.local, index),
     "remote_port": lambda socket, _: socket.remote.port,
     "local_port": lambda socket, _: socket.local.port,
 }
@@ -70,8 +57,8 @@ class SocketContext(Context):
         return 0
 
     def structure(self, name: str) -> Structure | None:
-        """The socket pointer of a context leads nowhere here; reading it ends the run."""
-        raise Misuse(f"{self.table}.{name} leads to struct bpf_sock, which the simulator does not have")
+        """The socket."""
+        return BpfSock(self.socket)
 
 
 class SkBuffContext(SocketContext):
@@ -102,6 +89,9 @@ class SkBuffContext(SocketContext):
         if not self.buffer.linear:
             return memoryview(bytearray())
         return memoryview(self.buffer.own())[: self.buffer.linear]
+
+    def buffer_bytes(self) -> bytes:
+        return bytes(self.buffer.content)
 
 
 class SkMsgContext(SocketContext):
@@ -148,16 +138,9 @@ class SockOpsContext(SocketContext):
             return int(socket.state)
         if not self.full:
             return 0
-        values = {
-            "snd_cwnd": INITIAL_WINDOW,
-            "snd_ssthresh": NO_THRESHOLD,
-            "rcv_nxt": socket.rcv_nxt & U32,
-            "snd_nxt": socket.snd_nxt & U32,
-            "snd_una": socket.snd_nxt & U32,
-            "mss_cache": socket.mss,
-            "sk_txhash": socket.transmit_hash,
-            "bpf_sock_ops_cb_flags": socket.callback_flags,
-        }
+        if name in TCP_NUMBERS:
+            return TCP_NUMBERS[name](socket)
+        values = {"sk_txhash": socket.transmit_hash, "bpf_sock_ops_cb_flags": socket.callback_flags}
         return values.get(name, 0)
 
     def set_field(self, name: str, value: int, index: int = 0) -> None:

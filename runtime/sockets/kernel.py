@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
+from weakref import WeakValueDictionary
 
 from skverdict.runtime.machine.context import Context
+from skverdict.runtime.sockets.address import Endpoint
 from skverdict.runtime.sockets.errors import HazardError
 from skverdict.runtime.sockets.message import PageFragment
 from skverdict.runtime.sockets.program import Program
@@ -68,11 +70,30 @@ class Kernel:
     _unsent: dict[TcpSocket, int] = field(default_factory=dict)  # when to send what was held back, ns
     _now: int = 0
     _cookies: int = 0
+    _by_addresses: WeakValueDictionary[tuple[int, Endpoint, Endpoint], TcpSocket] = field(
+        default_factory=WeakValueDictionary
+    )
 
     def cookie(self) -> int:
         """The next socket cookie: 1, 2, ..."""
         self._cookies += 1
         return self._cookies
+
+    def register(self, socket: TcpSocket) -> None:
+        """Let `socket` be found by its addresses; of those that share them, the newest is."""
+        self._by_addresses[socket.protocol, socket.local, socket.remote] = socket
+
+    def find(self, protocol: int, source: Endpoint, destination: Endpoint) -> TcpSocket | None:
+        """The socket that a packet goes to: a connected one, else one that takes from anybody, on the
+        address itself before one on all addresses."""
+        zeros = (0,) * len(source.words)
+        nobody = Endpoint(zeros, 0)
+        everywhere = Endpoint(zeros, destination.port)
+        for local, remote in ((destination, source), (destination, nobody), (everywhere, nobody)):
+            socket = self._by_addresses.get((protocol, local, remote))
+            if socket is not None and socket.reachable:
+                return socket
+        return None
 
     def schedule(self, work: Callable[[], None]) -> None:
         """Queue `work` behind what is queued; the same work waits only once, as in the kernel."""

@@ -54,9 +54,17 @@ class TcpSocket:
     a system call holds the socket; segments that arrive meanwhile wait in a backlog.
     """
 
+    type = 1  # SOCK_STREAM
+    protocol = 6  # IPPROTO_TCP
+
     family: int
     local: Endpoint
     remote: Endpoint
+    state: State
+    mss: int
+    rcv_nxt: int
+    copied_seq: int
+    snd_nxt: int
 
     def __init__(self, kernel: Kernel, name: str, family: int, local: Endpoint, remote: Endpoint) -> None:
         self.kernel = kernel
@@ -85,6 +93,7 @@ class TcpSocket:
         self._unsent = bytearray()
         self._cuts: list[int] = []
         self._backlog: deque[Callable[[], None]] = deque()
+        kernel.register(self)
 
     def __repr__(self) -> str:
         return f"<{self.name} {self.local} {self.remote} {self.state.name}>"
@@ -94,6 +103,16 @@ class TcpSocket:
         """The other end of a socket that is or was connected."""
         assert self.other is not None
         return self.other
+
+    @property
+    def full(self) -> bool:
+        """False while there is no more than a request for a connection."""
+        return self.state is not State.NEW_SYN_RECV
+
+    @property
+    def reachable(self) -> bool:
+        """True if segments for its addresses find it."""
+        return self.state is not State.CLOSE and not (self.dead and self.state is State.LISTEN)
 
     @property
     def local_ip4(self) -> int:

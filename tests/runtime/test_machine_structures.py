@@ -128,13 +128,71 @@ def test_the_packet_is_fetched_once_and_bounds_agree() -> None:
 def test_a_socket_pointer_is_null_or_leads_to_its_structure() -> None:
     code = [load_(2, 1, 168, 8), mov(0, 0), EXIT]
     assert execute([load_(0, 1, 168, 8), EXIT], TestContext()).value == 0
-    message = Numbers("sk_msg_md", {"size": 12})
-    follow = [load_(2, 1, 168, 8), load_(0, 2, 68, 4), EXIT]
-    with pytest.raises(Fault, match="sk_msg_md field size cannot be read by a stream_verdict program"):
-        execute(follow, TestContext(socket=message))
-    assert execute(code, TestContext(socket=message)).value == 0
+    socket = Numbers("bpf_sock", {"state": 10})
+    follow = [load_(2, 1, 168, 8), load_(0, 2, 72, 4), EXIT]
+    assert execute(follow, TestContext(socket=socket)).value == 10
+    assert execute(code, TestContext(socket=socket)).value == 0
     same = [load_(2, 1, 168, 8), load_(0, 1, 168, 8), alu("sub", 0, src=2), EXIT]
-    assert execute(same, TestContext(socket=message)).value == 0
+    assert execute(same, TestContext(socket=socket)).value == 0
+
+
+@pytest.mark.parametrize(
+    ("kind", "offset"), [("stream_verdict", 168), ("msg_verdict", 72), ("sock_ops", 184)]
+)
+def test_a_buffers_socket_may_be_none_yet_and_shows_less(kind: str, offset: int) -> None:
+    context = TestContext(kind, socket=Numbers("bpf_sock", {"protocol": 6}))
+    code = [load_(2, 1, offset, 8), load_(0, 2, 12, 4), EXIT]
+    if kind == "stream_verdict":
+        with pytest.raises(Fault, match="sock_common has no field at offset 12"):
+            execute(code, context)
+    else:
+        assert execute(code, context).value == 6
+
+
+def accesses(table: str) -> set[tuple[int, int]]:
+    """What a stream_verdict program may read of a structure behind a socket pointer."""
+    assert layout(table, "stream_verdict", KERNELS[-1]).writes == {}
+    return set(layout(table, "stream_verdict", KERNELS[0]).reads)
+
+
+def test_of_a_socket_addresses_and_the_first_bytes_of_numbers_may_be_read() -> None:
+    """The rules of bpf_sock_is_valid_access, written down once more."""
+    expected = set()
+    for size in (1, 2, 4):
+        for offset in range(0, 80, size):
+            field = offset // 4 * 4
+            if field in (0, 16, 20):
+                allowed = size == 4
+            elif field == 48:
+                allowed = offset == 48 or (offset, size) == (49, 1)
+            elif 24 <= field < 44 or 52 <= field < 72:
+                allowed = True
+            else:
+                allowed = offset == field
+            if allowed:
+                expected.add((offset, size))
+    assert accesses("bpf_sock") == expected
+    assert accesses("sock_common") == {each for each in expected if not 8 <= each[0] < 24}
+
+
+def test_numbers_of_a_tcp_connection_are_read_whole() -> None:
+    words = {(offset, 4) for offset in (*range(0, 80, 4), *range(96, 112, 4))}
+    assert accesses("bpf_tcp_sock") == words | {(80, 8), (88, 8)}
+
+
+@pytest.mark.parametrize("endian", ["little", "big"])
+def test_a_port_in_network_order_is_read_by_two_bytes_or_with_the_zeros_behind_it(endian: str) -> None:
+    socket = Numbers("bpf_sock", {"dst_port": 0x1234})
+    spelled = int.from_bytes(b"\x12\x34", endian)  # type: ignore[arg-type]
+    for size, expected in ((2, spelled), (4, spelled), (1, 0x12)):
+        code = [load_(2, 1, 168, 8), load_(0, 2, 48, size), EXIT]
+        assert execute(code, TestContext(socket=socket), endian=endian).value == expected
+
+
+def test_a_negative_number_is_its_bits() -> None:
+    socket = Numbers("bpf_sock", {"rx_queue_mapping": -1})
+    code = [load_(2, 1, 168, 8), load_(0, 2, 76, 4), EXIT]
+    assert execute(code, TestContext(socket=socket)).value == 0xFFFFFFFF
 
 
 def test_every_context_has_a_layout() -> None:

@@ -233,17 +233,25 @@ def test_a_fault_ends_the_call_and_names_the_program() -> None:
     assert server.recv(10) == b"y"
 
 
-def test_the_socket_pointer_is_a_clear_refusal() -> None:
-    simulator = Simulator(
-        small_object(
-            "stream_verdict", Instruction(0x79, 0, 1, 168, 0), *PASS, maps=(MapSpec("m", 15, 4, 8, 1),)
-        )
-    )
+@pytest.mark.parametrize(
+    ("offset", "expected"), [(4, 2), (44, 10000), (48, 0x409C), (24, 0x0100007F), (72, 1)]
+)
+def test_the_socket_pointer_leads_to_the_socket(offset: int, expected: int) -> None:
+    """Its family, ports, address and state, as a little-endian kernel shows them; 1 passes."""
+    code = [
+        Instruction(0x79, 1, 1, 168, 0),
+        Instruction(0x61, 1, 1, offset, 0),
+        Instruction(0xB7, 0, 0, 0, 1),
+        Instruction(0x15, 1, 0, 1, expected),
+        Instruction(0xB7, 0, 0, 0, 0),
+        Instruction(0x95, 0, 0, 0, 0),
+    ]
+    simulator = Simulator(small_object("stream_verdict", *code, maps=(MapSpec("m", 15, 4, 8, 1),)))
     simulator.attach("m", verdict="program")
-    client, server = simulator.tcp_pair()
+    client, server = simulator.tcp_pair(server_port=10000, client_port=40000)
     simulator.maps["m"][0] = server
-    with pytest.raises(Fault, match="bpf_sock"):
-        client.send(b"x")
+    client.send(b"x")
+    assert server.recv(9) == b"x"
 
 
 def test_waiting_moves_the_clock() -> None:
