@@ -13,6 +13,7 @@ from skverdict.dsl.decorators import (
     subprogram,
 )
 from skverdict.dsl.errors import Diagnostic, PolicyError
+from skverdict.dsl.globals import Const, Global
 from skverdict.dsl.maps import (
     ArrayMap,
     HashMap,
@@ -30,7 +31,9 @@ from skverdict.dsl.structs import Array, Struct
 __all__ = [
     "Array",
     "ArrayMap",
+    "Const",
     "Diagnostic",
+    "Global",
     "HashMap",
     "LruHashMap",
     "LruPerCpuHashMap",

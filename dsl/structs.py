@@ -72,7 +72,7 @@ class Struct:
     def __init__(self, **values: Any) -> None:
         members = members_of(type(self))
         for name, type_ in members.items():
-            setattr(self, name, values.pop(name) if name in values else _zero(type_))
+            setattr(self, name, values.pop(name) if name in values else zero_of(type_))
         if values:
             raise TypeError(f"{type(self).__name__} has no member {next(iter(values))!r}")
 
@@ -130,8 +130,9 @@ def is_struct_class(thing: object) -> TypeGuard[type[Struct]]:
     return isinstance(thing, type) and issubclass(thing, Struct) and thing is not Struct
 
 
-def _zero(annotation: object) -> object:
+def zero_of(annotation: object) -> object:
+    """The value of a type that is all zero, as ordinary Python has it."""
     if isinstance(annotation, ArrayOf):
         count = annotation.count if isinstance(annotation.count, int) else 0
-        return [_zero(annotation.element) for _ in range(count)]
+        return [zero_of(annotation.element) for _ in range(count)]
     return annotation() if callable(annotation) else 0

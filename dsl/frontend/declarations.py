@@ -25,14 +25,14 @@ MOST_ENTRIES = 0xFFFF_FFFF
 
 def declare_map(scope: PolicyScope, name: str, declaration: DeclaredMap) -> None:
     """Check a map and add it to the policy; mistakes are reported, all of them."""
-    place = _place_of(scope, name, declaration)
+    place = place_of(scope, declaration.origin)
     before = scope.reporter.failures
     check_name(scope, place, "map", name)
     for other, map_ in scope.declared_maps():
         if map_.name == name:
             scope.reporter.error(
                 place, f"two maps are called `{name}`", "give one of them another name",
-                [(_place_of(scope, name, other), "the other one")],
+                [(place_of(scope, other.origin), "the other one")],
             )  # fmt: skip
     kind = MAPS[declaration.kind]
     key = _part(scope, place, name, "key", declaration.key, kind.key_sizes)
@@ -45,13 +45,13 @@ def declare_map(scope: PolicyScope, name: str, declaration: DeclaredMap) -> None
     if scope.reporter.failures > before:
         scope.add_map(declaration, None)
         return
-    location = _location(scope, declaration, place)
+    location = declaration_location(scope, declaration.origin, place)
     scope.add_map(declaration, Map(name, declaration.kind, key, value, entries, flags, location))
 
 
-def _place_of(scope: PolicyScope, name: str, declaration: DeclaredMap) -> Place:
-    """The statement that declares a map, from its name to the end of the line."""
-    file, line = declaration.origin
+def place_of(scope: PolicyScope, origin: tuple[str, int]) -> Place:
+    """The statement that declares a map or a variable, from its name to the end of the line."""
+    file, line = origin
     source = scope.sources.of_file(file)
     if source is not None:
         for node in source.tree.body:
@@ -59,23 +59,30 @@ def _place_of(scope: PolicyScope, name: str, declaration: DeclaredMap) -> Place:
                 continue
             if node.lineno <= line <= (node.end_lineno or 0):
                 return source.place(node)
-    return origin_place(scope, declaration.origin)
+    return origin_place(scope, origin)
 
 
-def _location(scope: PolicyScope, declaration: DeclaredMap, place: Place) -> Location:
-    source = scope.sources.of_file(declaration.origin[0])
+def declaration_location(scope: PolicyScope, origin: tuple[str, int], place: Place) -> Location:
+    source = scope.sources.of_file(origin[0])
     return Location(source.name if source else place.file, place.line, place.column)
 
 
-def check_name(scope: PolicyScope, place: Place, what: str, name: str) -> None:
-    """A name that the kernel would refuse is an error, one that it would cut is a warning."""
+def check_identifier(scope: PolicyScope, place: Place, what: str, name: str) -> bool:
+    """A name that the kernel would refuse is an error; True if there is none."""
     if not _NAME.match(name):
         scope.reporter.error(
             place, f"the {what} name `{name}` must be ASCII letters, digits and `_`", "choose another name"
         )
     elif name in _RESERVED:
         scope.reporter.error(place, f"a {what} cannot be called `{name}`", "object files use that name")
-    elif len(name) > NAME_LENGTH:
+    else:
+        return True
+    return False
+
+
+def check_name(scope: PolicyScope, place: Place, what: str, name: str) -> None:
+    """A name that the kernel would refuse is an error, one that it would cut is a warning."""
+    if check_identifier(scope, place, what, name) and len(name) > NAME_LENGTH:
         scope.reporter.warning(
             place,
             f"the {what} name `{name}` is longer than {NAME_LENGTH} characters: the kernel shows "

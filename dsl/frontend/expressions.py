@@ -16,6 +16,7 @@ from skverdict.dsl.frontend.state import State
 from skverdict.dsl.frontend.values import (
     ContextArray,
     ContextValue,
+    GlobalValue,
     MapValue,
     Method,
     NoneValue,
@@ -27,6 +28,7 @@ from skverdict.dsl.frontend.values import (
     ScalarType,
     TypeValue,
     VariableKey,
+    Window,
     describe,
 )
 from skverdict.dsl.ir.module import Block
@@ -35,7 +37,8 @@ from skverdict.dsl.maps import Map
 from skverdict.dsl.structs import Array as ArrayType
 
 MAP_METHODS = ("lookup", "update", "delete", "redirect")
-PACKET_METHODS = ("view",)
+PACKET_METHODS = ("view", "startswith")
+BYTES_METHODS = ("startswith",)
 BIG_ENDIAN_METHODS = ("host", "raw")
 
 
@@ -48,11 +51,17 @@ def attribute(lowering: Lowering, node: ast.Attribute, expected: Type | None) ->
         return context_attribute(lowering, node, owner)
     if isinstance(owner, PythonValue):
         return _of_python(lowering, node, owner)
+    if isinstance(owner, GlobalValue):
+        from skverdict.dsl.frontend.globals import place
+
+        return load(lowering, node, place(lowering, node, owner))
     names: tuple[str, ...] = ()
     if isinstance(owner, MapValue):
         names = MAP_METHODS
     elif isinstance(owner, PacketValue):
         names = PACKET_METHODS
+    elif isinstance(owner, Window):
+        names = BYTES_METHODS
     elif isinstance(owner, Scalar) and isinstance(owner.type, BigEndian):
         names = BIG_ENDIAN_METHODS
     if node.attr in names:
@@ -75,6 +84,8 @@ def _of_reference(lowering: Lowering, node: ast.Attribute, owner: Reference) -> 
         if node.attr == "copy":
             return Method(owner, "copy")
         return load(lowering, node, member(lowering, node, owner))
+    if node.attr in BYTES_METHODS and isinstance(owner.target, Array):
+        return Method(owner, node.attr)
     if node.attr == "value" and not isinstance(owner.target, Array):
         return _load_cell(lowering, node, owner)
     if isinstance(owner.target, BigEndian) and node.attr in BIG_ENDIAN_METHODS:
@@ -110,10 +121,9 @@ def _of_python(lowering: Lowering, node: ast.Attribute, owner: PythonValue) -> O
 def subscript(lowering: Lowering, node: ast.Subscript, expected: Type | None) -> Operand:
     owner = evaluate(lowering, node.value)
     if isinstance(owner, PacketValue):
-        raise lowering.refuse(
-            node, "the packet's bytes cannot be indexed or sliced",
-            f"write `byte = {lowering.segment(node.value)}.view(u8, offset)` and test `byte is None`",
-        )  # fmt: skip
+        from skverdict.dsl.frontend.byte_places import packet_subscript
+
+        return packet_subscript(lowering, node, owner)
     if isinstance(owner, MapValue):
         raise lowering.refuse(
             node,
@@ -123,7 +133,7 @@ def subscript(lowering: Lowering, node: ast.Subscript, expected: Type | None) ->
     if isinstance(owner, PythonValue) and owner.object is ArrayType:
         return _array_type(lowering, node)
     if isinstance(node.slice, ast.Slice):
-        raise lowering.refuse(node.slice, "a slice is not supported", "take the elements one by one")
+        return _slice(lowering, node, owner)
     index = evaluate(lowering, node.slice)
     if isinstance(owner, ContextArray):
         return array_element(lowering, node, owner, index)
@@ -132,6 +142,16 @@ def subscript(lowering: Lowering, node: ast.Subscript, expected: Type | None) ->
     if isinstance(owner, PythonValue) and isinstance(owner.object, tuple | list | dict | range):
         return _of_container(lowering, node, owner, index)
     raise lowering.refuse(node, f"{describe(owner)} cannot be indexed")
+
+
+def _slice(lowering: Lowering, node: ast.Subscript, owner: Operand) -> Operand:
+    from skverdict.dsl.frontend.byte_places import array_slice, is_byte_array
+
+    if isinstance(owner, Reference) and is_byte_array(owner):
+        return array_slice(lowering, node, owner)
+    raise lowering.refuse(
+        node.slice, f"{describe(owner)} cannot be sliced", "slices are of bytes: of a packet or an Array[u8, n]"
+    )
 
 
 def _array_type(lowering: Lowering, node: ast.Subscript) -> TypeValue:

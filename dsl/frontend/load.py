@@ -25,6 +25,7 @@ from skverdict.dsl.frontend.programs import lower_program, mark_of
 from skverdict.dsl.frontend.refusal import Reporter, in_order
 from skverdict.dsl.frontend.scope import PolicyScope, origin_place
 from skverdict.dsl.frontend.sources import Sources, failure
+from skverdict.dsl.globals import Global
 from skverdict.dsl.ir.module import Function, Module
 from skverdict.dsl.ir.types import Array, Pointer, Struct, Type
 from skverdict.dsl.maps import Map
@@ -56,7 +57,7 @@ def load(path: str | os.PathLike[str]) -> Policy:
     structs = _used_structs(scope, functions)
     if reporter.errors:
         raise PolicyError(in_order(reporter.errors, shown))
-    module = Module(sources.main.name, scope.license, structs, scope.maps, functions)
+    module = Module(sources.main.name, scope.license, structs, scope.maps, functions, scope.globals())
     return Policy(shown, module, sources.lines(), in_order(reporter.warnings, shown))
 
 
@@ -114,7 +115,7 @@ def _check_decorated(sources: Sources, reporter: Reporter, namespace: dict[str, 
 
 
 def _declare(scope: PolicyScope, namespace: dict[str, Any]) -> None:
-    """Check the structures and maps that the module holds, used or not."""
+    """Check the structures, maps and variables that the module holds, used or not."""
     declared: set[int] = set()
     for name, thing in namespace.items():
         if id(thing) in declared:
@@ -122,6 +123,9 @@ def _declare(scope: PolicyScope, namespace: dict[str, Any]) -> None:
         if isinstance(thing, Map):
             declared.add(id(thing))
             declare_map(scope, name, thing)
+        elif isinstance(thing, Global):
+            declared.add(id(thing))
+            scope.global_named(name, thing)
         elif is_struct_class(thing) and thing.__module__ == namespace["__name__"]:
             declared.add(id(thing))
             check_struct(scope, thing)
@@ -161,6 +165,8 @@ def _used_structs(scope: PolicyScope, functions: Iterable[Function]) -> list[Str
         for type_ in (map_.key, map_.value):
             if type_ is not None:
                 _collect(type_, found)
+    for variable in scope.globals():
+        _collect(variable.type, found)
     for function in functions:
         for local in function.locals:
             _collect(local.type, found)

@@ -66,18 +66,6 @@ def is_null(lowering: Lowering, node: ast.AST, reference: Reference) -> Value:
     return lowering.emit(node, "is_null", (raw_pointer(lowering, node, reference),), BOOL)
 
 
-def _part(reference: Reference, address: Value, target: Type, what: str) -> Reference:
-    return Reference(
-        target,
-        reference.space,
-        what,
-        reference.origin,
-        pointer=address,
-        root=reference.root,
-        epoch=reference.epoch,
-    )
-
-
 def member(lowering: Lowering, node: ast.Attribute, reference: Reference) -> Reference:
     """The member that `node` names, of the structure that its value gave. Raises Refused."""
     assert isinstance(reference.target, Struct)
@@ -91,7 +79,7 @@ def member(lowering: Lowering, node: ast.Attribute, reference: Reference) -> Ref
         )
     base = pointer(lowering, node.value, reference)
     address = lowering.emit(node, "member", (base,), Pointer(found.type, reference.space), name=found.name)
-    return _part(reference, address, found.type, f"`{lowering.segment(node)}`")
+    return reference.part(address, found.type, f"`{lowering.segment(node)}`")
 
 
 def element(
@@ -105,7 +93,7 @@ def element(
     address = lowering.emit(
         node, "element", (base, lowering.value(node.slice, index)), Pointer(array.element, reference.space)
     )
-    return _part(reference, address, array.element, f"`{lowering.segment(node)}`")
+    return reference.part(address, array.element, f"`{lowering.segment(node)}`")
 
 
 def checked_index(
@@ -172,6 +160,8 @@ def store(
 
 def writable(lowering: Lowering, node: ast.AST, reference: Reference) -> None:
     """Raises Refused if the program may not write there."""
+    if reference.read_only:
+        raise lowering.refuse(node, f"{reference.what} cannot be changed: {reference.read_only}")
     if reference.space is Space.PACKET and lowering.function.kind == "sock_ops":
         raise lowering.refuse(node, "a sock_ops program cannot write to the packet")
 

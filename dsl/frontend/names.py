@@ -7,7 +7,7 @@ import builtins
 
 from skverdict.dsl.errors import Place
 from skverdict.dsl.frontend.assigned import RESULT
-from skverdict.dsl.frontend.convert import convert, fits, unsettle
+from skverdict.dsl.frontend.convert import as_scalar, convert, fits, unsettle
 from skverdict.dsl.frontend.dispatch import evaluate, expression
 from skverdict.dsl.frontend.lowering import Frame, Lowering
 from skverdict.dsl.frontend.memory import pointer, raw_pointer
@@ -17,7 +17,9 @@ from skverdict.dsl.frontend.refusal import Refused, suggestion
 from skverdict.dsl.frontend.state import Binding, Broken, Conflict, Missing, Slot, refers_to
 from skverdict.dsl.frontend.values import (
     NONE,
+    MaybeNumber,
     Operand,
+    PacketByte,
     PythonValue,
     Reference,
     Scalar,
@@ -28,7 +30,7 @@ from skverdict.dsl.frontend.values import (
     type_name,
     with_article,
 )
-from skverdict.dsl.ir.types import I64, SCALARS, U64, Bool, Int, Pointer, Space, Type
+from skverdict.dsl.ir.types import I64, SCALARS, U8, U64, Bool, Int, Pointer, Space, Type
 
 _MISSING = object()
 
@@ -57,7 +59,7 @@ def name_value(lowering: Lowering, node: ast.Name, expected: Type | None) -> Ope
         known = [*frame.assigned, *frame.function.__globals__, *_BUILTINS]
         raise lowering.refuse(node, f"unknown name `{node.id}`", suggestion(node.id, known))
     operand = operand_of(lowering.scope, node.id, thing)
-    if isinstance(operand, PythonValue) and lowering.scope.is_broken_map(thing):
+    if isinstance(operand, PythonValue) and lowering.scope.is_broken(thing):
         raise Refused(None)
     return operand
 
@@ -95,7 +97,8 @@ def _read_slot(lowering: Lowering, node: ast.AST, slot: Slot) -> Operand:
         assert shape.type is not None
         value = lowering.emit(node, "local.get", (), shape.type, local=slot.local.name)
         return Scalar(shape.type, value, low=shape.low, high=shape.high, pending=shape.pending)
-    return shape.altered(pointer=lowering.emit(node, "local.get", (), slot.local.type, local=slot.local.name))
+    value = lowering.emit(node, "local.get", (), slot.local.type, local=slot.local.name)
+    return shape.altered(value=value) if isinstance(shape, MaybeNumber) else shape.altered(pointer=value)
 
 
 def _unusable(lowering: Lowering, node: ast.AST, name: str, binding: Binding | None) -> Refused:
@@ -139,7 +142,12 @@ def assign(lowering: Lowering, node: ast.AST, name: str, value_node: ast.AST, va
     """`name = value`. Raises Refused."""
     frame = lowering.frame
     declared = frame.declared.get(name)
-    if isinstance(value, Scalar):
+    if isinstance(value, (PacketByte, MaybeNumber)) and (declared is not None or _holds(lowering, name, Scalar)):
+        # The variable has the type of a number, so None does not fit.
+        value = as_scalar(lowering, value_node, value)
+    if isinstance(value, (PacketByte, MaybeNumber)) or _holds(lowering, name, MaybeNumber):
+        assign_maybe(lowering, node, name, value_node, value)
+    elif isinstance(value, Scalar):
         _assign_scalar(lowering, node, name, value_node, value, declared)
     elif declared is not None and not (isinstance(value, Reference) and value.target == declared):
         raise lowering.refuse(
@@ -155,6 +163,40 @@ def assign(lowering: Lowering, node: ast.AST, name: str, value_node: ast.AST, va
         )
     else:
         lowering.bind(name, value)
+
+
+def _holds(lowering: Lowering, name: str, kind: type[Scalar | MaybeNumber]) -> bool:
+    """True for a variable that is kept in a local as such a number."""
+    binding = lowering.here.names.get(name)
+    return isinstance(binding, Slot) and isinstance(binding.shape, kind)
+
+
+def assign_maybe(
+    lowering: Lowering, node: ast.AST, name: str, value_node: ast.AST, value: Operand, type_: Int | None = None
+) -> None:
+    """`name = value` of a name that may be None; `type_` is what it is otherwise. Raises Refused."""
+    from skverdict.dsl.frontend import maybe_numbers
+
+    binding = lowering.here.names.get(name)
+    if isinstance(binding, Slot) and isinstance(binding.shape, MaybeNumber):
+        type_ = binding.shape.type
+    if type_ is None:
+        type_ = value.type if isinstance(value, MaybeNumber) else U8
+    number = maybe_numbers.assigned(lowering, value_node, value, type_)
+    if number is None:
+        raise lowering.refuse(
+            value_node, f"`{name}` is `{type_} | None`, but this is {describe(value)}", "use another name"
+        )
+    if lowering.frame.assigned.get(name, 0) <= 1:
+        lowering.bind(name, number)
+        return
+    carrier = maybe_numbers.CARRIERS[type_]
+    local = lowering.frame.locals.get(name)
+    if local is None or local.type != carrier:
+        local = lowering.local(name, carrier)
+    assert number.value is not None
+    lowering.effect(node, "local.set", (number.value,), local=local.name)
+    lowering.bind(name, Slot(local, number.shape()))
 
 
 def _assign_scalar(

@@ -8,6 +8,7 @@ from skverdict.dsl.frontend.declarations import check_struct
 from skverdict.dsl.frontend.refusal import Refused
 from skverdict.dsl.frontend.values import (
     NONE,
+    GlobalValue,
     MapValue,
     Operand,
     PythonValue,
@@ -16,6 +17,7 @@ from skverdict.dsl.frontend.values import (
     constant,
     truth,
 )
+from skverdict.dsl.globals import Global as DeclaredGlobal
 from skverdict.dsl.ir.types import BigEndian, Int
 from skverdict.dsl.layout import LayoutError, type_of
 from skverdict.dsl.maps import Map
@@ -44,6 +46,9 @@ def operand_of(scope: PolicyScope, name: str, thing: object) -> Operand:
     if isinstance(thing, Map):
         declared = scope.map_named(name, thing)
         return PythonValue(name, thing) if declared is None else MapValue(declared)
+    if isinstance(thing, DeclaredGlobal):
+        variable = scope.global_named(name, thing)
+        return PythonValue(name, thing) if variable is None else GlobalValue(variable)
     if thing is None:
         return NONE
     if isinstance(thing, ArrayOf) or thing is bool or is_type(thing):

@@ -11,10 +11,11 @@ from skverdict.dsl.errors import Diagnostic, Place
 from skverdict.dsl.frontend.assigned import assignment_counts
 from skverdict.dsl.frontend.refusal import Refused, Reporter
 from skverdict.dsl.frontend.source import FunctionNode, Source
-from skverdict.dsl.ir.module import Map
+from skverdict.dsl.ir.module import Global, Map
 
 if TYPE_CHECKING:
     from skverdict.dsl.frontend.sources import Sources
+    from skverdict.dsl.globals import Global as DeclaredGlobal
     from skverdict.dsl.maps import Map as DeclaredMap
 
 
@@ -28,6 +29,7 @@ class PolicyScope:
         self.maps: list[Map] = []
         # By identity, with the declaration itself, so that no other object can take its place.
         self._declared: dict[int, tuple[DeclaredMap, Map | None]] = {}
+        self._globals: dict[int, tuple[DeclaredGlobal[object], Global | None]] = {}
         self._counts: dict[int, dict[str, int]] = {}
 
     def add_map(self, declaration: DeclaredMap, map_: Map | None) -> None:
@@ -44,10 +46,28 @@ class PolicyScope:
             declare_map(self, name, declaration)
         return self._declared[id(declaration)][1]
 
-    def is_broken_map(self, thing: object) -> bool:
-        """True for a map whose declaration has errors that were reported."""
-        found = self._declared.get(id(thing))
-        return found is not None and found[1] is None
+    def add_global(self, declaration: DeclaredGlobal[object], variable: Global | None) -> None:
+        """Record what a declaration became; None if it has errors, which were reported."""
+        self._globals[id(declaration)] = (declaration, variable)
+
+    def global_named(self, name: str, declaration: DeclaredGlobal[object]) -> Global | None:
+        """The IR's variable of a declaration, which another module may hold under that name."""
+        if id(declaration) not in self._globals:
+            from skverdict.dsl.frontend.globals import declare_global
+
+            declare_global(self, name, declaration)
+        return self._globals[id(declaration)][1]
+
+    def globals(self) -> list[Global]:
+        return [variable for _, variable in self._globals.values() if variable is not None]
+
+    def is_broken(self, thing: object) -> bool:
+        """True for a map or variable whose declaration has errors that were reported."""
+        for declared in (self._declared, self._globals):
+            found = declared.get(id(thing))
+            if found is not None and found[1] is None:
+                return True
+        return False
 
     def is_declared(self, thing: DeclaredMap) -> bool:
         """True for a map that has its name already, whether or not it is right."""

@@ -7,11 +7,15 @@ an error was reported where it was assigned (`BROKEN`).
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 from skverdict.dsl.errors import Place
 from skverdict.dsl.frontend.values import (
     ContextValue,
     Epoch,
+    GlobalValue,
     MapValue,
+    MaybeNumber,
     Method,
     NoneValue,
     Operand,
@@ -20,8 +24,12 @@ from skverdict.dsl.frontend.values import (
     Reference,
     Scalar,
     TypeValue,
+    Window,
 )
-from skverdict.dsl.ir.module import Local
+from skverdict.dsl.ir.module import Local, Value
+
+# What is known of a number or a place that is kept in a variable.
+Shape = Scalar | Reference | MaybeNumber
 
 
 class Slot:
@@ -29,11 +37,11 @@ class Slot:
 
     __slots__ = ("local", "shape")
 
-    def __init__(self, local: Local, shape: Scalar | Reference) -> None:
+    def __init__(self, local: Local, shape: Shape) -> None:
         self.local = local
         self.shape = shape
 
-    def reshaped(self, shape: Scalar | Reference) -> Slot:
+    def reshaped(self, shape: Shape) -> Slot:
         """The same variable, of which something else is known."""
         return Slot(self.local, shape)
 
@@ -72,20 +80,38 @@ def refers_to(binding: Binding, local: str | None) -> bool:
     """True if a name so bound may stand for the stack local, or for a part of it."""
     if isinstance(binding, Conflict):
         return refers_to(binding.first, local) or refers_to(binding.second, local)
-    return isinstance(binding, Reference) and local is not None and binding.root == local
+    place = binding.source if isinstance(binding, Window) else binding
+    return isinstance(place, Reference) and local is not None and place.root == local
+
+
+class Readable(NamedTuple):
+    """Bytes of the packet that a check has found to be there.
+
+    `pointer` is their address: `base` bytes, and the number `variable`, behind the start of the packet.
+    """
+
+    pointer: Value
+    base: int
+    variable: Value | None
+    size: int
+    epoch: Epoch
 
 
 class State:
-    """The names of the function being expanded, and the packet's epoch."""
+    """The names of the function being expanded, the packet's epoch, and what of the packet is surely there."""
 
-    __slots__ = ("epoch", "names")
+    __slots__ = ("epoch", "names", "readable")
 
-    def __init__(self, names: dict[str, Binding], epoch: Epoch) -> None:
+    def __init__(
+        self, names: dict[str, Binding], epoch: Epoch, readable: tuple[Readable, ...] = ()
+    ) -> None:
         self.names = names
         self.epoch = epoch
+        # Entries of an epoch that has ended mean nothing.
+        self.readable = readable
 
     def copy(self) -> State:
-        return State(dict(self.names), self.epoch)
+        return State(dict(self.names), self.epoch, self.readable)
 
 
 class Edge:
@@ -115,7 +141,11 @@ def merge(edges: list[Edge], epoch: Epoch) -> State:
         order.update(dict.fromkeys(edge.state.names))
     for name in order:
         names[name] = _merge_name(name, edges, epoch)
-    return State(names, epoch)
+    readable = first.state.readable
+    if readable:
+        others = [edge.state.readable for edge in edges[1:]]
+        readable = tuple(one for one in readable if all(one in other for other in others))
+    return State(names, epoch, readable)
 
 
 def _merge_name(name: str, edges: list[Edge], epoch: Epoch) -> Binding:
@@ -148,16 +178,22 @@ def _meet(first: Binding, second: Binding, now: Epoch) -> Binding:
         return first
     if isinstance(first, Slot) and isinstance(second, Slot) and first.local == second.local:
         shape = _meet(first.shape, second.shape, now)
-        return first.reshaped(shape) if isinstance(shape, (Scalar, Reference)) else shape
+        return first.reshaped(shape) if isinstance(shape, Shape) else shape
     if isinstance(first, Scalar) and isinstance(second, Scalar) and first.same(second):
         return first.with_range(min(first.low, second.low), max(first.high, second.high))
     if isinstance(first, Reference) and isinstance(second, Reference) and first.same_storage(second):
         # A view that has ended on one path has ended.
         epoch = second.epoch if first.epoch == now else first.epoch
         return first.altered(nullable=first.nullable or second.nullable, epoch=epoch, fresh=False)
+    if isinstance(first, MaybeNumber) and isinstance(second, MaybeNumber) and _same_number(first, second):
+        return first.altered(nullable=first.nullable or second.nullable)
     if _same_thing(first, second):
         return first
     return Conflict(first, second)
+
+
+def _same_number(first: MaybeNumber, second: MaybeNumber) -> bool:
+    return (first.type, first.value) == (second.type, second.value)
 
 
 def _same_thing(first: Binding, second: Binding) -> bool:
@@ -169,6 +205,8 @@ def _same_thing(first: Binding, second: Binding) -> bool:
         return True
     if isinstance(first, MapValue) and isinstance(second, MapValue):
         return first.map is second.map
+    if isinstance(first, GlobalValue) and isinstance(second, GlobalValue):
+        return first.variable is second.variable
     if isinstance(first, TypeValue) and isinstance(second, TypeValue):
         return first.type == second.type
     if isinstance(first, PythonValue) and isinstance(second, PythonValue):
@@ -180,7 +218,7 @@ def _same_thing(first: Binding, second: Binding) -> bool:
 
 def same_state(first: State, second: State) -> bool:
     """True if lowering from either gives the same: names usable in one are as usable in the other."""
-    if first.epoch != second.epoch:
+    if first.epoch != second.epoch or not set(first.readable) <= set(second.readable):
         return False
     return all(
         _as_weak(binding, second.names.get(name, BROKEN)) for name, binding in first.names.items()
@@ -203,4 +241,6 @@ def _as_weak(assumed: Binding, found: Binding) -> bool:
             and assumed.nullable >= found.nullable
             and assumed.epoch == found.epoch
         )
+    if isinstance(assumed, MaybeNumber) and isinstance(found, MaybeNumber):
+        return _same_number(assumed, found) and assumed.nullable >= found.nullable
     return assumed is found or _same_thing(assumed, found)

@@ -14,6 +14,7 @@ from skverdict.dsl.frontend.names import assign, read
 from skverdict.dsl.frontend.values import (
     ContextArray,
     ContextValue,
+    GlobalValue,
     MapValue,
     Operand,
     PacketValue,
@@ -62,6 +63,10 @@ def _attribute(lowering: Lowering, node: ast.Attribute) -> Target:
             return _memory(lowering, node, member(lowering, node, owner))
         if node.attr == "value" and not isinstance(owner.target, Array):
             return _memory(lowering, node.value, owner)
+    if isinstance(owner, GlobalValue):
+        from skverdict.dsl.frontend.globals import place
+
+        return _memory(lowering, node, place(lowering, node, owner))
     raise lowering.refuse(node, f"{describe(owner)} has no `{node.attr}` that can be assigned")
 
 

@@ -7,7 +7,7 @@ structure, an array or a scalar. The rest exists only at compile time: contexts,
 from __future__ import annotations
 
 from skverdict.dsl.errors import Place
-from skverdict.dsl.ir.module import Map, Value
+from skverdict.dsl.ir.module import Global, Map, Value
 from skverdict.dsl.ir.types import BOOL, Array, BigEndian, Bool, Int, Space, Struct, Type
 
 ScalarType = Int | BigEndian | Bool
@@ -90,21 +90,50 @@ class Epoch:
 START = Epoch(None, "", ())
 
 
+class Lease:
+    """Something that a program holds and must give back on every path: a record, a socket, a lock.
+
+    `what` names it for messages, `remedy` is the code that gives it back, `verb` what that code does, as in
+    "it was submitted". Two leases are the same if they are taken at the same point (`path`).
+    """
+
+    __slots__ = ("path", "place", "remedy", "verb", "what")
+
+    def __init__(self, what: str, remedy: str, verb: str, place: Place, path: tuple[object, ...]) -> None:
+        self.what = what
+        self.remedy = remedy
+        self.verb = verb
+        self.place = place
+        self.path = path
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Lease) and self.path == other.path
+
+    def __hash__(self) -> int:
+        return hash(self.path)
+
+
 class Reference:
     """A place in memory.
 
     It is known by the stack local that it is (`local`) or by an address (`pointer`); `root` is the local that
     it lies in, if any. `what` names it for messages, `origin` is where it came from. A reference into the
     packet is good only during `epoch`. `fresh` means that no name refers to it yet.
+
+    `home` is the map whose entry it lies in, if that is known. `lease` is what must be given back, and ends
+    the reference. `read_only` says why it cannot be written to, and is empty where it can.
     """
 
     __slots__ = (
         "epoch",
         "fresh",
+        "home",
+        "lease",
         "local",
         "nullable",
         "origin",
         "pointer",
+        "read_only",
         "root",
         "space",
         "target",
@@ -124,6 +153,9 @@ class Reference:
         nullable: bool = False,
         epoch: Epoch | None = None,
         fresh: bool = False,
+        home: Map | None = None,
+        lease: Lease | None = None,
+        read_only: str = "",
     ) -> None:
         self.target = target
         self.space = space
@@ -135,6 +167,9 @@ class Reference:
         self.nullable = nullable
         self.epoch = epoch
         self.fresh = fresh
+        self.home = home
+        self.lease = lease
+        self.read_only = read_only
 
     def altered(
         self,
@@ -156,12 +191,38 @@ class Reference:
             nullable=self.nullable if nullable is None else nullable,
             epoch=epoch or self.epoch,
             fresh=self.fresh if fresh is None else fresh,
+            home=self.home,
+            lease=self.lease,
+            read_only=self.read_only,
         )
 
     def shape(self) -> Reference:
         """What is known about the place, without the address: that is kept in a variable."""
         return Reference(
-            self.target, self.space, self.what, self.origin, nullable=self.nullable, epoch=self.epoch
+            self.target,
+            self.space,
+            self.what,
+            self.origin,
+            nullable=self.nullable,
+            epoch=self.epoch,
+            home=self.home,
+            lease=self.lease,
+            read_only=self.read_only,
+        )
+
+    def part(self, address: Value, target: Type, what: str) -> Reference:
+        """A part of the place, at `address`."""
+        return Reference(
+            target,
+            self.space,
+            what,
+            self.origin,
+            pointer=address,
+            root=self.root,
+            epoch=self.epoch,
+            home=self.home,
+            lease=self.lease,
+            read_only=self.read_only,
         )
 
     def same_storage(self, other: Reference) -> bool:
@@ -197,6 +258,88 @@ class PacketValue:
 
     def __init__(self, context: ContextValue) -> None:
         self.context = context
+
+
+class Window:
+    """Some bytes of the packet or of an array in memory, not looked at yet: `skb.data[a:b]`.
+
+    It begins `base` bytes, and the number `variable` (a u32 of at most `farthest`), behind the start of
+    `source`. It has `size` bytes; where the program computes that, `length` says it and `size` is the most
+    that it can be. With neither it goes on to the end of the packet. Good only during `epoch`.
+    """
+
+    __slots__ = ("base", "epoch", "farthest", "length", "origin", "size", "source", "variable")
+
+    def __init__(
+        self,
+        source: PacketValue | Reference,
+        origin: Place,
+        epoch: Epoch | None,
+        *,
+        base: int = 0,
+        variable: Value | None = None,
+        farthest: int = 0,
+        size: int | None = None,
+        length: Scalar | None = None,
+    ) -> None:
+        self.source = source
+        self.origin = origin
+        self.epoch = epoch
+        self.base = base
+        self.variable = variable
+        self.farthest = farthest
+        self.size = size
+        self.length = length
+
+
+class PacketByte:
+    """One byte of the packet, not looked at yet: `skb.data[i]`. `place` is a window of one byte."""
+
+    __slots__ = ("place",)
+
+    def __init__(self, place: Window) -> None:
+        self.place = place
+
+
+class MaybeNumber:
+    """A number of type `type` or None: `value` is a wider integer, -1 for None. `value` is missing in a Slot.
+
+    `what` names it for messages, `origin` is where it came from; not `nullable` once a test excluded None.
+    """
+
+    __slots__ = ("nullable", "origin", "type", "value", "what")
+
+    def __init__(
+        self, type_: Int, what: str, origin: Place, value: Value | None = None, nullable: bool = True
+    ) -> None:
+        self.type = type_
+        self.what = what
+        self.origin = origin
+        self.value = value
+        self.nullable = nullable
+
+    def altered(self, *, value: Value | None = None, nullable: bool | None = None) -> MaybeNumber:
+        """A copy with what is given changed."""
+        return MaybeNumber(
+            self.type,
+            self.what,
+            self.origin,
+            value or self.value,
+            self.nullable if nullable is None else nullable,
+        )
+
+    def shape(self) -> MaybeNumber:
+        """What is known about it, without the value: that is kept in a variable."""
+        return MaybeNumber(self.type, self.what, self.origin, nullable=self.nullable)
+
+
+class GlobalValue:
+    """A variable that all programs share; its place is `.value`."""
+
+    __slots__ = ("variable",)
+
+    def __init__(self, variable: Global) -> None:
+        self.variable = variable
 
 
 class MapValue:
@@ -249,6 +392,10 @@ Operand = (
     | ContextValue
     | ContextArray
     | PacketValue
+    | Window
+    | PacketByte
+    | MaybeNumber
+    | GlobalValue
     | MapValue
     | TypeValue
     | Method
@@ -291,6 +438,10 @@ def describe(operand: Operand) -> str:
         is_aggregate = isinstance(operand.target, (Struct, Array))
         holder = with_article(inner if is_aggregate else f"place that holds {with_article(inner)}")
         return f"{holder} that may be None" if operand.nullable else holder
+    if isinstance(operand, MaybeNumber):
+        return with_article(operand.type) + (" that may be None" if operand.nullable else "")
+    if isinstance(operand, GlobalValue):
+        return f"the variable `{operand.variable.name}`"
     if isinstance(operand, MapValue):
         return f"the map `{operand.map.name}`"
     if isinstance(operand, TypeValue):
@@ -306,5 +457,7 @@ _SIMPLE: dict[type, str] = {
     ContextValue: "the context",
     ContextArray: "an array of the context",
     PacketValue: "the packet's data",
+    Window: "a slice of bytes",
+    PacketByte: "a byte of the packet that may be None",
     NoneValue: "None",
 }
