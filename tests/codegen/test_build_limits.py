@@ -7,8 +7,8 @@ from skverdict.codegen import CodegenError, Target, build, object_builder
 from skverdict.codegen.backend import WideArithmetic
 from skverdict.codegen.limits import STACK_SIZE
 from skverdict.dsl.errors import PolicyError
-from skverdict.dsl.ir.module import Function, Local, Map, Value
-from skverdict.dsl.ir.types import BOOL, I32, U8, U32, U64, Array, Int, Pointer, Space, lay_out
+from skverdict.dsl.ir.module import Function, Local, Value
+from skverdict.dsl.ir.types import BOOL, I32, I64, U8, U32, U64, Array, Int, lay_out
 
 from tests.codegen.ir_kit import (
     FILE,
@@ -21,12 +21,10 @@ from tests.codegen.ir_kit import (
     scalar_program,
 )
 
-VALUES = Map("values", "hash", U64, U64, 3)
 
-
-def refusal(function: Function, target: Target = Target(), maps: tuple[Map, ...] = ()) -> str:  # noqa: B008
+def refusal(function: Function, target: Target = Target()) -> str:  # noqa: B008
     with pytest.raises(CodegenError) as caught:
-        build(HandPolicy(module_of(function, maps=maps)), target)
+        build(HandPolicy(module_of(function)), target)
     assert isinstance(caught.value, PolicyError)
     (diagnostic,) = caught.value.diagnostics
     assert (diagnostic.file, diagnostic.line, diagnostic.source_line) == (FILE, 1, "line 1")
@@ -39,31 +37,26 @@ def using_stack(size: int, count: int = 1) -> Function:
         Local(f"buffer{number}", lay_out("B", [("bytes", Array(U8, size))])) for number in range(count)
     ]
     b = ProgramBuilder("greedy", locals=buffers)
-    map_ = b.map("values")
     for buffer in buffers:
         b.do("local.zero", local=buffer.name)
-        b.get(
-            Pointer(U64, Space.MAP_VALUE, nullable=True),
-            "call.helper",
-            map_,
-            b.address(buffer),
-            helper="bpf_map_lookup_elem",
-        )
+    for buffer in buffers:
+        arguments = (b.const(U32, 0), b.address(buffer), b.const(U32, size), b.const(U64, 0))
+        b.get(I64, "call.helper", b.context, *arguments, helper="bpf_skb_store_bytes")
     b.answer(1)
     return b.function
 
 
 def test_all_of_the_stack_can_be_used() -> None:
-    assert compiled(using_stack(STACK_SIZE), maps=[VALUES]).programs["greedy"].slots > 64
+    assert compiled(using_stack(STACK_SIZE)).programs["greedy"].slots > 64
 
 
 def test_one_variable_larger_than_the_stack() -> None:
-    message = refusal(using_stack(STACK_SIZE + 1), maps=(VALUES,))
+    message = refusal(using_stack(STACK_SIZE + 1))
     assert "greedy does not fit the BPF stack of 512 bytes: its variable 'buffer0' has 513 bytes" in message
 
 
 def test_variables_together_larger_than_the_stack() -> None:
-    message = refusal(using_stack(200, 3), maps=(VALUES,))
+    message = refusal(using_stack(200, 3))
     assert "greedy does not fit the BPF stack of 512 bytes: it needs 600 bytes" in message
     assert "ArrayMap" in message
 

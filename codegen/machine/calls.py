@@ -1,0 +1,114 @@
+"""What calls take, and what they do to the stack."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import TYPE_CHECKING
+
+from skverdict.codegen.machine.graph import ADDRESS, CONST, FRAME
+from skverdict.dsl.catalogue.helpers import HELPERS
+from skverdict.dsl.ir.types import size_of
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from skverdict.codegen.machine.graph import Node
+    from skverdict.dsl.catalogue.helpers import Argument, Helper
+    from skverdict.dsl.ir.module import Map
+
+STACK_SIZE = 512
+EVERYTHING = (1 << STACK_SIZE) - 1
+
+# Kinds of argument whose memory a helper only reads; it does not keep the pointer.
+_READ = frozenset(("key", "value", "memory", "string"))
+_WRITTEN = frozenset(("value_buffer", "buffer", "number"))
+_SIZED = frozenset(("memory", "buffer"))
+
+
+@cache
+def _by_number() -> dict[int, Helper]:
+    return {helper.number: helper for helper in HELPERS.values()}
+
+
+def helper(number: int) -> Helper | None:
+    """The helper with that number."""
+    return _by_number().get(number)
+
+
+def bytes_at(offset: int, size: int) -> int:
+    """The bit mask of `size` stack bytes from `offset` (negative: below the frame pointer)."""
+    return ((1 << size) - 1) << (offset + STACK_SIZE)
+
+
+def upwards(offset: int) -> int:
+    """The bit mask of the stack from `offset` to its end."""
+    return EVERYTHING >> (offset + STACK_SIZE) << (offset + STACK_SIZE)
+
+
+class StackUse:
+    """The stack bytes that a call reads and writes, as bit masks."""
+
+    __slots__ = ("reads", "writes")
+
+    def __init__(self, reads: int, writes: int) -> None:
+        self.reads = reads
+        self.writes = writes
+
+
+NOTHING = StackUse(0, 0)
+ALL = StackUse(EVERYTHING, EVERYTHING)
+
+
+def stack_use(node: Node, maps: Mapping[str, Map]) -> StackUse | None:
+    """What a call does to the stack whose addresses it is given; None if it could keep one of them."""
+    places = [number for number, arg in enumerate(node.args) if arg.kind == FRAME]
+    if not places:
+        return NOTHING
+    called = None if node.symbol else helper(node.imm)
+    if called is None:
+        return None
+    arguments = called.arguments
+    reads = writes = 0
+    for place in places:
+        offset = node.args[place].offset
+        if not -STACK_SIZE <= offset < 0:
+            return None
+        argument = arguments[min(place, len(arguments) - 1)]
+        mask = _extent(node, arguments, argument, place, offset, maps)
+        if argument.kind in _READ:
+            reads |= mask
+        elif argument.kind in _WRITTEN:
+            # A size that is not known is the most that is written, and nothing is known of what remains.
+            writes |= mask
+            reads |= mask
+        else:
+            return None
+    return StackUse(reads, writes)
+
+
+def _extent(
+    node: Node,
+    arguments: tuple[Argument, ...],
+    argument: Argument,
+    place: int,
+    offset: int,
+    maps: Mapping[str, Map],
+) -> int:
+    """The bytes that the helper may touch at a stack address."""
+    size = None
+    if argument.kind in _SIZED and place + 1 < len(node.args):
+        length = node.args[place + 1]
+        if length.kind == CONST and length.imm > 0:
+            size = length.imm
+    elif argument.kind in ("key", "value", "value_buffer"):
+        index = next((number for number, each in enumerate(arguments) if each.kind == "map"), None)
+        symbol = node.args[index].symbol if index is not None and node.args[index].kind == ADDRESS else None
+        map_ = maps.get(symbol[1]) if symbol else None
+        type_ = None if map_ is None else map_.key if argument.kind == "key" else map_.value
+        if type_ is not None:
+            size = size_of(type_)
+    elif argument.kind == "number":
+        size = argument.bits // 8
+    if size is None or offset + size > 0:
+        return upwards(offset)
+    return bytes_at(offset, size)

@@ -1,0 +1,384 @@
+"""Pieces of code that are alike become one, and all pieces get an order with few jumps."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from skverdict.codegen.machine.code import Branch, Piece, Step
+from skverdict.codegen.machine.graph import (
+    ALU32,
+    ALU64,
+    CALL_CODE,
+    CLASS,
+    CODE,
+    END,
+    JEQ,
+    JGE,
+    JGT,
+    JLE,
+    JLT,
+    JMP,
+    JNE,
+    JSGE,
+    JSGT,
+    JSLE,
+    JSLT,
+    LDX,
+    MOV,
+    REGISTER,
+    ST,
+    STX,
+    WIDE,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+_OPPOSITE = {
+    JEQ: JNE, JNE: JEQ, JGT: JLE, JLE: JGT, JGE: JLT, JLT: JGE,
+    JSGT: JSLE, JSLE: JSGT, JSGE: JSLT, JSLT: JSGE,
+}  # fmt: skip
+# The same condition with its sides exchanged.
+_MIRRORED = {JGT: JLT, JLT: JGT, JGE: JLE, JLE: JGE, JSGT: JSLT, JSLT: JSGT, JSGE: JSLE, JSLE: JSGE}
+_FROM_V2 = frozenset((JLT, JLE, JSLT, JSLE))
+_CLOBBERED = 0x3F
+_ARGUMENTS = 0x3E
+
+
+def opposite(branch: Branch, has_less: bool) -> Branch | None:
+    """The branch that is taken where `branch` is not; None if there is none.
+
+    Without `has_less`, numbers can only be tested for being greater.
+    """
+    code = branch.opcode & CODE
+    other = _OPPOSITE.get(code)
+    if other is None:
+        return None
+    opcode = branch.opcode & ~CODE
+    if other not in _FROM_V2 or has_less:
+        return branch._replace(opcode=opcode | other)
+    if branch.opcode & REGISTER:
+        return Branch(opcode | _MIRRORED[other], branch.source, branch.target, 0)
+    return None
+
+
+def reachable(first: Piece) -> list[Piece]:
+    """Every piece that can be reached, each before what follows it, as far as there are no loops."""
+    seen = {first}
+    done: list[Piece] = []
+    stack = [(first, iter(first.ways))]
+    while stack:
+        piece, ways = stack[-1]
+        for way in ways:
+            if way not in seen:
+                seen.add(way)
+                stack.append((way, iter(way.ways)))
+                break
+        else:
+            done.append(piece)
+            stack.pop()
+    done.reverse()
+    return done
+
+
+def join(first: Piece) -> Piece:
+    """Let pieces share what they have in common; gives the first piece."""
+    for _ in range(8):
+        first, threaded = _thread(first)
+        pieces = reachable(first)
+        before = _before(pieces)
+        changed = _join_chains(pieces, before, first) or _hoist_common(pieces, before)
+        changed = changed or _share_tails(pieces, before) or _hoist_landings(pieces, before)
+        if not changed and not threaded:
+            break
+    return first
+
+
+def _before(pieces: Iterable[Piece]) -> dict[Piece, list[Piece]]:
+    before: dict[Piece, list[Piece]] = {}
+    for piece in pieces:
+        for way in piece.ways:
+            before.setdefault(way, []).append(piece)
+    return before
+
+
+def _thread(first: Piece) -> tuple[Piece, bool]:
+    """Skip pieces without steps."""
+
+    def final(piece: Piece) -> Piece:
+        seen = set()
+        while not piece.steps and piece.branch is None and piece.ways and piece not in seen:
+            seen.add(piece)
+            piece = piece.ways[0]
+        return piece
+
+    changed = False
+    for piece in reachable(first):
+        for number, way in enumerate(piece.ways):
+            target = final(way)
+            if target is not way:
+                piece.ways[number] = target
+                changed = True
+        if piece.branch is not None and piece.ways[0] is piece.ways[1]:
+            piece.branch = None
+            piece.ways.pop()
+            changed = True
+    return final(first), changed
+
+
+def _join_chains(pieces: list[Piece], before: dict[Piece, list[Piece]], first: Piece) -> bool:
+    """Put a piece and the only one that follows it and nothing else together."""
+    changed = False
+    gone: set[Piece] = set()
+    for piece in pieces:
+        if piece in gone:
+            continue
+        while piece.branch is None and piece.ways:
+            way = piece.ways[0]
+            if way is piece or way is first or len(before[way]) != 1:
+                break
+            piece.steps += way.steps
+            piece.lines += way.lines
+            piece.branch, piece.end_line, piece.ways = way.branch, way.end_line, way.ways
+            for each in piece.ways:
+                before[each] = [piece if one is way else one for one in before[each]]
+            gone.add(way)
+            changed = True
+    return changed
+
+
+def effects(step: Step) -> tuple[int, int]:
+    """The registers that a step reads and writes, as bit masks."""
+    opcode, target, source = step.opcode, 1 << step.target, 1 << step.source
+    class_ = opcode & CLASS
+    if class_ in (ALU32, ALU64):
+        code = opcode & CODE
+        reads = source if opcode & REGISTER and code != END else 0
+        return reads if code == MOV else reads | target, target
+    if class_ == LDX:
+        return source, target
+    if opcode == WIDE:
+        return 0, target
+    if class_ == ST:
+        return target, 0
+    if class_ == STX:
+        return target | source, source
+    return _ARGUMENTS, _CLOBBERED  # a call
+
+
+def _read_by(branch: Branch) -> int:
+    return 1 << branch.target | (1 << branch.source if branch.opcode & REGISTER else 0)
+
+
+def _hoist_common(pieces: list[Piece], before: dict[Piece, list[Piece]]) -> bool:
+    """What both ways of a branch begin with comes before the branch."""
+    changed = False
+    for piece in pieces:
+        branch = piece.branch
+        if branch is None:
+            continue
+        one, other = piece.ways
+        if len(before[one]) != 1 or len(before[other]) != 1:
+            continue
+        while one.steps and other.steps and one.steps[0] == other.steps[0]:
+            if effects(one.steps[0])[1] & _read_by(branch):
+                break
+            piece.add(one.steps.pop(0), one.lines.pop(0))
+            del other.steps[0], other.lines[0]
+            changed = True
+    return changed
+
+
+def _size(steps: Iterable[Step]) -> int:
+    return sum(2 if step.opcode == WIDE else 1 for step in steps)
+
+
+def _share_tails(pieces: list[Piece], before: dict[Piece, list[Piece]]) -> bool:
+    """Let two pieces that go on at the same place, or both leave, share the steps they end with."""
+    groups: dict[tuple[Piece | None, Step], list[Piece]] = {}
+    for piece in pieces:
+        if piece.branch is None and piece.steps:
+            key = (piece.ways[0] if piece.ways else None), piece.steps[-1]
+            groups.setdefault(key, []).append(piece)
+    best: tuple[int, Piece, Piece, int] | None = None
+    for group in groups.values():
+        for number, one in enumerate(group):
+            for other in group[number + 1 :]:
+                common = _common_tail(one, other)
+                saved = _size(one.steps[len(one.steps) - common :])
+                if best is None or saved > best[0]:
+                    best = saved, one, other, common
+    if best is None:
+        return False
+    _, one, other, common = best
+    whole = one if len(one.steps) == common else other if len(other.steps) == common else None
+    if whole is not None:
+        rest = other if whole is one else one
+        _cut(rest, common, whole)
+        return True
+    tail = Piece()
+    tail.steps, tail.lines = one.steps[-common:], one.lines[-common:]
+    tail.ways, tail.end_line = one.ways, one.end_line
+    for piece in (one, other):
+        _cut(piece, common, tail)
+    return True
+
+
+def _common_tail(one: Piece, other: Piece) -> int:
+    common = 0
+    while (
+        common < min(len(one.steps), len(other.steps))
+        and one.steps[-1 - common] == other.steps[-1 - common]
+    ):
+        common += 1
+    return common
+
+
+def _cut(piece: Piece, count: int, then: Piece) -> None:
+    """Go on at `then` in place of the last `count` steps."""
+    piece.end_line = piece.lines[-count]
+    del piece.steps[-count:], piece.lines[-count:]
+    piece.ways = [then]
+
+
+def _hoist_landings(pieces: list[Piece], before: dict[Piece, list[Piece]]) -> bool:
+    """Do before a branch what only one of its ways does, if the other does not mind.
+
+    It saves the jump that would have to follow.
+    """
+    live = _live_registers(pieces)
+    changed = False
+    for piece in pieces:
+        branch = piece.branch
+        if branch is None:
+            continue
+        for number, landing in enumerate(piece.ways):
+            other = piece.ways[1 - number]
+            if landing.branch is not None or not landing.ways or len(before[landing]) != 1:
+                continue
+            target = landing.ways[0]
+            if target is other or len(before[target]) < 2:
+                continue
+            reads = writes = 0
+            for step in landing.steps:
+                one, two = effects(step)
+                reads |= one
+                writes |= two
+                if not _is_plain(step):
+                    break
+            else:
+                if not writes & (_read_by(branch) | live[other]):
+                    piece.steps += landing.steps
+                    piece.lines += landing.lines
+                    piece.ways[number] = target
+                    return True
+    return changed
+
+
+def _is_plain(step: Step) -> bool:
+    """True for what only moves or makes numbers."""
+    return step.opcode == WIDE or step.opcode & CLASS in (ALU32, ALU64)
+
+
+def _live_registers(pieces: list[Piece]) -> dict[Piece, int]:
+    """The registers that are read in a piece or after it before they are set, as bit masks."""
+    live = dict.fromkeys(pieces, 0)
+    changed = True
+    while changed:
+        changed = False
+        for piece in reversed(pieces):
+            alive = 0 if piece.ways else 1
+            for way in piece.ways:
+                alive |= live[way]
+            if piece.branch is not None:
+                alive |= _read_by(piece.branch)
+            for step in reversed(piece.steps):
+                reads, writes = effects(step)
+                if step.opcode & CLASS == STX:
+                    writes = 0
+                alive = alive & ~writes | reads
+            if alive != live[piece]:
+                live[piece] = alive
+                changed = True
+    return live
+
+
+class Line:
+    """A piece in its place: `jump` is where it goes if not on to the next one."""
+
+    __slots__ = ("branch", "jump", "piece", "taken")
+
+    def __init__(self, piece: Piece) -> None:
+        self.piece = piece
+        self.branch: Branch | None = None
+        self.taken: Piece | None = None
+        self.jump: Piece | None = None
+
+
+def arrange(first: Piece, has_less: bool) -> list[Line]:
+    """The pieces in an order in which most are followed by what they go on to."""
+    pieces = reachable(first)
+    follower: dict[Piece, Piece] = {}
+    leader: dict[Piece, Piece] = {}
+
+    def start_of(piece: Piece) -> Piece:
+        while piece in leader:
+            piece = leader[piece]
+        return piece
+
+    def link(piece: Piece, way: Piece) -> bool:
+        if way is first or way in leader or piece in follower or start_of(piece) is way:
+            return False
+        follower[piece] = way
+        leader[way] = piece
+        return True
+
+    # A piece without a branch needs a jump if its one way does not follow; a branch has two to choose from.
+    for piece in pieces:
+        if piece.branch is None and piece.ways and not _leaves(piece.ways[0]):
+            link(piece, piece.ways[0])
+    for piece in pieces:
+        if piece.branch is not None:
+            taken, straight = piece.ways
+            flipped = opposite(piece.branch, has_less)
+            link(piece, straight) or (flipped is not None and link(piece, taken))
+    for piece in pieces:
+        if piece.branch is None and piece.ways:
+            link(piece, piece.ways[0])
+    ordered: list[Piece] = []
+    for piece in pieces:
+        if piece not in leader:
+            while True:
+                ordered.append(piece)
+                if piece not in follower:
+                    break
+                piece = follower[piece]
+    lines = [Line(piece) for piece in ordered]
+    for line, following in zip(lines, [*ordered[1:], None], strict=True):
+        _connect(line, following, has_less)
+    return lines
+
+
+def _leaves(piece: Piece) -> bool:
+    """True for a piece that is an exit and nothing else, of which each jump to it may have its own."""
+    return not piece.steps and not piece.ways and piece.branch is None
+
+
+def _connect(line: Line, following: Piece | None, has_less: bool) -> None:
+    piece = line.piece
+    if piece.branch is None:
+        if piece.ways and piece.ways[0] is not following:
+            line.jump = piece.ways[0]
+        return
+    taken, straight = piece.ways
+    line.branch, line.taken = piece.branch, taken
+    if straight is following:
+        return
+    flipped = opposite(piece.branch, has_less)
+    if taken is following and flipped is not None:
+        line.branch, line.taken = flipped, straight
+    else:
+        line.jump = straight
+
+
+__all__ = ["ALU32", "CALL_CODE", "JMP", "Line", "arrange", "join", "opposite"]
