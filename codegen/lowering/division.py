@@ -41,9 +41,19 @@ def _unsigned(f: FunctionEmitter, opcode: str, x: str, y: str, bits: int, consta
         x, y = (f.define(f"zext i{bits} {operand} to i32") for operand in (x, y))
         result = _unsigned(f, opcode, x, y, 32, constant=False)
         return f.define(f"trunc i32 {result} to i{bits}")
-    # BPF's instructions are defined for a zero divisor and LLVM's are not, so it must not see the divisor.
-    result = f.define(f"{opcode} i{bits} {x}, {y if constant else f.hide(y, bits)}")
+    if not constant:
+        return _hidden(f, opcode, x, y, bits)
+    result = f.define(f"{opcode} i{bits} {x}, {y}")
     return f.hide(result, bits) if f.opaque and bits >= 32 else result
+
+
+def _hidden(f: FunctionEmitter, opcode: str, x: str, y: str, bits: int) -> str:
+    """A division that LLVM sees neither the divisor nor the result of.
+
+    BPF's instructions are defined for a zero divisor and LLVM's are not: it would take the divisor for not
+    zero from then on, and `x / y == 0` for `x < y`, which a zero divisor makes false.
+    """
+    return f.hide(f.define(f"{opcode} i{bits} {x}, {f.hide(y, bits)}"), bits)
 
 
 def _signed(f: FunctionEmitter, x: str, y: str, bits: int, modulo: bool, constant: bool) -> str:
@@ -54,7 +64,7 @@ def _signed(f: FunctionEmitter, x: str, y: str, bits: int, modulo: bool, constan
         return f.define(f"trunc i32 {result} to i{bits}")
     kind = f"i{bits}"
     if f.target.has_signed_division:
-        quotient = f.define(f"sdiv {kind} {x}, {y if constant else f.hide(y, bits)}")
+        quotient = f.define(f"sdiv {kind} {x}, {y}") if constant else _hidden(f, "sdiv", x, y, bits)
     else:
         quotient = _truncate_unsigned(f, x, y, bits, constant)
     remainder = f.define(f"sub {kind} {x}, {f.define(f'mul {kind} {quotient}, {y}')}")

@@ -32,6 +32,7 @@ from tests.codegen.ir_kit import ProgramBuilder, compiled, run_scalars, scalar_p
 INTEGERS = (U8, U16, U32, U64, I8, I16, I32, I64)
 NETWORK = {BE16: U16, BE32: U32, BE64: U64}
 COMPARISONS = ("eq", "ne", "lt", "le", "gt", "ge")
+COMPARED_WITH: tuple[int | str, ...] = (0, 1, 5, "x", "y")
 BY_CONSTANT = ("div", "mod", "shl", "shr")
 CONSTANTS = {False: (0, 1, 2, 3, 7, 10, 255), True: (0, 1, 2, 3, 7, 16, -1, -2, -7)}
 
@@ -84,6 +85,16 @@ def _comparison(name: str, type_: Int) -> Function:
     return scalar_program(label(name, type_), (type_, type_), U8, body)
 
 
+def _compared(name: str, comparison: str, type_: Int, other: int | str) -> Function:
+    """A quotient or remainder compared with a constant, or with an operand of the division."""
+
+    def body(b: ProgramBuilder, x: Value, y: Value) -> Value:
+        right = b.const(type_, other) if isinstance(other, int) else {"x": x, "y": y}[other]
+        return b.get(U8, "convert", b.get(BOOL, comparison, b.get(type_, name, x, y), right))
+
+    return scalar_program(label(name, comparison, type_, other), (type_, type_), U8, body)
+
+
 def _conversion(source: Int, to: Int) -> Function:
     def body(b: ProgramBuilder, x: Value) -> Value:
         return b.get(to, "convert", x)
@@ -106,6 +117,13 @@ def _functions() -> list[Function]:
         for name in BY_CONSTANT
         for type_ in INTEGERS
         for constant in CONSTANTS[type_.signed]
+    ]
+    functions += [
+        _compared(name, comparison, type_, other)
+        for name in ("div", "mod")
+        for comparison in ("eq", "lt", "gt")
+        for type_ in INTEGERS
+        for other in COMPARED_WITH
     ]
     functions += [_conversion(source, to) for source in INTEGERS for to in INTEGERS]
     for network, host in NETWORK.items():
@@ -152,6 +170,19 @@ def test_a_constant_divisor_or_count_changes_nothing(
     x, constant = data.draw(numbers(type_)), data.draw(st.sampled_from(CONSTANTS[type_.signed]))
     result = run_scalars(object_for(target), label(name, type_, constant), (type_,), type_, (x,))
     assert result == wrap(MEANING[name](x, constant, type_), type_)
+
+
+@pytest.mark.parametrize("comparison", ["eq", "lt", "gt"])
+@pytest.mark.parametrize("name", ["div", "mod"])
+def test_a_zero_divisor_s_result_compares_as_what_it_is(target: Target, name: str, comparison: str) -> None:
+    """`x // y == 0` is not `x < y`, nor is `x % y < y` certain, where y is 0."""
+    for type_ in INTEGERS:
+        for x, y in ((0, 0), (7, 0), (9, 2), (1, 3), (7, 7)):
+            for other in COMPARED_WITH:
+                function = label(name, comparison, type_, other)
+                result = run_scalars(object_for(target), function, (type_, type_), U8, (x, y))
+                left, right = MEANING[name](x, y, type_), {"x": x, "y": y}.get(other, other)
+                assert result == getattr(operator, comparison)(left, right), (type_, x, y, other)
 
 
 @settings(max_examples=50, deadline=None)
