@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from skverdict.codegen.object import Program as ProgramCode
 from skverdict.dsl.catalogue.helpers import HELPERS
 from skverdict.runtime.machine.context import Context
@@ -40,6 +42,11 @@ class SimulatedProgram:
         return self._loaded.kind
 
     @property
+    def loaded(self) -> LoadedProgram:
+        """The program as the machine runs it."""
+        return self._loaded
+
+    @property
     def code(self) -> ProgramCode:
         """The program as the object has it."""
         return self._loaded.program
@@ -47,10 +54,15 @@ class SimulatedProgram:
     def run(self, context: Context) -> int:
         """Run on `context`; the result as C's `int`. Raises Fault."""
         result = run(self._loaded, context, self._environment)
-        for call in result.calls:
-            shown = ", ".join(_show(argument) for argument in call.arguments)
-            self._trace.append(Called(self.name, call.name, shown, _show_result(call)))
+        note_calls(self._trace, self.name, result.calls)
         return signed(result.value, 32)
+
+
+def note_calls(trace: Trace, program: str, calls: Iterable[HelperCall]) -> None:
+    """Put the helper calls of a run of `program` into the trace."""
+    for call in calls:
+        shown = ", ".join(_show(argument) for argument in call.arguments)
+        trace.append(Called(program, call.name, shown, _show_result(call)))
 
 
 def _show(argument: object) -> str:

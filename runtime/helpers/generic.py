@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from skverdict.runtime.helpers import (
+    dynptrs,
     locks,
     loops,
     maps,
     perf_events,
     printing,
+    probing,
     ring_buffer,
     socket_storage,
     strings,
@@ -17,11 +19,13 @@ from skverdict.runtime.helpers import (
 from skverdict.runtime.machine.environment import HelperFunction
 
 GENERIC: dict[str, HelperFunction] = {
+    **dynptrs.FUNCTIONS,
     **locks.FUNCTIONS,
     **loops.FUNCTIONS,
     **maps.FUNCTIONS,
     **perf_events.FUNCTIONS,
     **printing.FUNCTIONS,
+    **probing.FUNCTIONS,
     **ring_buffer.FUNCTIONS,
     **socket_storage.FUNCTIONS,
     **strings.FUNCTIONS,

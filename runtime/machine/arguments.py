@@ -48,7 +48,7 @@ def arguments_reader(helper: Helper) -> ArgumentsReader | None:
     for register, argument in enumerate(arguments):
         if argument.kind == "size" and arguments[register - 1].kind in _SIZED:
             continue
-        make = _READERS.get(argument.kind)
+        make = _unread if (helper.name, argument.name) in _UNREAD else _READERS.get(argument.kind)
         if make is None:
             return None
         readers.append(_named(helper, argument, make(helper, register)))
@@ -60,6 +60,14 @@ def arguments_reader(helper: Helper) -> ArgumentsReader | None:
         return values
 
     return read
+
+
+#: Arguments that the kernel does not look at in programs for sockets, so that anything may stand there.
+_UNREAD = (("bpf_get_cgroup_classid", "skb"),)
+
+
+def _unread(helper: Helper, register: int) -> Reader:
+    return lambda call, registers, before: None
 
 
 def _named(helper: Helper, argument: Argument, reader: Reader) -> Reader:
@@ -260,6 +268,14 @@ def _special(kind: str) -> Callable[[Helper, int], Reader]:
     return make
 
 
+def _dynptr(helper: Helper, register: int) -> Reader:
+    return lambda call, registers, before: call.dynptrs.at(registers[register])
+
+
+def _new_dynptr(helper: Helper, register: int) -> Reader:
+    return lambda call, registers, before: call.dynptrs.slot(registers[register])
+
+
 def _callback(helper: Helper, register: int) -> Reader:
     def read(call: Call, registers: Sequence[int], before: Sequence[object]) -> int:
         region = call.memory.region(registers[register])
@@ -297,6 +313,8 @@ _READERS: dict[str, Callable[[Helper, int], Reader]] = {
     "record": _record,
     "spin_lock": _special("spin_lock"),
     "timer": _special("timer"),
+    "dynptr": _dynptr,
+    "new_dynptr": _new_dynptr,
     "callback": _callback,
     "callback_context": _callback_context,
     "varargs": _varargs,

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from skverdict.runtime.machine.context import Context, Structure
+from skverdict.runtime.machine.dynptr import Dynptrs
 from skverdict.runtime.machine.environment import Environment
 from skverdict.runtime.machine.memory import Bytes, MapRegion, MapValue, Memory, RecordRegion
 from skverdict.runtime.machine.structures import (
@@ -59,7 +60,7 @@ class Call:
     """The run that calls helpers. A bad address given to `read` or `write` ends the run with a Fault.
 
     `context` and `environment` are those of the run, `kind` is the program's kind. `lock` is the spin lock
-    that the program holds.
+    that the program holds, and `dynptrs` are those that it has made.
     """
 
     def __init__(self, context: Context, environment: Environment, memory: Memory, run: Runner) -> None:
@@ -69,6 +70,7 @@ class Call:
         self.memory = memory
         self.run = run
         self.lock: Place | None = None
+        self.dynptrs = Dynptrs(memory)
         self.reader = Reader(memory, context.kind, environment.kernel)
         self.context_region = ContextRegion(self.reader, context)
         self.context_address = memory.add(self.context_region)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from random import Random
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from skverdict.dsl.catalogue.programs import KERNELS
 
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 #:   socket           the `Structure` behind the pointer
 #:   record           the `Record` of a ring buffer
 #:   spin_lock, timer the `Place` of the member
+#:   dynptr           the `Dynptr`
+#:   new_dynptr       the `Slot` for one
 #:   callback         the slot of the function, for `Call.call_back`
 #:   callback_context an int, to be handed on
 #:   varargs          a tuple of ints
@@ -36,6 +38,19 @@ HelperFunction = Callable[..., int]
 INSTRUCTION_BUDGET = 1_000_000
 
 
+#: Where the first namespace of process numbers is found: the device of nsfs, and the inode that the kernel
+#: has set for it (PROC_PID_INIT_INO).
+NSFS_DEVICE = 4
+FIRST_PID_NAMESPACE = 0xEFFFFFFC
+
+
+class Signal(NamedTuple):
+    """A signal that a program has sent to the current process, or to the current thread only."""
+
+    number: int
+    whole_process: bool
+
+
 @dataclass
 class Environment:
     """The machine's surroundings. Times are nanoseconds; nothing here reads the real clock or real
@@ -43,7 +58,12 @@ class Environment:
 
     `clock_ns` stands still until somebody moves it; `timers.elapse` does so and runs the timers that expire
     (`timers` are those that may be armed, `running_timer` is the one whose callback runs). `printed`
-    collects what programs print with `bpf_trace_printk` and its kin, one line an entry.
+    collects what programs print with `bpf_trace_printk` and its kin, one line an entry, and `signals` the
+    signals that they send.
+
+    `process`, `thread`, `user`, `group` and `command` are those of whoever runs when a program does.
+    `cgroup_ancestors` are the cgroups above `cgroup`, the root first; `cgroup_class` is the class that the
+    network classifier's cgroup gives; `pid_namespace` is device and inode of the namespace.
     """
 
     helpers: Mapping[str, HelperFunction]
@@ -60,8 +80,12 @@ class Environment:
     group: int = 0
     command: bytes = b"skverdict"
     cgroup: int = 1
+    cgroup_ancestors: tuple[int, ...] = ()
+    cgroup_class: int = 0
+    pid_namespace: tuple[int, int] = (NSFS_DEVICE, FIRST_PID_NAMESPACE)
     network_namespace: int = 1
     printed: list[str] = field(default_factory=list)
+    signals: list[Signal] = field(default_factory=list)
     budget: int = INSTRUCTION_BUDGET
     timers: list[Timer] = field(default_factory=list)
     running_timer: Timer | None = None

@@ -248,6 +248,14 @@ class StackFrame(Region):
         self.content[offset : offset + size] = content
         self.unwritten &= ~(_BITS[size] << offset)
 
+    def hide(self, offset: int, size: int) -> None:
+        """Make bytes count as unwritten, because the kernel keeps something there."""
+        self.unwritten |= _BITS[size] << offset
+
+    def hidden(self, offset: int, size: int) -> bool:
+        """True if none of the bytes was written since."""
+        return self.unwritten >> offset & _BITS[size] == _BITS[size]
+
     def _unreadable(self, offset: int, size: int) -> AccessError:
         if offset < 0 or offset + size > STACK_SIZE:
             return self._outside(offset, size)

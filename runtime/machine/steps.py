@@ -313,6 +313,7 @@ def call_helper(site: Site, helper: Helper, perform: HelperFunction, arguments: 
     released = [number for number, each in enumerate(helper.arguments, 1) if each.name == helper.releases]
     calling = Reference(helper.name, site.slot)
     ends = [number for number in released if helper.arguments[number - 1].kind == "socket"]
+    gives = helper.acquires and helper.returns != "i64"
     under_lock = helper.name in ("bpf_spin_lock", "bpf_spin_unlock")
 
     def step(r: list[int], run: Run) -> int:
@@ -331,7 +332,7 @@ def call_helper(site: Site, helper: Helper, perform: HelperFunction, arguments: 
             value = -error.number & ADDRESS
         if moves:
             call.context_region.end_packet(why)
-        if helper.acquires and value:
+        if gives and value:
             run.calling = calling
             run.acquire(value)
         run.calls.append(HelperCall(helper.name, tuple(values), None if void else value))

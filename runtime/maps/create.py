@@ -76,14 +76,22 @@ class Machine:
 
 
 def create_maps(
-    object_: Object, cpus: int = 1, makers: Mapping[str, MapMaker] | None = None
+    object_: Object,
+    cpus: int = 1,
+    makers: Mapping[str, MapMaker] | None = None,
+    max_entries: Mapping[str, int] | None = None,
 ) -> dict[str, Map]:
     """The maps of `object_`, by their names, and the maps in maps of maps that it names.
 
-    Programs in arrays of programs are not put in, since they are loaded later. Raises MapError.
+    `max_entries` overrides what maps declare, by their names. Programs in arrays of programs are not put in,
+    since they are loaded later. Raises MapError.
     """
     machine = Machine(cast(ByteOrder, object_.endian), cpus, makers or {}, object_.btf)
-    made = {name: _create(spec, machine) for name, spec in object_.maps.items()}
+    specs = {
+        name: replace(spec, max_entries=(max_entries or {}).get(name, spec.max_entries))
+        for name, spec in object_.maps.items()
+    }
+    made = {name: _create(spec, machine) for name, spec in specs.items()}
     for outer in made.values():
         if isinstance(outer, MapOfMaps):
             _fill(outer, made)

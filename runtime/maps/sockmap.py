@@ -52,6 +52,7 @@ class SocketMap(Map):
 
     def put(self, key: bytes, socket: TcpSocket, flags: int = BPF_ANY) -> None:
         """User space puts a socket in. Raises KernelError."""
+        self.check_writable()
         if socket.dead:
             raise KernelError(Errno.EBADF, f"{socket.name} is closed")
         if socket.state not in (State.ESTABLISHED, State.LISTEN):

@@ -143,19 +143,19 @@ class UserSide(ABC):
 
     def read(self, key: bytes, flags: int = 0) -> bytes:
         """BPF_MAP_LOOKUP_ELEM: a copy of the value; spin locks and timers in it are zero."""
-        self._check_readable()
+        self.check_readable()
         self._check_flags(flags, BPF_F_LOCK)
         return self.copy(key)
 
     def update(self, key: bytes, value: bytes, flags: int = BPF_ANY) -> None:
         """BPF_MAP_UPDATE_ELEM."""
-        self._check_writable()
+        self.check_writable()
         self._check_flags(flags, flags)
         self.write(key, value, flags)
 
     def delete(self, key: bytes) -> None:
         """BPF_MAP_DELETE_ELEM."""
-        self._check_writable()
+        self.check_writable()
         self.remove(key)
 
     def take(self, key: bytes = b"", flags: int = 0) -> bytes:
@@ -163,8 +163,8 @@ class UserSide(ABC):
 
         Hashes, queues and stacks have that.
         """
-        self._check_readable()
-        self._check_writable()
+        self.check_readable()
+        self.check_writable()
         self._check_flags(flags, BPF_F_LOCK)
         if not self.takes:
             raise self.unsupported("take")
@@ -175,12 +175,12 @@ class UserSide(ABC):
 
         A key that is not there is followed by the first one in most kinds.
         """
-        self._check_readable()
+        self.check_readable()
         return self.following(key)
 
     def keys(self) -> Iterator[bytes]:
         """The keys, as a walk by `next_key` finds them."""
-        self._check_readable()
+        self.check_readable()
         return self.walk()
 
     def freeze(self) -> None:
@@ -188,7 +188,7 @@ class UserSide(ABC):
         in values."""
         if self.special:
             raise self.unsupported("freeze")
-        self._check_writable()
+        self.check_writable()
         self.frozen = True
 
     def lookup_batch(self, count: int, after: Cursor | None = None, flags: int = 0) -> Batch:
@@ -198,14 +198,14 @@ class UserSide(ABC):
         entry fits.
         """
         self._check_batch("lookup")
-        self._check_readable()
+        self.check_readable()
         return self._lookups(count, after, flags, self.copy)
 
     def lookup_and_delete_batch(self, count: int, after: Cursor | None = None, flags: int = 0) -> Batch:
         """BPF_MAP_LOOKUP_AND_DELETE_BATCH: as `lookup_batch`, and the entries are gone."""
         self._check_batch("lookup_and_delete")
-        self._check_readable()
-        self._check_writable()
+        self.check_readable()
+        self.check_writable()
         return self._lookups(count, after, flags, self.withdraw)
 
     def update_batch(self, entries: Iterable[tuple[bytes, bytes]], flags: int = BPF_ANY) -> None:
@@ -214,14 +214,14 @@ class UserSide(ABC):
         `flags` are none or `BPF_F_LOCK`: the batch commands know no others (EINVAL).
         """
         self._check_batch("update")
-        self._check_writable()
+        self.check_writable()
         self._check_flags(flags, BPF_F_LOCK)
         _each(entries, lambda entry: self.write(*entry, flags))
 
     def delete_batch(self, keys: Iterable[bytes], flags: int = 0) -> None:
         """BPF_MAP_DELETE_BATCH. Raises BatchError at the first key that is refused."""
         self._check_batch("delete")
-        self._check_writable()
+        self.check_writable()
         self._check_flags(flags, BPF_F_LOCK)
         _each(keys, self.remove)
 
@@ -257,11 +257,13 @@ class UserSide(ABC):
                 raise
             return None
 
-    def _check_readable(self) -> None:
+    def check_readable(self) -> None:
+        """Raise KernelError EPERM if user space may not read."""
         if self.spec.flags & BPF_F_WRONLY:
             raise KernelError(Errno.EPERM, f"map {self.name} is for user space to write only")
 
-    def _check_writable(self) -> None:
+    def check_writable(self) -> None:
+        """Raise KernelError EPERM if user space may not write, or not any more."""
         if self.frozen or self.spec.flags & BPF_F_RDONLY:
             why = "is frozen" if self.frozen else "is for user space to read only"
             raise KernelError(Errno.EPERM, f"map {self.name} {why}")

@@ -5,8 +5,21 @@ from __future__ import annotations
 from random import Random
 
 import pytest
+from skverdict.codegen.instruction import Instruction
+from skverdict.runtime.machine.environment import Environment, Signal
 
-from tests.runtime.machine_kit import EXIT, TestContext, alu, call, environment, execute, load_, mov
+from tests.runtime.machine_kit import (
+    EXIT,
+    M64,
+    TestContext,
+    alu,
+    call,
+    environment,
+    execute,
+    load_,
+    mov,
+    wide,
+)
 
 SETTINGS = {
     "clock_ns": 5_000_000_123,
@@ -60,3 +73,59 @@ def test_a_command_is_cut_to_the_buffer(size: int, expected: bytes) -> None:
             surroundings=environment(command=b"a-command"),
         )
         assert read.value == byte
+
+
+def written(code: list[Instruction], offset: int, surroundings: Environment) -> int:
+    """The 4 bytes at `offset` below the end of the stack after `code`."""
+    return execute([*code, load_(0, 10, offset, 4), EXIT], surroundings=surroundings).value
+
+
+@pytest.mark.parametrize(
+    ("device", "inode", "size", "expected"),
+    [
+        (4, 0xEFFFFFFC, 8, (0, 78, 77)),
+        (5, 0xEFFFFFFC, 8, (-22, 0, 0)),
+        (4, 1, 8, (-22, 0, 0)),
+        (4, 0xEFFFFFFC, 16, (-22, 0, 0)),
+    ],
+)
+def test_process_numbers_are_those_of_a_namespace(
+    device: int, inode: int, size: int, expected: tuple[int, int, int]
+) -> None:
+    surroundings = environment(**SETTINGS)
+    code = [mov(1, device), wide(2, inode), alu("mov", 3, src=10), alu("add", 3, imm=-16), mov(4, size)]
+    code.append(call(120))
+    value = execute([*code, EXIT], surroundings=surroundings).value
+    numbers = written(code, -16, surroundings), written(code, -12, surroundings)
+    assert (value, *numbers) == (expected[0] & M64, *expected[1:])
+
+
+def test_cgroups_above_are_counted_from_the_root() -> None:
+    surroundings = environment(cgroup=9, cgroup_ancestors=(1, 5))
+    found = [
+        execute([mov(1, level), call(123), EXIT], surroundings=surroundings).value
+        for level in (-1, 0, 1, 2, 3)
+    ]
+    assert found == [0, 1, 5, 9, 0]
+
+
+def test_the_class_of_the_cgroup_is_there_whatever_the_argument() -> None:
+    surroundings = environment(cgroup_class=0x10002)
+    for code in ([call(17)], [mov(1, 5), call(17)]):
+        assert execute([*code, EXIT], TestContext("msg_verdict"), surroundings=surroundings).value == 0x10002
+
+
+def test_signals_are_noted() -> None:
+    surroundings = environment()
+    for helper, number, expected in ((109, 10, 0), (117, 12, 0), (109, 65, -22), (109, 0, 0)):
+        code = [mov(1, number), call(helper), EXIT]
+        assert execute(code, surroundings=surroundings).value == expected & M64
+    assert surroundings.signals == [Signal(10, True), Signal(12, False), Signal(0, True)]
+    first = environment(process=1)
+    assert execute([mov(1, 9), call(109), EXIT], surroundings=first).value == -1 & M64
+
+
+@pytest.mark.parametrize(("flags", "expected"), [(0, -2), (1, -22)])
+def test_there_is_no_record_of_branches(flags: int, expected: int) -> None:
+    code = [alu("mov", 1, src=10), alu("add", 1, imm=-24), mov(2, 24), mov(3, flags), call(176), EXIT]
+    assert execute(code).value == expected & M64
