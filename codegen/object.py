@@ -94,11 +94,16 @@ class MapSpec:
 
 @dataclass(frozen=True)
 class DataSection:
-    """Bytes of `.rodata`, `.data` or `.bss` (and their dotted variants)."""
+    """Bytes of `.rodata`, `.data` or `.bss` (and their dotted variants).
+
+    `variables` are what symbols name there, with offset and size in bytes; like types they say how the bytes
+    are meant, and do not count where sections are compared.
+    """
 
     name: str
     content: bytes
     read_only: bool
+    variables: dict[str, tuple[int, int]] = field(default_factory=dict, compare=False)
 
 
 @dataclass(frozen=True)

@@ -55,7 +55,7 @@ def _read(content: bytes) -> Object:
     _check_names(elf)
     btf, ext = _read_types(elf)
     maps = _read_maps(elf, btf)
-    data = {section.name: _data(section) for section in elf.sections if _is_data(section)}
+    data = {section.name: _data(section, elf) for section in elf.sections if _is_data(section)}
     references = References(
         {placed.offset: placed.spec.name for placed in maps},
         MAPS_SECTION,
@@ -127,8 +127,16 @@ def _is_data(section: ElfSection) -> bool:
     return known and bool(section.flags & FLAG_ALLOCATED) and not section.executable
 
 
-def _data(section: ElfSection) -> DataSection:
-    return DataSection(section.name, section.content, read_only=not section.flags & FLAG_WRITE)
+def _data(section: ElfSection, elf: ElfFile) -> DataSection:
+    variables = {
+        symbol.name: (symbol.value, symbol.size)
+        for symbol in elf.symbols
+        if symbol.section == section.number and symbol.kind == "OBJECT" and symbol.name.isidentifier()
+    }
+    for name, (offset, size) in variables.items():
+        if offset + size > len(section.content):
+            raise ObjectError(f"section {section.name}: variable {name} lies outside of it")
+    return DataSection(section.name, section.content, not section.flags & FLAG_WRITE, variables)
 
 
 def _license(section: ElfSection | None) -> str:

@@ -32,6 +32,7 @@ from skverdict.runtime.sockets.kernel import LOOPBACK_MSS, RECEIVE_BUFFER, Kerne
 from skverdict.runtime.sockets.socket import Socket
 from skverdict.runtime.sockets.tcp import State, TcpSocket
 from skverdict.runtime.trace import Trace
+from skverdict.runtime.variables import Globals, with_values
 
 if TYPE_CHECKING:
     from skverdict.dsl import Policy
@@ -54,8 +55,10 @@ class Simulator:
     known kernel faults: they happen and stand in the trace (`kernel`), raise HazardError (`error`), or do
     not happen (`ideal`).
 
-    `programs` and `maps` are there by name; `maps.view` says how maps are used. Raises ObjectError,
-    MapError or LoadError for what the kernel would not load or the simulator does not have.
+    `globals` sets variables of the policy by name, before programs see them; constants only so.
+
+    `programs`, `maps` and `globals` are there by name; `maps.view` says how maps are used. Raises
+    ObjectError, MapError or LoadError for what the kernel would not load or the simulator does not have.
     """
 
     def __init__(
@@ -67,6 +70,7 @@ class Simulator:
         mss: int = LOOPBACK_MSS,
         receive_buffer: int = RECEIVE_BUFFER,
         hazards: str = "kernel",
+        globals: Mapping[str, Any] | None = None,
     ) -> None:
         if kernel not in KERNELS:
             raise SimulationError(f"kernel {kernel!r} is none of {', '.join(KERNELS)}")
@@ -83,6 +87,9 @@ class Simulator:
             for name, spec in self.object.maps.items()
         }
         data = data_memory(self.object)
+        for section, content in with_values(self.object, globals or {}).items():
+            data[section].content[:] = content
+        self.globals = Globals(self.object, {name: region.content for name, region in data.items()})
         self.programs = {
             name: SimulatedProgram(
                 load(self.object, name, made, data, self.environment), self.environment, self.trace

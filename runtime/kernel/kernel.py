@@ -20,6 +20,7 @@ from skverdict.runtime.kernel.loading import LoadedObject
 from skverdict.runtime.kernel.maps import KernelMap, view_of
 from skverdict.runtime.kernel.sockets import KernelSocket
 from skverdict.runtime.kernel.source import Source, read_source
+from skverdict.runtime.variables import Globals, with_values
 
 if TYPE_CHECKING:
     import socket
@@ -53,9 +54,10 @@ class Kernel:
     or a `Source`, which is read once for many.
 
     `max_entries` overrides what maps declare, and `data` the content of data sections (`.rodata`, `.data`,
-    `.bss`), both by name. `pins` are paths in a BPF file system for maps to share, by name: what is pinned
-    there is used, and otherwise made and pinned. `settle` is how long the sockets that this object makes
-    wait after each call for the kernel's work in the background, in seconds. `bpf` is the libbpf to use.
+    `.bss`), both by name. `globals` sets variables by name, before programs see them; constants only so.
+    `pins` are paths in a BPF file system for maps to share, by name: what is pinned there is used, and
+    otherwise made and pinned. `settle` is how long the sockets that this object makes wait after each call
+    for the kernel's work in the background, in seconds. `bpf` is the libbpf to use.
 
     It is to be closed, best by `with`: then the programs are detached, the sockets closed, and what is not
     pinned is gone from the kernel. A process that is killed leaves no more behind than that. With `keep`,
@@ -71,6 +73,7 @@ class Kernel:
         *,
         max_entries: Mapping[str, int] | None = None,
         data: Mapping[str, bytes] | None = None,
+        globals: Mapping[str, Any] | None = None,
         pins: Mapping[str, str] | None = None,
         keep: bool = False,
         settle: float = SETTLE,
@@ -83,7 +86,8 @@ class Kernel:
         self.settle = settle
         self._keep = keep
         self._bpf = bpf or Bpf(load_library())
-        self._loaded = LoadedObject(self._bpf, given, max_entries=max_entries, data=data, pins=pins)
+        contents = {**with_values(self.object, globals or {}), **(data or {})}
+        self._loaded = LoadedObject(self._bpf, given, max_entries=max_entries, data=contents, pins=pins)
         self._attachments = Attachments(self._bpf, links=bool(pins) and not keep)
         self._cgroups: dict[str, int] = {}
         self._sockets: list[KernelSocket] = []
@@ -94,6 +98,7 @@ class Kernel:
             name: KernelProgram(self._bpf, name, kinds.get(name), descriptor)
             for name, descriptor in self._loaded.programs.items()
         }
+        self.globals = Globals(self.object, self._loaded.data)
         self.maps: Mapping[str, Any] = _Named(
             {name: view_of(raw, self.object.btf) for name, raw in self._loaded.maps.items()}
         )
@@ -231,18 +236,23 @@ class Kernel:
         server_address: str | None = None,
         client_address: str | None = None,
         names: Sequence[str] | None = None,
+        listener: KernelSocket | None = None,
     ) -> tuple[KernelSocket, KernelSocket]:
         """A TCP connection on this machine: the client's socket, and the server's, accepted.
 
         Ports are chosen and addresses are loopback where they are not given. `family` is `v4` or `v6`.
+        `listener` is one to connect to, in place of one for this connection alone.
         """
         at = sockets.end(server_address, server_port, family)
         named = client_address is not None or client_port is not None
         client_end = sockets.end(client_address, client_port, family) if named else None
-        self._pairs += 1
-        client_name, server_name = names or (f"client{self._pairs}", f"server{self._pairs}")
-        client, server = sockets.tcp_pair(family, client_end, at)
-        return sockets.pair_up(self._cover(client, client_name), self._cover(server, server_name))
+        with ExitStack() as steps:
+            if listener is None:
+                accepting = steps.enter_context(sockets.tcp_listener(family, at))
+            else:
+                accepting = listener.python
+            pair = sockets.tcp_pair(family, client_end, accepting)
+        return self._cover_pair(pair, names, ("client", "server"))
 
     def tcp_listener(
         self,
@@ -265,6 +275,42 @@ class Kernel:
     ) -> KernelSocket:
         """A TCP socket that was never connected."""
         return self._cover(sockets.tcp_socket(family, sockets.end(address, port, family)), name)
+
+    def udp_pair(
+        self,
+        *,
+        server_port: int | None = None,
+        client_port: int | None = None,
+        family: str = "v4",
+        names: Sequence[str] | None = None,
+    ) -> tuple[KernelSocket, KernelSocket]:
+        """Two UDP sockets connected to each other."""
+        client, server = (sockets.end(None, port, family) for port in (client_port, server_port))
+        return self._cover_pair(sockets.udp_pair(family, client, server), names, ("client", "server"))
+
+    def udp_socket(
+        self, *, port: int | None = None, family: str = "v4", bound: bool = True, name: str = "socket"
+    ) -> KernelSocket:
+        """A UDP socket that is connected to none."""
+        at = sockets.end(None, port, family)
+        return self._cover(sockets.udp_socket(family, at if bound else None), name)
+
+    def unix_pair(
+        self, kind: str = "stream", *, names: Sequence[str] | None = None
+    ) -> tuple[KernelSocket, KernelSocket]:
+        """Two unix sockets connected to each other; `kind` is `stream`, `dgram` or `seqpacket`."""
+        return self._cover_pair(sockets.unix_pair(kind), names, ("one", "other"))
+
+    def _cover_pair(
+        self,
+        made: tuple[socket.socket, socket.socket],
+        names: Sequence[str] | None,
+        usual: tuple[str, str],
+    ) -> tuple[KernelSocket, KernelSocket]:
+        """Two sockets as peers, named as usual with a running number unless `names` are given."""
+        self._pairs += 1
+        first, second = names or (f"{name}{self._pairs}" for name in usual)
+        return sockets.pair_up(self._cover(made[0], first), self._cover(made[1], second))
 
     def _cover(self, made: socket.socket, name: str) -> KernelSocket:
         covered = KernelSocket(made, name, self.settle)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import errno
+import mmap
 from collections.abc import Mapping
 
 from skverdict.codegen.object import MapSpec
@@ -50,6 +51,11 @@ class LoadedObject:
             self._prepare(max_entries or {}, data or {}, pins or {})
             self._load()
             self.maps = {name: self._map(name, handle) for name, handle in bpf.maps(self._handle).items()}
+            self.data = {
+                section: self._memory(section, handle)
+                for section, handle in self._sections().items()
+                if section in source.object.data
+            }
             self.programs = {
                 name: bpf.program_descriptor(handle) for name, handle in bpf.programs(self._handle).items()
             }
@@ -71,11 +77,21 @@ class LoadedObject:
             self._bpf.set_max_entries(_named(maps, name, "map"), entries)
         for name, path in pins.items():
             self._bpf.set_pin_path(_named(maps, name, "map"), path)
-        # libbpf's name for the map of `.bss` is `policy.bss`, the object's part cut short.
-        data_maps = self._bpf.data_maps(self._handle).items()
-        sections = {"." + name.split(".", 1)[1]: handle for name, handle in data_maps}
+        sections = self._sections()
         for name, content in data.items():
             self._bpf.set_initial_value(_named(sections, name, "data section"), content)
+
+    def _sections(self) -> dict[str, int]:
+        """The handles of the maps of data sections, by the sections' names."""
+        # libbpf's name for the map of `.bss` is `policy.bss`, the object's part cut short.
+        data_maps = self._bpf.data_maps(self._handle).items()
+        return {"." + name.split(".", 1)[1]: handle for name, handle in data_maps}
+
+    def _memory(self, section: str, handle: int) -> mmap.mmap:
+        """The section's bytes, as programs see them."""
+        access = mmap.PROT_READ if section.startswith(".rodata") else mmap.PROT_READ | mmap.PROT_WRITE
+        size = len(self._source.object.data[section].content)
+        return mmap.mmap(self._bpf.map_descriptor(handle), size, mmap.MAP_SHARED, access)
 
     def _load(self) -> None:
         with self._bpf.gathered() as messages:
@@ -105,6 +121,8 @@ class LoadedObject:
 
     def close(self) -> None:
         """Let go of it; what is attached or pinned stays in the kernel."""
+        for memory in self.data.values():
+            memory.close()
         self._bpf.close(self._handle)
 
 
