@@ -100,10 +100,11 @@ class Unsupported(LoadError):
 
 
 class UnsupportedHelper(Unsupported):
-    """A call of helper `helper`, which the kernel has and the simulator has not."""
+    """A call of helper `helper`, which the kernel has and the simulator has not; `why` is a clause."""
 
-    def __init__(self, helper: str, place: Place) -> None:
-        super().__init__(f"{place.program.name} calls {helper}, which the simulator does not have", place)
+    def __init__(self, helper: str, place: Place, why: str = "") -> None:
+        reason = f"{place.program.name} calls {helper}, which the simulator does not have"
+        super().__init__(f"{reason}: {why}" if why else reason, place)
         self.helper = helper
 
 

@@ -29,6 +29,7 @@ from skverdict.runtime.machine.fault import LoadError, Place, Unsupported, Unsup
 from skverdict.runtime.machine.memory import ByteOrder, Bytes, MapRegion
 from skverdict.runtime.machine.run import LoadedProgram, Run, Step
 from skverdict.runtime.machine.semantics import signed
+from skverdict.runtime.machine.unsupported import UNSUPPORTED
 from skverdict.runtime.maps.base import Map
 from skverdict.runtime.maps.program_array import ProgramArray
 
@@ -203,7 +204,8 @@ class _Loader:
             return steps.tail_call(site, helper, arguments)
         perform = self.environment.helpers.get(helper.name)
         if perform is None or arguments is None:
-            raise UnsupportedHelper(helper.name, Place(self.program, site.slot))
+            place = Place(self.program, site.slot)
+            raise UnsupportedHelper(helper.name, place, UNSUPPORTED.get(helper.name, ""))
         return steps.call_helper(site, helper, perform, arguments)
 
 
