@@ -4,16 +4,30 @@ from collections.abc import Sequence
 from typing import TypeVar, overload
 
 from skverdict.dsl.maps import Cell, SockHash, SockMap
-from skverdict.dsl.scalars import be16, be32, i32, i64, u32, u64
+from skverdict.dsl.scalars import be16, be32, i32, i64, u8, u32, u64
 from skverdict.dsl.structs import Struct
 
 S = TypeVar("S", bound=Struct)
 T = TypeVar("T")
 K = TypeVar("K")
 
+class PacketBytes:
+    """A slice of the packet: it equals, begins with or holds what the packet has there."""
+
+    def __eq__(self, other: object) -> bool: ...
+    def __contains__(self, content: bytes) -> bool: ...
+    def startswith(self, prefix: bytes | tuple[bytes, ...]) -> bool: ...
+
 class PacketData:
     """The readable bytes of the packet or message."""
 
+    @overload
+    def __getitem__(self, index: int) -> u8 | None:
+        """The byte at `index`, or None where the packet ends before it."""
+    @overload
+    def __getitem__(self, index: slice) -> PacketBytes: ...
+    def __contains__(self, content: bytes) -> bool: ...
+    def startswith(self, prefix: bytes | tuple[bytes, ...]) -> bool: ...
     @overload
     def view(self, type: type[S], offset: u32) -> S | None: ...  # type: ignore[overload-overlap]
     @overload

@@ -15,7 +15,7 @@ from skverdict.dsl.frontend.convert import cast
 from skverdict.dsl.frontend.dispatch import evaluate, expression
 from skverdict.dsl.frontend.helper_calls import call_helper
 from skverdict.dsl.frontend.helper_table import method_names
-from skverdict.dsl.frontend.lowering import Lowering
+from skverdict.dsl.frontend.lowering import Label, Lowering
 from skverdict.dsl.frontend.maps import map_method
 from skverdict.dsl.frontend.memory import duplicate, member, new_struct, store
 from skverdict.dsl.frontend.values import (
@@ -42,6 +42,8 @@ def call(lowering: Lowering, node: ast.Call, expected: Type | None) -> Operand:
     if isinstance(function, TypeValue):
         return _call_type(lowering, node, function)
     if isinstance(function, Method):
+        if function.name == "startswith":
+            return _startswith(lowering, node, function)
         return _METHODS[type(function.receiver)](lowering, node, function)
     if isinstance(function, PythonValue):
         return _call_python(lowering, node, function, expected)
@@ -85,6 +87,19 @@ def _context_method(lowering: Lowering, node: ast.Call, method: Method) -> Opera
     assert isinstance(method.receiver, ContextValue)
     helper = method_names(method.receiver.name)[method.name]
     return call_helper(lowering, node, helper, (method.receiver,))
+
+
+def _startswith(lowering: Lowering, node: ast.Call, method: Method) -> Operand:
+    from skverdict.dsl.frontend.byte_tests import startswith
+    from skverdict.dsl.frontend.conditions import materialise
+
+    assert isinstance(node.func, ast.Attribute)
+    receiver = node.func.value
+
+    def decided(lowering: Lowering, _: ast.expr, yes: Label, no: Label) -> None:
+        startswith(lowering, node, receiver, method.receiver, yes, no)
+
+    return materialise(lowering, node, decided)
 
 
 def _packet_method(lowering: Lowering, node: ast.Call, method: Method) -> Operand:
@@ -141,6 +156,10 @@ def _call_python(
             from skverdict.dsl.frontend.inline import call_inline
 
             return call_inline(lowering, node, thing)
+        if mark == "subprogram":
+            from skverdict.dsl.frontend.subprograms import call_subprogram
+
+            return call_subprogram(lowering, node, thing)
         raise _not_callable(lowering, node, thing, mark)
     from skverdict.dsl.frontend.builtin_calls import BUILTINS
 
@@ -168,8 +187,6 @@ def _not_callable(lowering: Lowering, node: ast.Call, function: FunctionType, ma
             node, f"`{name}` is ordinary Python and cannot be called inside a program",
             "put @inline in front of it",
         )  # fmt: skip
-    if mark == "subprogram":
-        return lowering.refuse(node, f"`{name}` is a @subprogram, which is not supported", "use @inline")
     return lowering.refuse(
         node, f"`{name}` is a {mark} program and cannot be called",
         "move what they share into an @inline function",

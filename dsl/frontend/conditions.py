@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from functools import partial
 
 from skverdict.dsl.frontend.assigned import assigned_names
 from skverdict.dsl.frontend.compare import COMPARISONS, compare, go
@@ -11,7 +12,19 @@ from skverdict.dsl.frontend.dispatch import CONDITIONS, Decide, condition, evalu
 from skverdict.dsl.frontend.lowering import Label, Lowering
 from skverdict.dsl.frontend.memory import is_null
 from skverdict.dsl.frontend.narrowing import MIRRORED, OPPOSITE, compared, name_of, not_none
-from skverdict.dsl.frontend.values import NoneValue, Operand, Reference, Scalar, describe, truth
+from skverdict.dsl.frontend.values import (
+    MaybeNumber,
+    Method,
+    NoneValue,
+    Operand,
+    PacketByte,
+    PythonValue,
+    Reference,
+    Scalar,
+    Window,
+    describe,
+    truth,
+)
 from skverdict.dsl.ir.types import BOOL, Type
 
 
@@ -33,6 +46,8 @@ def as_bool(lowering: Lowering, node: ast.expr) -> Scalar:
         if isinstance(operand, Reference) and operand.nullable:
             null = is_null(lowering, node, operand)
             return Scalar(BOOL, lowering.emit(node, "not", (null,), BOOL))
+        if isinstance(operand, (PacketByte, MaybeNumber)):
+            return materialise(lowering, node, partial(_go_by_maybe, operand))
         return _always(lowering, node, operand)
     if isinstance(node, ast.Compare) and len(node.ops) == 1:
         found = _compare_once(lowering, node)
@@ -58,8 +73,19 @@ def materialise(lowering: Lowering, node: ast.expr, each: Decide) -> Scalar:
     return Scalar(BOOL, lowering.emit(node, "local.get", (), BOOL, local=local))
 
 
+def _go_by_maybe(
+    operand: PacketByte | MaybeNumber, lowering: Lowering, node: ast.expr, yes: Label, no: Label
+) -> None:
+    from skverdict.dsl.frontend import maybe_numbers
+
+    maybe_numbers.go_by_truth(lowering, node, operand, yes, no)
+
+
 def go_by_truth(lowering: Lowering, node: ast.expr, operand: Operand, yes: Label, no: Label) -> None:
     """Branch on the truth of an operand that `node` gave."""
+    if isinstance(operand, (PacketByte, MaybeNumber)):
+        _go_by_maybe(operand, lowering, node, yes, no)
+        return
     if isinstance(operand, Reference) and operand.nullable:
         _go_by_null(lowering, node, node, operand, yes, no, true_if_null=False)
         return
@@ -105,15 +131,29 @@ def bool_operation(lowering: Lowering, node: ast.BoolOp, yes: Label, no: Label) 
 
 def _short_circuit(lowering: Lowering, node: ast.BoolOp, yes: Label, no: Label, each: Decide) -> None:
     conjunction = isinstance(node.op, ast.And)
-    for part in node.values[:-1]:
-        following = lowering.label(part, "and" if conjunction else "or")
+    for number, part in enumerate(node.values):
+        is_last = number == len(node.values) - 1
+        following = (yes if conjunction else no) if is_last else (
+            lowering.label(part, "and" if conjunction else "or")
+        )  # fmt: skip
         if conjunction:
+            if isinstance(part, (ast.Compare, ast.Call)):
+                lowering.reach = _reach(node.values[number:])
             each(lowering, part, following, no)
+            lowering.reach = 0
         else:
             each(lowering, part, yes, following)
-        if not lowering.enter(following):
+        if not is_last and not lowering.enter(following):
             return
-    each(lowering, node.values[-1], yes, no)
+
+
+def _reach(parts: list[ast.expr]) -> int:
+    """How far into the packet the tests in a row look that begin a conjunction."""
+    if not any(isinstance(part, ast.Subscript) for test in parts[:1] for part in ast.walk(test)):
+        return 0
+    from skverdict.dsl.frontend.lookahead import reach_of
+
+    return reach_of(parts)
 
 
 @expression(ast.BoolOp)
@@ -135,6 +175,19 @@ def _decide_bool(lowering: Lowering, node: ast.expr, yes: Label, no: Label) -> N
                 "compare it, such as `x != 0` or `x is not None`, or write `a if c else b`",
             )  # fmt: skip
         go(lowering, node, operand, yes, no)
+
+
+@condition(ast.Call)
+def call_condition(lowering: Lowering, node: ast.Call, yes: Label, no: Label) -> None:
+    """`.startswith(...)` goes its ways directly; what other calls give is tested."""
+    if isinstance(node.func, ast.Attribute) and node.func.attr == "startswith":
+        method = evaluate(lowering, node.func)
+        if isinstance(method, Method):
+            from skverdict.dsl.frontend.byte_tests import startswith
+
+            startswith(lowering, node, node.func.value, method.receiver, yes, no)
+            return
+    go_by_truth(lowering, node, evaluate(lowering, node), yes, no)
 
 
 @condition(ast.UnaryOp)
@@ -168,6 +221,13 @@ def comparison(lowering: Lowering, node: ast.Compare, yes: Label, no: Label) -> 
         left_node, left = right_node, right
 
 
+def _is_special(operand: Operand) -> bool:
+    """True for bytes, and for numbers that may be None."""
+    return isinstance(operand, (Window, PacketByte, MaybeNumber)) or (
+        isinstance(operand, PythonValue) and isinstance(operand.object, bytes)
+    )
+
+
 def _go_by_comparison(
     lowering: Lowering,
     node: ast.Compare,
@@ -179,6 +239,11 @@ def _go_by_comparison(
     no: Label,
 ) -> None:
     left_node, right_node = nodes
+    if _is_special(left) or _is_special(right):
+        from skverdict.dsl.frontend.byte_tests import compare_bytes
+
+        if compare_bytes(lowering, node, operation, nodes, left, right, yes, no):
+            return
     if isinstance(operation, (ast.Is, ast.IsNot)):
         wants_null = isinstance(operation, ast.Is)
         tested, operand = _none_test(lowering, node, nodes, left, right)
@@ -250,6 +315,12 @@ def _compare_once(lowering: Lowering, node: ast.Compare) -> Scalar | None:
         return None
     nodes = (node.left, right_node)
     left, right = evaluate(lowering, node.left), evaluate(lowering, right_node)
+    if _is_special(left) or _is_special(right):
+
+        def decided(lowering: Lowering, _: ast.expr, yes: Label, no: Label) -> None:
+            _go_by_comparison(lowering, node, operation, nodes, left, right, yes, no)
+
+        return materialise(lowering, node, decided)
     name = _comparison_name(lowering, node, operation, nodes, left, right)
     first, second = as_scalar(lowering, node.left, left), as_scalar(lowering, right_node, right)
     return compare(lowering, node, name, nodes, first, second)

@@ -9,7 +9,9 @@ import ast
 
 from skverdict.dsl.frontend.lowering import Lowering, Retype
 from skverdict.dsl.frontend.values import (
+    MaybeNumber,
     Operand,
+    PacketByte,
     Reference,
     Scalar,
     ScalarType,
@@ -77,6 +79,10 @@ def as_scalar(lowering: Lowering, node: ast.AST, operand: Operand, wanted: str =
     """The operand if it is a scalar. Raises Refused, with what to write, for anything else."""
     if isinstance(operand, Scalar):
         return operand
+    if isinstance(operand, (PacketByte, MaybeNumber)):
+        from skverdict.dsl.frontend.maybe_numbers import sure_number
+
+        return sure_number(lowering, node, operand)
     hint = ""
     if isinstance(operand, Reference):
         hint = _reference_hint(lowering, node, operand)

@@ -75,7 +75,7 @@ def _attribute_hint(lowering: Lowering, node: ast.Attribute, owner: Operand, nam
     if isinstance(owner, Scalar) and node.attr == "value":
         return f"write `{lowering.segment(node.value)}` alone"
     if isinstance(owner, PacketValue):
-        return "read the packet with `.view(T, offset)`"
+        return "read it with `data[i]`, `data[a:b] == b\"...\"`, `.startswith(...)` or `.view(T, offset)`"
     return suggestion(node.attr, names) or (f"it has {', '.join(names)}" if names else "")
 
 
@@ -150,8 +150,9 @@ def _slice(lowering: Lowering, node: ast.Subscript, owner: Operand) -> Operand:
     if isinstance(owner, Reference) and is_byte_array(owner):
         return array_slice(lowering, node, owner)
     raise lowering.refuse(
-        node.slice, f"{describe(owner)} cannot be sliced", "slices are of bytes: of a packet or an Array[u8, n]"
-    )
+        node.slice, f"{describe(owner)} cannot be sliced",
+        "slices are of bytes: of a packet or an Array[u8, n]",
+    )  # fmt: skip
 
 
 def _array_type(lowering: Lowering, node: ast.Subscript) -> TypeValue:

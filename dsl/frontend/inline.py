@@ -20,13 +20,16 @@ from skverdict.dsl.frontend.statements import body, no_return
 from skverdict.dsl.frontend.values import (
     NONE,
     ContextValue,
+    MaybeNumber,
+    NoneValue,
     Operand,
+    PacketByte,
     Reference,
     Scalar,
     describe,
     with_article,
 )
-from skverdict.dsl.ir.types import Space
+from skverdict.dsl.ir.types import Int, Space
 
 
 def call_inline(lowering: Lowering, node: ast.Call, function: FunctionType) -> Operand:
@@ -51,22 +54,21 @@ def call_inline(lowering: Lowering, node: ast.Call, function: FunctionType) -> O
     for parameter in definition.args.args:
         argument, operand = operands[parameter.arg]
         annotation = read_annotation(lowering.scope, source, function, parameter.annotation)
-        names[parameter.arg] = _argument(lowering, argument, parameter.arg, operand, annotation)
+        names[parameter.arg] = checked_argument(lowering, argument, parameter.arg, operand, annotation)
     failures = lowering.failures
     lowering.frame = frame
-    lowering.state = State({}, outer_state.epoch)
+    lowering.state = State({}, outer_state.epoch, outer_state.readable)
     try:
         result = _expand(lowering, node, frame, names)
-        epoch = lowering.state.epoch if lowering.state else outer_state.epoch
-        reached = lowering.state is not None
+        left = lowering.state
     finally:
         lowering.frame = outer_frame
         lowering.state = outer_state
     if lowering.failures > failures:
         raise Refused(None)
-    if not reached:
+    if left is None:
         raise lowering.refuse(node, f"`{function.__name__}` never returns")
-    outer_state.epoch = epoch
+    outer_state.epoch, outer_state.readable = left.epoch, left.readable
     return result
 
 
@@ -77,7 +79,7 @@ def _expand(
     definition = frame.node
     for name, binding in names.items():
         is_pointer = isinstance(binding, Reference) and binding.space is not Space.STACK
-        if frame.assigned[name] > 1 and (is_pointer or isinstance(binding, Scalar)):
+        if frame.assigned[name] > 1 and (is_pointer or isinstance(binding, (Scalar, MaybeNumber))):
             # The parameter is assigned to: it becomes a variable.
             assign(lowering, definition, name, definition, binding)
         else:
@@ -95,10 +97,12 @@ def _expand(
     return read(lowering, node, RESULT)
 
 
-def _argument(
+def checked_argument(
     lowering: Lowering, node: ast.AST, name: str, operand: Operand, annotation: Annotation
 ) -> Operand:
     """What a parameter stands for. Raises Refused if the argument is not what its annotation says."""
+    if annotation.optional and isinstance(operand, (PacketByte, MaybeNumber, NoneValue)):
+        return _maybe_argument(lowering, node, name, operand, annotation)
     if annotation.is_scalar and not (isinstance(operand, Reference) and annotation.optional):
         return convert(lowering, node, operand, annotation.scalar).firm()
     if annotation.context is not None:
@@ -112,6 +116,20 @@ def _argument(
                 node, f"`{name}` must not be None, but {operand.what} may be", test_hint(lowering, node)
             )
     return operand.altered(fresh=False) if isinstance(operand, Reference) else operand
+
+
+def _maybe_argument(
+    lowering: Lowering, node: ast.AST, name: str, operand: Operand, annotation: Annotation
+) -> Operand:
+    """An argument for `name: u8 | None`."""
+    from skverdict.dsl.frontend.maybe_numbers import CARRIERS, assigned
+
+    type_, found = annotation.type, None
+    if isinstance(type_, Int) and type_ in CARRIERS:
+        found = assigned(lowering, node, operand, type_, f"`{name}`")
+    if found is None:
+        raise _mismatch(lowering, node, name, annotation, operand)
+    return found
 
 
 def _mismatch(

@@ -160,13 +160,29 @@ class Mark:
 
 
 class Lowering:
-    """The function that is being built."""
+    """The function that is being built.
+
+    `kind` is that of the program that it belongs to, which decides what it may do; a subprogram is looked at
+    once for each kind that calls it. `callers` are notes for messages that tell how it comes to be called.
+    """
 
     def __init__(
-        self, scope: PolicyScope, function: Function, frame: Frame, inference: Inference
+        self,
+        scope: PolicyScope,
+        function: Function,
+        frame: Frame,
+        inference: Inference,
+        kind: str = "",
+        callers: tuple[tuple[Place, str], ...] = (),
     ) -> None:
         self.scope = scope
         self.function = function
+        self.kind = kind or function.kind
+        self.callers = callers
+        # The call, here or in a subprogram, that may move the packet; empty if there is none.
+        self.moves = ""
+        # The smallest and the largest number that is returned.
+        self.returned: tuple[int, int] | None = None
         self.frame = frame
         self.inference = inference
         self.block = Block("entry")
@@ -175,6 +191,8 @@ class Lowering:
         self.failures = 0
         # The name that a structure made next should have in the IR.
         self.name_hint: str | None = None
+        # How far into the packet the conjunction that is being decided looks in any case.
+        self.reach = 0
         function.blocks.append(self.block)
         self._numbers = len(function.parameters)
         self._labels: dict[str, int] = {}
@@ -321,6 +339,7 @@ class Lowering:
         """The packet may lie elsewhere from here on."""
         where = (call, getattr(node, "lineno", 0), getattr(node, "col_offset", 0), *self.frame.path)
         self.here.epoch = Epoch(self.place(node), call, where)
+        self.moves = call
 
     # Messages.
 
@@ -336,7 +355,7 @@ class Lowering:
             for frame in self.frame.chain()
             if frame.outer is not None and frame.call is not None
         ]
-        return Refused(Diagnostic(self.place(node), message, hint, (*notes, *calls)))
+        return Refused(Diagnostic(self.place(node), message, hint, (*notes, *calls, *self.callers)))
 
     def report(self, refused: Refused) -> None:
         self.failures += 1

@@ -1,4 +1,4 @@
-"""`match` on numbers: each case is a comparison, in the order of the source."""
+"""`match`: each case is a comparison, in the order of the source."""
 
 from __future__ import annotations
 
@@ -13,38 +13,77 @@ from skverdict.dsl.frontend.lowering import Label, Lowering
 from skverdict.dsl.frontend.names import assign
 from skverdict.dsl.frontend.narrowing import OPPOSITE, compared
 from skverdict.dsl.frontend.statements import body
-from skverdict.dsl.frontend.values import Scalar, truth
+from skverdict.dsl.frontend.values import (
+    MaybeNumber,
+    Operand,
+    PacketByte,
+    PacketValue,
+    Reference,
+    Scalar,
+    Window,
+    truth,
+)
 from skverdict.dsl.ir.types import BOOL
 
 
 class Subject:
     """What is matched: its expression and its value, which is computed once."""
 
-    __slots__ = ("node", "number")
+    __slots__ = ("maybe", "node", "number")
 
-    def __init__(self, node: ast.expr, number: Scalar) -> None:
+    def __init__(self, node: ast.expr, number: Scalar, maybe: MaybeNumber | None = None) -> None:
         self.node = node
         self.number = number
+        # The subject itself where it may be None.
+        self.maybe = maybe
 
 
 @statement(ast.Match)
 def match_statement(lowering: Lowering, node: ast.Match) -> None:
-    number = as_scalar(lowering, node.subject, evaluate(lowering, node.subject))
-    subject = Subject(node.subject, number)
+    operand = evaluate(lowering, node.subject)
+    if isinstance(operand, (Window, PacketValue, Reference)):
+        from skverdict.dsl.frontend.byte_places import as_window
+
+        window = as_window(lowering, node.subject, operand)
+        if window is not None:
+            from skverdict.dsl.frontend.byte_matching import match_bytes
+
+            match_bytes(lowering, node, window)
+            return
+    subject = _subject(lowering, node.subject, operand)
     end = lowering.label(node, "end")
     for case in node.cases:
         matched, following = lowering.label(case.pattern, "case"), lowering.label(case.pattern, "next")
         _go_by_pattern(lowering, case.pattern, subject, matched, following)
         if lowering.enter(matched):
-            _case(lowering, case, following, end)
+            run_case(lowering, case, following, end)
         if not lowering.enter(following):
             break
+        if subject.maybe is not None and case.guard is None and _takes_none(case.pattern):
+            subject = Subject(subject.node, subject.number, subject.maybe.altered(nullable=False))
     if lowering.state is not None:
         lowering.jump(node.subject, end, f"when no case of the match on line {node.lineno} fits")
     lowering.enter(end)
 
 
-def _case(lowering: Lowering, case: ast.match_case, following: Label, end: Label) -> None:
+def _takes_none(node: ast.pattern) -> bool:
+    """True for a pattern that None fits."""
+    if isinstance(node, ast.MatchOr):
+        return any(_takes_none(part) for part in node.patterns)
+    return isinstance(node, ast.MatchSingleton) and node.value is None
+
+
+def _subject(lowering: Lowering, node: ast.expr, operand: Operand) -> Subject:
+    """The subject as a number; one that may be None as a wider one, which no case of a number fits then."""
+    if not isinstance(operand, (PacketByte, MaybeNumber)):
+        return Subject(node, as_scalar(lowering, node, operand))
+    from skverdict.dsl.frontend.maybe_numbers import as_maybe, wide
+
+    maybe = as_maybe(lowering, node, operand)
+    return Subject(node, wide(maybe), maybe)
+
+
+def run_case(lowering: Lowering, case: ast.match_case, following: Label, end: Label) -> None:
     """The guard and the body of a case whose pattern fits."""
     if case.guard is not None:
         taken = lowering.label(case.guard, "guarded")
@@ -60,7 +99,7 @@ def _go_by_pattern(lowering: Lowering, node: ast.pattern, subject: Subject, yes:
     handler = _PATTERNS.get(type(node))
     if handler is None:
         raise lowering.refuse(
-            node, "`match` compares only numbers", "write `case 1:`, `case A | B:` or `case _:`"
+            node, "`match` compares only numbers and bytes", "write `case 1:`, `case A | B:` or `case _:`"
         )
     handler(lowering, node, subject, yes, no)
 
@@ -68,6 +107,11 @@ def _go_by_pattern(lowering: Lowering, node: ast.pattern, subject: Subject, yes:
 def _value(lowering: Lowering, node: ast.pattern, subject: Subject, yes: Label, no: Label) -> None:
     assert isinstance(node, ast.MatchValue)
     other = as_scalar(lowering, node.value, evaluate(lowering, node.value))
+    if subject.maybe is not None:
+        from skverdict.dsl.frontend.maybe_numbers import go_by_equality
+
+        go_by_equality(lowering, node, (subject.node, node.value), subject.maybe, other, yes, no)
+        return
     flag = compare(lowering, node, "eq", (subject.node, node.value), subject.number, other)
     if flag.constant is not None:
         go(lowering, node, flag, yes, no)
@@ -78,6 +122,11 @@ def _value(lowering: Lowering, node: ast.pattern, subject: Subject, yes: Label, 
 
 def _singleton(lowering: Lowering, node: ast.pattern, subject: Subject, yes: Label, no: Label) -> None:
     assert isinstance(node, ast.MatchSingleton)
+    if node.value is None and subject.maybe is not None:
+        from skverdict.dsl.frontend.maybe_numbers import go_by_none
+
+        go_by_none(lowering, node, subject.node, subject.maybe, yes, no)
+        return
     if not isinstance(node.value, bool) or subject.number.type != BOOL:
         raise lowering.refuse(node, f"a number is never {node.value}")
     value = ast.copy_location(ast.Constant(node.value), node)
@@ -104,7 +153,7 @@ def _capture(lowering: Lowering, node: ast.pattern, subject: Subject, yes: Label
         if not lowering.enter(fits):
             return
     if node.name is not None:
-        assign(lowering, node, node.name, node, subject.number)
+        assign(lowering, node, node.name, node, subject.maybe or subject.number)
     lowering.jump(node, yes)
 
 

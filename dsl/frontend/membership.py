@@ -12,13 +12,35 @@ from skverdict.dsl.frontend.lowering import Label, Lowering
 from skverdict.dsl.frontend.maps import has_key
 from skverdict.dsl.frontend.narrowing import OPPOSITE, compared
 from skverdict.dsl.frontend.python_values import operand_of
-from skverdict.dsl.frontend.values import MapValue, Operand, PythonValue, Scalar, constant, describe
+from skverdict.dsl.frontend.values import (
+    MapValue,
+    MaybeNumber,
+    Operand,
+    PacketByte,
+    PacketValue,
+    PythonValue,
+    Reference,
+    Scalar,
+    Window,
+    constant,
+    describe,
+)
+from skverdict.dsl.ir.types import Array
 
 
 def contains(
     lowering: Lowering, node: ast.expr, item_node: ast.expr, item: Operand, yes: Label, no: Label
 ) -> None:
     """Go to `yes` if `item` is in what `node` says. Raises Refused."""
+    if isinstance(item, Window):
+        from skverdict.dsl.frontend.byte_tests import is_one_of
+
+        is_one_of(lowering, node, item_node, item, yes, no)
+        return
+    if isinstance(item, (PacketByte, MaybeNumber)):
+        from skverdict.dsl.frontend.maybe_numbers import some_number
+
+        item = some_number(lowering, item_node, item, no)
     if isinstance(node, (ast.Tuple, ast.List, ast.Set)):
         choices = [(choice, evaluate(lowering, choice)) for choice in node.elts]
         _one_of(lowering, node, item_node, item, choices, yes, no)
@@ -27,6 +49,10 @@ def contains(
     container = interval or evaluate(lowering, node)
     if isinstance(container, MapValue):
         has_key(lowering, node, container, item_node, item, yes, no)
+    elif _holds_bytes(container):
+        from skverdict.dsl.frontend.byte_tests import contains_bytes
+
+        contains_bytes(lowering, node, container, item_node, item, yes, no)
     elif isinstance(container, PythonValue) and isinstance(container.object, range):
         _in_range(lowering, node, item_node, item, container.object, yes, no)
     elif isinstance(container, PythonValue) and isinstance(container.object, (tuple, list, set, frozenset)):
@@ -38,6 +64,12 @@ def contains(
             f"`in` needs a tuple, a range or a map, but this is {describe(container)}",
             "write `x in (1, 2)`, `x in range(8)` or `key in some_map`",
         )
+
+
+def _holds_bytes(container: Operand) -> bool:
+    """True for a stretch of the packet or of an array."""
+    is_array = isinstance(container, Reference) and isinstance(container.target, Array)
+    return is_array or isinstance(container, (Window, PacketValue))
 
 
 def _range_call(lowering: Lowering, node: ast.expr) -> PythonValue | None:

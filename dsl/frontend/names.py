@@ -142,10 +142,11 @@ def assign(lowering: Lowering, node: ast.AST, name: str, value_node: ast.AST, va
     """`name = value`. Raises Refused."""
     frame = lowering.frame
     declared = frame.declared.get(name)
-    if isinstance(value, (PacketByte, MaybeNumber)) and (declared is not None or _holds(lowering, name, Scalar)):
+    is_maybe = isinstance(value, (PacketByte, MaybeNumber))
+    if is_maybe and (declared is not None or _holds(lowering, name, Scalar)):
         # The variable has the type of a number, so None does not fit.
-        value = as_scalar(lowering, value_node, value)
-    if isinstance(value, (PacketByte, MaybeNumber)) or _holds(lowering, name, MaybeNumber):
+        value, is_maybe = as_scalar(lowering, value_node, value), False
+    if is_maybe or _holds(lowering, name, MaybeNumber):
         assign_maybe(lowering, node, name, value_node, value)
     elif isinstance(value, Scalar):
         _assign_scalar(lowering, node, name, value_node, value, declared)
@@ -172,7 +173,12 @@ def _holds(lowering: Lowering, name: str, kind: type[Scalar | MaybeNumber]) -> b
 
 
 def assign_maybe(
-    lowering: Lowering, node: ast.AST, name: str, value_node: ast.AST, value: Operand, type_: Int | None = None
+    lowering: Lowering,
+    node: ast.AST,
+    name: str,
+    value_node: ast.AST,
+    value: Operand,
+    type_: Int | None = None,
 ) -> None:
     """`name = value` of a name that may be None; `type_` is what it is otherwise. Raises Refused."""
     from skverdict.dsl.frontend import maybe_numbers
@@ -180,12 +186,13 @@ def assign_maybe(
     binding = lowering.here.names.get(name)
     if isinstance(binding, Slot) and isinstance(binding.shape, MaybeNumber):
         type_ = binding.shape.type
+    what = "the result of this call" if name == RESULT else f"`{name}`"
     if type_ is None:
         type_ = value.type if isinstance(value, MaybeNumber) else U8
-    number = maybe_numbers.assigned(lowering, value_node, value, type_)
+    number = maybe_numbers.assigned(lowering, value_node, value, type_, what)
     if number is None:
         raise lowering.refuse(
-            value_node, f"`{name}` is `{type_} | None`, but this is {describe(value)}", "use another name"
+            value_node, f"{what} is `{type_} | None`, but this is {describe(value)}", "use another name"
         )
     if lowering.frame.assigned.get(name, 0) <= 1:
         lowering.bind(name, number)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 
 from skverdict.dsl.frontend.state import Slot, State
-from skverdict.dsl.frontend.values import Reference, Scalar
+from skverdict.dsl.frontend.values import MaybeNumber, Reference, Scalar
 
 
 def name_of(node: ast.expr) -> str | None:
@@ -22,9 +22,9 @@ def not_none(state: State, node: ast.expr) -> State:
     if name is None:
         return state
     binding = state.names.get(name)
-    if isinstance(binding, Reference):
+    if isinstance(binding, (Reference, MaybeNumber)):
         state.names[name] = binding.altered(nullable=False)
-    elif isinstance(binding, Slot) and isinstance(binding.shape, Reference):
+    elif isinstance(binding, Slot) and isinstance(binding.shape, (Reference, MaybeNumber)):
         state.names[name] = binding.reshaped(binding.shape.altered(nullable=False))
     return state
 

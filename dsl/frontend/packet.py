@@ -8,7 +8,7 @@ from skverdict.dsl.frontend.arguments import assign_arguments
 from skverdict.dsl.frontend.convert import as_scalar, convert, settle
 from skverdict.dsl.frontend.dispatch import evaluate
 from skverdict.dsl.frontend.lowering import Lowering
-from skverdict.dsl.frontend.values import Operand, PacketValue, Reference, TypeValue, describe
+from skverdict.dsl.frontend.values import Operand, PacketValue, Reference, Scalar, TypeValue, describe
 from skverdict.dsl.ir.module import Value
 from skverdict.dsl.ir.types import U32, BigEndian, Bool, Pointer, Space, Type, size_of
 
@@ -25,11 +25,7 @@ def view(lowering: Lowering, node: ast.Call, packet: PacketValue) -> Reference:
     if offset.low < 0:
         settle(lowering, offset, U32)
     if offset.low < 0 or isinstance(offset.type, (BigEndian, Bool)):
-        raise lowering.refuse(
-            offset_node,
-            f"an offset counts bytes from the start, but this is {describe(offset)}",
-            f"write `u32({lowering.segment(offset_node)})`" if offset.constant is None else "",
-        )
+        raise no_offset(lowering, offset_node, offset)
     if offset.low + size_of(target) > FARTHEST:
         raise lowering.refuse(
             offset_node, f"the kernel lets a program read no farther than byte {FARTHEST} of a packet"
@@ -50,6 +46,18 @@ def view(lowering: Lowering, node: ast.Call, packet: PacketValue) -> Reference:
         pointer=address,
         nullable=True,
         epoch=lowering.here.epoch,
+    )
+
+
+def no_offset(lowering: Lowering, node: ast.AST, number: Scalar) -> Exception:
+    """The refusal of a number that is no offset."""
+    text, hint = lowering.segment(node), ""
+    if isinstance(number.type, BigEndian):
+        hint = f"write `{text}.host()`"
+    elif number.constant is None:
+        hint = f"write `u32({text})`"
+    return lowering.refuse(
+        node, f"an offset counts bytes from the start, but this is {describe(number)}", hint
     )
 
 

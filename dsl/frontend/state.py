@@ -98,7 +98,7 @@ class Readable(NamedTuple):
 
 
 class State:
-    """The names of the function being expanded, the packet's epoch, and what of the packet is surely there."""
+    """The names of the function being expanded, the packet's epoch, and what of it is surely there."""
 
     __slots__ = ("epoch", "names", "readable")
 

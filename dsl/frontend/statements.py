@@ -5,19 +5,28 @@ from __future__ import annotations
 import ast
 from collections.abc import Sequence
 
-from skverdict.dsl.frontend.annotations import read_annotation
+from skverdict.dsl.frontend.annotations import Annotation, read_annotation
 from skverdict.dsl.frontend.assigned import RESULT, assigned_names
 from skverdict.dsl.frontend.conditions import decide
 from skverdict.dsl.frontend.convert import convert
 from skverdict.dsl.frontend.dispatch import evaluate, execute, statement
 from skverdict.dsl.frontend.lowering import Label, Lowering, Retype
 from skverdict.dsl.frontend.memory import pointer
-from skverdict.dsl.frontend.names import assign, is_scalar_type
+from skverdict.dsl.frontend.names import assign, assign_maybe, is_scalar_type
 from skverdict.dsl.frontend.operators import binary
 from skverdict.dsl.frontend.refusal import Refused
 from skverdict.dsl.frontend.state import BROKEN, Slot
 from skverdict.dsl.frontend.targets import target_of
-from skverdict.dsl.frontend.values import NoneValue, Operand, PythonValue, Reference, describe, with_article
+from skverdict.dsl.frontend.values import (
+    MaybeNumber,
+    NoneValue,
+    Operand,
+    PacketByte,
+    PythonValue,
+    Reference,
+    describe,
+    with_article,
+)
 from skverdict.dsl.ir.types import I32
 
 # What a verdict means as the answer of a parser.
@@ -128,7 +137,26 @@ def annotated_assignment(lowering: Lowering, node: ast.AnnAssign) -> None:
     frame.declared[name] = annotation.type
     if node.value is not None:
         value = _named_value(lowering, node.target, node.value, node.annotation)
-        assign(lowering, node, name, node.value, value)
+        if annotation.optional and isinstance(value, (PacketByte, MaybeNumber, NoneValue)):
+            _declare_maybe(lowering, node, name, node.value, value, annotation)
+        else:
+            assign(lowering, node, name, node.value, value)
+
+
+def _declare_maybe(
+    lowering: Lowering,
+    node: ast.AnnAssign,
+    name: str,
+    value_node: ast.expr,
+    value: Operand,
+    annotation: Annotation,
+) -> None:
+    """`name: u8 | None = value`."""
+    from skverdict.dsl.frontend.maybe_numbers import holdable
+
+    type_ = holdable(lowering, node.annotation, annotation)
+    del lowering.frame.declared[name]
+    assign_maybe(lowering, node, name, value_node, value, type_)
 
 
 @statement(ast.AugAssign)
@@ -187,7 +215,7 @@ def _tested_names(lowering: Lowering, test: ast.expr) -> set[str]:
         if isinstance(part, ast.Name):
             binding = lowering.here.names.get(part.id)
             shape = binding.shape if isinstance(binding, Slot) else binding
-            if isinstance(shape, Reference):
+            if isinstance(shape, (Reference, MaybeNumber)):
                 names.add(part.id)
     return names
 
@@ -196,16 +224,13 @@ def _tested_names(lowering: Lowering, test: ast.expr) -> set[str]:
 def return_statement(lowering: Lowering, node: ast.Return) -> None:
     frame = lowering.frame
     if frame.end is None:
-        _return_from_program(lowering, node)
+        _return_for_good(lowering, node)
         return
     returns = frame.returns
     value = NoneValue() if node.value is None else evaluate(lowering, node.value, returns.type)
     if returns.nothing:
         if not isinstance(value, NoneValue):
-            raise lowering.refuse(
-                node.value or node, f"`{frame.node.name}` gives nothing back, but this is {describe(value)}",
-                f"declare what it gives: `def {frame.node.name}(...) -> u32:`",
-            )  # fmt: skip
+            raise _nothing_wanted(lowering, node, value)
         lowering.bind(RESULT, value)
     else:
         _bind_result(lowering, node, value)
@@ -215,6 +240,12 @@ def return_statement(lowering: Lowering, node: ast.Return) -> None:
 def _bind_result(lowering: Lowering, node: ast.Return, value: Operand) -> None:
     frame, returns = lowering.frame, lowering.frame.returns
     where = node.value or node
+    if returns.optional and returns.is_scalar and not isinstance(value, Reference):
+        from skverdict.dsl.frontend.maybe_numbers import holdable
+
+        type_ = holdable(lowering, frame.node.returns or frame.node, returns)
+        assign_maybe(lowering, node, RESULT, where, value, type_)
+        return
     if isinstance(value, NoneValue):
         raise lowering.refuse(where, f"`{frame.node.name}` must return {with_article(returns.text)}")
     if returns.is_scalar and not returns.optional:
@@ -247,12 +278,32 @@ def _moved_result(lowering: Lowering, node: ast.Return, value: Reference) -> Ref
     return result
 
 
-def _return_from_program(lowering: Lowering, node: ast.Return) -> None:
+def _return_for_good(lowering: Lowering, node: ast.Return) -> None:
+    """Leave a program, or a subprogram."""
+    name, result = lowering.frame.node.name, lowering.function.result
+    if not isinstance(result, ScalarType):
+        value = NoneValue() if node.value is None else evaluate(lowering, node.value)
+        if not isinstance(value, NoneValue):
+            raise _nothing_wanted(lowering, node, value)
+        lowering.leave(node, ())
+        return
     if node.value is None:
-        raise lowering.refuse(node, "a program returns a number", "such as `return SK_PASS`")
-    number = convert(lowering, node.value, evaluate(lowering, node.value, I32), I32)
+        if lowering.function.kind in PROGRAMS:
+            raise lowering.refuse(node, "a program returns a number", "such as `return SK_PASS`")
+        raise lowering.refuse(node, f"`{name}` must return {with_article(result)}")
+    number = convert(lowering, node.value, evaluate(lowering, node.value, result), result)
     _warn_of_verdict(lowering, node.value)
+    low, high = lowering.returned or (number.low, number.high)
+    lowering.returned = (min(low, number.low), max(high, number.high))
     lowering.leave(node, (lowering.value(node.value, number),))
+
+
+def _nothing_wanted(lowering: Lowering, node: ast.Return, value: Operand) -> Refused:
+    name = lowering.frame.node.name
+    return lowering.refuse(
+        node.value or node, f"`{name}` gives nothing back, but this is {describe(value)}",
+        f"declare what it gives: `def {name}(...) -> u32:`",
+    )  # fmt: skip
 
 
 def _warn_of_verdict(lowering: Lowering, node: ast.expr) -> None:

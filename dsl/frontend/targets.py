@@ -80,8 +80,9 @@ def _subscript(lowering: Lowering, node: ast.Subscript) -> Target:
         )  # fmt: skip
     if isinstance(owner, PacketValue):
         raise lowering.refuse(
-            node, "the packet cannot be indexed", "assign through a view: `view.member = x`"
-        )
+            node, "a byte of the packet may not be there, so it is not assigned to by index",
+            "make a view, test it for None, and write `view.value = x`",
+        )  # fmt: skip
     if isinstance(owner, ContextArray):
         index = evaluate(lowering, node.slice)
         return Target(

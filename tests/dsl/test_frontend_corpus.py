@@ -18,9 +18,10 @@ GLOBALS = {
 }
 
 
-def named(file: str) -> object:
-    """A test's parameters: the entries of a file by their names."""
-    return pytest.mark.parametrize("entry", entries(file), ids=lambda entry: entry.name)
+def named(*files: str) -> object:
+    """A test's parameters: the entries of some files by their names."""
+    found = [entry for file in files for entry in entries(file)]
+    return pytest.mark.parametrize("entry", found, ids=lambda entry: entry.name)
 
 
 @named("bodies.txt")
@@ -47,7 +48,7 @@ def shown(found: Sequence[Diagnostic], first: int, indent: int) -> str:
     return "\n".join(lines)
 
 
-@named("refused_bodies.txt")
+@named("refused_bodies.txt", "refused_bytes.txt")
 @pytest.mark.filterwarnings("ignore::SyntaxWarning")
 def test_refused_bodies(entry: Entry) -> None:
     text = program_text(entry.text)
