@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from skverdict.codegen.machine.graph import ADDRESS, CONST, FRAME
 from skverdict.dsl.catalogue.helpers import HELPERS
@@ -23,6 +23,19 @@ EVERYTHING = (1 << STACK_SIZE) - 1
 _READ = frozenset(("key", "value", "memory", "string"))
 _WRITTEN = frozenset(("value_buffer", "buffer", "number"))
 _SIZED = frozenset(("memory", "buffer"))
+# These set all bytes that they are given room for, those that fail too (`MEM_UNINIT` in the kernel's prototype).
+_FILLING = frozenset(
+    (
+        "bpf_skb_load_bytes",
+        "bpf_get_current_comm",
+        "bpf_getsockopt",
+        "bpf_get_ns_current_pid_tgid",
+        "bpf_probe_read_user",
+        "bpf_probe_read_kernel",
+        "bpf_perf_event_read_value",
+        "bpf_dynptr_read",
+    )
+)
 
 
 @cache
@@ -45,18 +58,15 @@ def upwards(offset: int) -> int:
     return EVERYTHING >> (offset + STACK_SIZE) << (offset + STACK_SIZE)
 
 
-class StackUse:
-    """The stack bytes that a call reads and writes, as bit masks."""
+class StackUse(NamedTuple):
+    """The stack bytes that a call reads, may write, and writes for certain, as bit masks."""
 
-    __slots__ = ("reads", "writes")
-
-    def __init__(self, reads: int, writes: int) -> None:
-        self.reads = reads
-        self.writes = writes
+    reads: int
+    writes: int
+    fills: int
 
 
-NOTHING = StackUse(0, 0)
-ALL = StackUse(EVERYTHING, EVERYTHING)
+NOTHING = StackUse(0, 0, 0)
 
 
 def stack_use(node: Node, maps: Mapping[str, Map]) -> StackUse | None:
@@ -68,47 +78,40 @@ def stack_use(node: Node, maps: Mapping[str, Map]) -> StackUse | None:
     if called is None:
         return None
     arguments = called.arguments
-    reads = writes = 0
+    reads = writes = fills = 0
     for place in places:
         offset = node.args[place].offset
         if not -STACK_SIZE <= offset < 0:
             return None
         argument = arguments[min(place, len(arguments) - 1)]
-        mask = _extent(node, arguments, argument, place, offset, maps)
+        size = _size(node, arguments, argument, place, maps)
+        mask = upwards(offset) if size is None or offset + size > 0 else bytes_at(offset, size)
         if argument.kind in _READ:
             reads |= mask
         elif argument.kind in _WRITTEN:
-            # A size that is not known is the most that is written, and nothing is known of what remains.
             writes |= mask
-            reads |= mask
+            if size is not None and called.name in _FILLING:
+                fills |= mask
+            else:
+                reads |= mask
         else:
             return None
-    return StackUse(reads, writes)
+    return StackUse(reads, writes, fills & ~reads)
 
 
-def _extent(
-    node: Node,
-    arguments: tuple[Argument, ...],
-    argument: Argument,
-    place: int,
-    offset: int,
-    maps: Mapping[str, Map],
-) -> int:
-    """The bytes that the helper may touch at a stack address."""
-    size = None
+def _size(
+    node: Node, arguments: tuple[Argument, ...], argument: Argument, place: int, maps: Mapping[str, Map]
+) -> int | None:
+    """How many bytes the helper takes at an address, if that is known."""
     if argument.kind in _SIZED and place + 1 < len(node.args):
         length = node.args[place + 1]
-        if length.kind == CONST and length.imm > 0:
-            size = length.imm
-    elif argument.kind in ("key", "value", "value_buffer"):
-        index = next((number for number, each in enumerate(arguments) if each.kind == "map"), None)
-        symbol = node.args[index].symbol if index is not None and node.args[index].kind == ADDRESS else None
-        map_ = maps.get(symbol[1]) if symbol else None
-        type_ = None if map_ is None else map_.key if argument.kind == "key" else map_.value
-        if type_ is not None:
-            size = size_of(type_)
-    elif argument.kind == "number":
-        size = argument.bits // 8
-    if size is None or offset + size > 0:
-        return upwards(offset)
-    return bytes_at(offset, size)
+        return length.imm if length.kind == CONST and length.imm > 0 else None
+    if argument.kind == "number":
+        return argument.bits // 8
+    if argument.kind not in ("key", "value", "value_buffer"):
+        return None
+    index = next((number for number, each in enumerate(arguments) if each.kind == "map"), None)
+    symbol = node.args[index].symbol if index is not None and node.args[index].kind == ADDRESS else None
+    map_ = maps.get(symbol[1]) if symbol else None
+    type_ = None if map_ is None else map_.key if argument.kind == "key" else map_.value
+    return None if type_ is None else size_of(type_)

@@ -43,12 +43,18 @@ def encode(order: Sequence[Line], endian: str) -> Encoded:
     pack = struct.Struct("<BBhi" if endian == "little" else ">BBhi").pack
     low = endian == "little"
     content = bytearray()
+    first: LineInfo | None = next(
+        (where for line in order for where in (*line.piece.lines, line.piece.end_line) if where is not None),
+        None,
+    )
     symbols: dict[int, Symbol] = {}
     lines: list[tuple[int, LineInfo]] = []
     at = 0
 
     def put(opcode: int, target: int, source: int, offset: int, imm: int, where: LineInfo | None) -> None:
         nonlocal at, content
+        # The kernel wants a line for the first instruction.
+        where = where if at else where or first
         if where is not None:
             lines.append((at, where))
         content += pack(opcode, source << 4 | target if low else target << 4 | source, offset, imm)

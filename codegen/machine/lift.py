@@ -246,8 +246,8 @@ class _Lifter:
         for block in blocks:
             for register, phi in block.waiting.items():
                 phi.args = [each.state[register] for each in block.predecessors]  # type: ignore[attr-defined]
-        self._settle(blocks)
         self.graph.blocks = list(blocks)
+        self._settle(blocks)
 
     def _begin(self, block: _Place) -> None:
         """What the registers hold where the block begins."""

@@ -202,8 +202,10 @@ class _Chooser:
     def _join_phis(self) -> None:
         for block in self.graph.blocks:
             for phi in block.phis:
+                returned = not block.nodes and block.end.kind == EXIT and len(block.phis) == 1
                 for arg in phi.args:
-                    if arg.number >= 0:
+                    # What is returned is best in r0, even if some of it has to be elsewhere before.
+                    if arg.number >= 0 and not (returned and self.forbidden[arg.number]):
                         self._join(phi.number, arg.number)
 
     def _join(self, first: int, second: int) -> None:
@@ -268,7 +270,7 @@ class _Chooser:
                     elif arg.kind == CONST and predecessor.end.kind == JUMP:
                         fact = edge_fact(predecessor, block)
                         if fact is not None and fact[1] == arg.imm:
-                            self._want_same(phi, fact[0])
+                            self._want_same(phi, fact[0], 3)
 
     def _color(self) -> None:
         groups = sorted({group for group in self.group})
@@ -277,12 +279,19 @@ class _Chooser:
             group: {self.group[number] for number in _bits(self.beside[group])} - {group} for group in groups
         }
 
-        def priority(group: int) -> tuple[int, int, int]:
-            wishes = sum(self.registers[group].values()) + sum(self.others[group].values())
-            return -self.forbidden[group].bit_count(), -wishes, -len(beside[group])
-
-        for group in sorted(groups, key=priority):
+        # Those first whose wishes are surest: for a certain register, or for that of one that has its own.
+        sure = {
+            group: max(self.registers[group].values(), default=0)
+            + (100 if self.forbidden[group] else 0)
+            for group in groups
+        }
+        while sure:
+            group = max(sure, key=lambda each: (sure[each], len(beside[each]), -each))
+            del sure[group]
             color[group] = self._best(group, color, beside[group])
+            for other, weight in self.others[group].items():
+                if other in sure:
+                    sure[other] += weight
         for _ in range(3):
             changed = False
             for group in groups:

@@ -10,6 +10,7 @@ from skverdict.codegen.machine.graph import (
     CALL,
     CLASS,
     CODE,
+    EXIT,
     LSH,
     MOV,
     PHI,
@@ -52,6 +53,12 @@ def drop_extensions(graph: Graph) -> None:
             source = replaced.get(source, source)
             if source in small or is_small(source):
                 replaced[node] = source
+    if graph.program and graph.program != "sock_ops":
+        # The kernel takes 32 bits of the answer; of sock_ops the verifier wants to know all of it.
+        for block in graph.blocks:
+            for result in block.end.args if block.end.kind == EXIT else ():
+                if result.kind == UNARY and result.opcode == _MOVE_32 and not result.offset:
+                    block.end.args[0] = result.args[0]
     if replaced:
         replace(graph, replaced)
 

@@ -178,7 +178,8 @@ def _before(node: Node, live: int, uses: Uses) -> int:
     """The stack bytes that are read after `node` or by it."""
     kind = node.kind
     if kind == CALL:
-        return live | uses.calls[node].reads
+        use = uses.calls[node]
+        return live & ~use.fills | use.reads
     if kind == STORE and node.args[0].kind == FRAME:
         return live & ~bytes_at(node.offset, SIZES[node.opcode & _SIZE])
     if kind == LOAD and node.args[0].kind == FRAME:

@@ -10,6 +10,7 @@ from pathlib import Path
 REPOSITORY = Path(__file__).resolve().parents[2]
 EXAMPLES = REPOSITORY / "examples"
 SOURCES = REPOSITORY / "tests" / "corpus" / "c"
+PARITY = REPOSITORY / "tests" / "corpus" / "parity"
 CPUS = ("v1", "v2", "v3", "v4")
 TARGETS = {"little": "bpfel", "big": "bpfeb"}
 
@@ -22,17 +23,19 @@ class CompileError(Exception):
 
 @dataclass(frozen=True)
 class Twin:
-    """An example policy and the C source that says the same."""
+    """A policy, an example unless `policies` says otherwise, and the C source that says the same."""
 
     name: str
+    policies: Path = EXAMPLES
+    sources: Path = SOURCES
 
     @property
     def policy(self) -> Path:
-        return EXAMPLES / f"{self.name}.py"
+        return self.policies / f"{self.name}.py"
 
     @property
     def source(self) -> Path:
-        return SOURCES / f"{self.name}.c"
+        return self.sources / f"{self.name}.c"
 
     def __str__(self) -> str:
         return self.name
@@ -45,6 +48,8 @@ def policy_names() -> list[str]:
 
 
 TWINS = [Twin(name) for name in policy_names()]
+# Policies that are there to be compared with C, each beside its twin.
+CORPUS = [Twin(path.stem, PARITY, PARITY) for path in sorted(PARITY.glob("*.py"))]
 
 
 def compile_command(

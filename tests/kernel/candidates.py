@@ -1,4 +1,4 @@
-"""The objects that a kernel is to accept: each example by skverdict, and its C twin by each clang."""
+"""The objects that a kernel is to accept: each policy that has a twin by skverdict, and its C twin by each clang."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from skverdict.codegen import CodegenError, Target, build
 from skverdict.dsl import PolicyError, load_policy
 
 from tests.interop.toolchain import CLANG_19, CLANG_22, Tool
-from tests.interop.twins import CPUS, TWINS, CompileError, Twin, compile_c
+from tests.interop.twins import CORPUS, CPUS, TWINS, CompileError, Twin, compile_c
 from tests.kernel.cases import Candidate
 
 # The first kernel whose verifier knows the instructions of a CPU version (Documentation/bpf/standardization).
@@ -38,12 +38,12 @@ def _clang(tool: Tool, twin: Twin, cpu: str, folder: Path, tools_required: bool)
 
 
 def candidates(kernel: tuple[int, int], tools_required: bool) -> Iterator[Candidate]:
-    """Every example by skverdict, and its C twin by each clang, for every CPU that `kernel` knows.
+    """Every policy with a twin by skverdict, and the C twin by each clang, for every CPU that `kernel` knows.
 
     `kernel` is (major, minor). With `tools_required`, a missing clang is a failure, else it is skipped.
     """
     with tempfile.TemporaryDirectory(prefix="skverdict-twins-") as folder:
-        for twin in TWINS:
+        for twin in (*TWINS, *CORPUS):
             for cpu in CPUS:
                 since = CPU_SINCE.get(cpu, (0, 0))
                 if kernel < since:

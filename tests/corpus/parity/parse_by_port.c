@@ -20,12 +20,11 @@ struct {
 SEC("sk_skb/stream_parser")
 int parser(struct __sk_buff *skb)
 {
-	__u32 port = skb->local_port;
+	/* Read before the lookup: clang would make one load of both lengths, which the verifier refuses. */
+	__u32 port = skb->local_port, all = skb->len;
 	__u32 *length = bpf_map_lookup_elem(&lengths, &port);
 
-	if (!length)
-		return skb->len;
-	return *length;
+	return length ? *length : all;
 }
 
 SEC("sk_skb/stream_verdict")
