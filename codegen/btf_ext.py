@@ -16,8 +16,8 @@ INSTRUCTION_SIZE = 8
 _SHORT_HEADER_SIZE = 24
 _HEADER_SIZE = 32
 _COLUMN_BITS = 10
-_MAX_COLUMN = (1 << _COLUMN_BITS) - 1
-_MAX_LINE = (1 << 32 - _COLUMN_BITS) - 1
+MAX_COLUMN = (1 << _COLUMN_BITS) - 1
+MAX_LINE = (1 << 32 - _COLUMN_BITS) - 1
 
 
 class FunctionInfo(NamedTuple):
@@ -111,14 +111,14 @@ def _decode_function(words: Sequence[int], btf: Btf) -> FunctionInfo:
 
 def _encode_line(record: LineInfo, intern: Callable[[str], int]) -> Sequence[int]:
     # A place beyond what the format holds is given as unknown rather than wrong.
-    line = record.line if record.line <= _MAX_LINE else 0
-    column = record.column if record.column <= _MAX_COLUMN else 0
+    line = record.line if record.line <= MAX_LINE else 0
+    column = record.column if record.column <= MAX_COLUMN else 0
     return record.offset, intern(record.file), intern(record.text), line << _COLUMN_BITS | column
 
 
 def _decode_line(words: Sequence[int], btf: Btf) -> LineInfo:
     offset, file, text, place = words
-    return LineInfo(offset, btf.string(file), btf.string(text), place >> _COLUMN_BITS, place & _MAX_COLUMN)
+    return LineInfo(offset, btf.string(file), btf.string(text), place >> _COLUMN_BITS, place & MAX_COLUMN)
 
 
 def _encode_relocation(record: CoreRelocation, intern: Callable[[str], int]) -> Sequence[int]:

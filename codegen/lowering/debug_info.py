@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from skverdict.codegen.btf_ext import MAX_COLUMN, MAX_LINE
+
 if TYPE_CHECKING:
     from skverdict.dsl.ir.module import Location
 
@@ -57,8 +59,11 @@ class DebugInfo:
             scope = function
             if location.file != function_file:
                 scope = self._scope(function, location.file)
+            # LLVM packs line and column into one word of `.BTF.ext` and lets a column run over into the line.
+            line = location.line if location.line <= MAX_LINE else 0
+            column = location.column if location.column <= MAX_COLUMN else 0
             number = self._locations[key] = self._node(
-                f"!DILocation(line: {location.line}, column: {location.column}, scope: !{scope})"
+                f"!DILocation(line: {line}, column: {column}, scope: !{scope})"
             )
         return number
 

@@ -203,6 +203,18 @@ def test_a_line_of_another_file_names_that_file() -> None:
     assert (line.line, line.column, line.text) == (3, 9, "    key.src_ip = skb.remote_ip4")
 
 
+@pytest.mark.parametrize("column", [1023, 1024, 70_000])
+def test_a_column_beyond_what_the_format_holds_leaves_the_line_alone(column: int) -> None:
+    module = sample()
+    operation = next(each for each in module.functions[1].blocks[0].operations if each.name == "store")
+    assert operation.location is not None
+    operation.location = type(operation.location)(FILE, 9, column)
+
+    lines = read_object(build(HandPolicy(module))).programs["verdict"].lines.values()
+
+    assert (9, column if column <= 1023 else 0) in {(line.line, line.column) for line in lines}
+
+
 def test_the_same_policy_gives_the_same_bytes() -> None:
     assert sample_object() == sample_object()
 
