@@ -5,7 +5,8 @@ from __future__ import annotations
 import gc
 
 from skverdict.codegen.target import CPUS, ENDIANS, Target
-from skverdict.runtime.cli.files import write_output
+from skverdict.runtime.cli.failure import UsageError
+from skverdict.runtime.cli.files import same_file, write_output
 from skverdict.runtime.cli.policy import load
 
 TYPE_CHECKING = False
@@ -35,6 +36,8 @@ def configure(parser: ArgumentParser) -> None:
 
 def run(options: Namespace) -> int:
     """Compile and write."""
+    if same_file(options.policy, options.output):
+        raise UsageError(f"{options.output} is the policy itself, which the object would replace")
     from skverdict.codegen.llvm import preload
 
     target = Target(options.cpu, options.endian)

@@ -66,7 +66,9 @@ def report(error: BaseException) -> int:
 def _text(error: Exception) -> str:
     """What the error says, an OSError as `file: reason`."""
     if isinstance(error, OSError) and error.strerror:
-        return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
+        if error.filename is None:
+            return error.strerror
+        return f"{error.filename or repr('')}: {error.strerror}"
     return str(error)
 
 

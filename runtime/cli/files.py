@@ -25,6 +25,14 @@ def input_name(path: str) -> str:
     return "<stdin>" if path == STANDARD else path
 
 
+def same_file(path: str, other: str) -> bool:
+    """Whether both name one file that is there."""
+    try:
+        return STANDARD not in (path, other) and os.path.samefile(path, other)
+    except OSError:
+        return False
+
+
 def write_output(path: str, content: bytes) -> None:
     """Put `content` into the file at `path`, all of it or, with an OSError, nothing."""
     if path == STANDARD:
@@ -33,22 +41,25 @@ def write_output(path: str, content: bytes) -> None:
         sys.stdout.buffer.write(content)
         sys.stdout.buffer.flush()
         return
-    target = os.path.realpath(path)  # a symbolic link stays one
+    try:
+        _write(os.path.realpath(path), content)  # a symbolic link stays one
+    except OSError as error:
+        error.filename, error.filename2 = path, None
+        raise
+
+
+def _write(target: str, content: bytes) -> None:
     try:
         mode = os.stat(target).st_mode
     except FileNotFoundError:
         mode = 0
     if stat.S_ISDIR(mode):
-        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), path)
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
     if mode and not stat.S_ISREG(mode):
         with open(target, "wb") as device:
             device.write(content)
         return
-    try:
-        _replace(target, content, stat.S_IMODE(mode))
-    except OSError as error:
-        error.filename, error.filename2 = path, None
-        raise
+    _replace(target, content, stat.S_IMODE(mode))
 
 
 def _replace(target: str, content: bytes, mode: int) -> None:

@@ -106,6 +106,34 @@ def test_build_onto_a_folder(policy: Path, tmp_path: Path, capsys: Output) -> No
     assert (code, error) == (1, f"skverdict: {tmp_path}: Is a directory\n")
 
 
+@pytest.mark.parametrize("name", ["", "policy.py/policy.o"])
+def test_build_names_an_impossible_output_as_it_was_given(
+    name: str, policy: Path, capsys: Output, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(policy.parent)
+    code, error = failing(capsys, "build", str(policy), "-o", name)
+    assert code == 1
+    assert error.startswith(f"skverdict: {name or repr(name)}: ")
+
+
+def test_build_names_a_full_device(policy: Path, capsys: Output) -> None:
+    assert failing(capsys, "build", str(policy), "-o", "/dev/full") == (
+        1, "skverdict: /dev/full: No space left on device\n"
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("way", ["policy.py", "./policy.py", "link.o"])
+def test_build_does_not_replace_the_policy(
+    way: str, policy: Path, capsys: Output, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(policy.parent)
+    Path("link.o").symlink_to("policy.py")
+    text = policy.read_text()
+    code, error = failing(capsys, "build", "policy.py", "-o", way)
+    assert (code, error) == (2, f"skverdict: {way} is the policy itself, which the object would replace\n")
+    assert policy.read_text() == text
+
+
 def test_build_that_cannot_write_all_leaves_nothing(
     policy: Path, tmp_path: Path, capsys: Output, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -30,6 +30,13 @@ def test_objects_go_through_standard_streams() -> None:
     assert b"program verdict sk_skb/stream_verdict" in text.stdout
 
 
+def test_what_a_policy_prints_stays_out_of_the_object() -> None:
+    text = b"print('loading')\n" + PORT_REDIRECT.read_bytes()
+    built = run("build", "-", "-o", "-", content=text)
+    assert (built.returncode, built.stderr) == (0, b"loading\n")
+    assert built.stdout.startswith(b"\x7fELF")
+
+
 def test_captures_come_through_standard_input() -> None:
     done = run("run", PORT_REDIRECT, "--capture", "-", content=HTTP.read_bytes())
     assert (done.returncode, done.stderr) == (0, b"")
