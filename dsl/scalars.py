@@ -59,6 +59,12 @@ class BigEndian:
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self._number})"
 
+    def __format__(self, spec: str) -> str:
+        """`ip`: the bytes as an IPv4 address."""
+        if spec == "ip" and self.BITS == 32:
+            return ".".join(str(byte) for byte in self._number.to_bytes(4, "big"))
+        return format(repr(self), spec)
+
 
 class be16(BigEndian):
     """16 bits in network byte order."""

@@ -42,9 +42,12 @@ def lower_helper(f: FunctionEmitter, operation: Operation) -> None:
     name = operation.attributes["helper"]
     assert isinstance(name, str)
     helper = HELPERS[name]
+    declared = helper.arguments
+    if declared and declared[-1].kind == "varargs":
+        declared = declared[:-1] + declared[-1:] * (len(operation.operands) - len(declared) + 1)
     arguments = ", ".join(
         _argument(f, argument, value)
-        for argument, value in zip(helper.arguments, operation.operands, strict=True)
+        for argument, value in zip(declared, operation.operands, strict=True)
     )
     returns = _RETURNS.get(helper.returns, "ptr")
     attributes = (

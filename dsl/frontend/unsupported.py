@@ -35,7 +35,7 @@ _ROWS: tuple[tuple[str, str, str], ...] = (
     ("Await", "`await` is not supported", ""),
     ("Yield", "`yield` is not supported", "return the value"),
     ("YieldFrom", "`yield` is not supported", "return the value"),
-    ("JoinedStr", "an f-string is not supported", ""),
+    ("JoinedStr", "an f-string is only supported in `print`", ""),
     ("TemplateStr", "a template string is not supported", ""),
     ("Starred", "`*` in front of an argument is not supported", "pass the arguments one by one"),
     ("Slice", "a slice is not supported", "read the bytes with `skb.data.view(T, offset)`"),

@@ -48,7 +48,7 @@ def shown(found: Sequence[Diagnostic], first: int, indent: int) -> str:
     return "\n".join(lines)
 
 
-@named("refused_bodies.txt", "refused_bytes.txt")
+@named("refused_bodies.txt", "refused_bytes.txt", "refused_printing.txt")
 @pytest.mark.filterwarnings("ignore::SyntaxWarning")
 def test_refused_bodies(entry: Entry) -> None:
     text = program_text(entry.text)
