@@ -173,7 +173,8 @@ def _add_number(lowering: Lowering, node: ast.expr, number: Scalar, spec: str, l
             f"write `{{u{type_.bits}({text}):{spec}}}`",
         )  # fmt: skip
     if found["sign"] in ("+", " ") and not type_.signed:
-        raise lowering.refuse(node, f"{describe(number)} has no sign to print", f"leave out `{found['sign']}`")
+        hint = f"leave out `{found['sign']}`"
+        raise lowering.refuse(node, f"{describe(number)} has no sign to print", hint)
     if kind == "c" and (type_.bits != 8 or found["zero"] or found["sign"] or found["prefix"]):
         raise lowering.refuse(node, "only a u8 is printed as a character", f"write `{{u8({text}):c}}`")
     line.text += _conversion(lowering, node, found, kind, type_)
