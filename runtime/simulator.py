@@ -5,25 +5,23 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from skverdict.codegen.object import Object
 from skverdict.codegen.object_reader import read_object
 from skverdict.dsl.catalogue.programs import KERNELS, PROGRAMS
 from skverdict.runtime.helpers import sockets
 from skverdict.runtime.helpers.generic import GENERIC
+from skverdict.runtime.machine import timers
 from skverdict.runtime.machine.environment import Environment
 from skverdict.runtime.machine.errno import Errno, KernelError
 from skverdict.runtime.machine.load import data_memory, load
-from skverdict.runtime.machine.memory import ByteOrder
 from skverdict.runtime.maps.base import Map
-from skverdict.runtime.maps.create import create_map
-from skverdict.runtime.maps.program_array import ProgramArray
-from skverdict.runtime.maps.queue import CopyingMap
-from skverdict.runtime.maps.ring_buffer import RingBuffer
+from skverdict.runtime.maps.create import create_maps
+from skverdict.runtime.maps.program_array import insert_programs
 from skverdict.runtime.maps.sockmap import SocketMap, SockHash, SockMap
-from skverdict.runtime.maps.view import MapView, QueueView, SocketMapView
-from skverdict.runtime.program import SimulatedProgram
+from skverdict.runtime.maps.thing_views import view_of
+from skverdict.runtime.program import SimulatedProgram, note_calls
 from skverdict.runtime.sockets.address import AF_INET, AF_INET6, LOOPBACK, Endpoint, endpoint
 from skverdict.runtime.sockets.callbacks import TCP_LISTEN_CB, call_back
 from skverdict.runtime.sockets.errors import SimulationError
@@ -56,6 +54,8 @@ class Simulator:
     not happen (`ideal`).
 
     `globals` sets variables of the policy by name, before programs see them; constants only so.
+    `max_entries` overrides what maps declare, by their names. The machine has `cpus` processors;
+    `environment.cpu` says on which one programs run.
 
     `programs`, `maps` and `globals` are there by name; `maps.view` says how maps are used. Raises
     ObjectError, MapError or LoadError for what the kernel would not load or the simulator does not have.
@@ -71,21 +71,19 @@ class Simulator:
         receive_buffer: int = RECEIVE_BUFFER,
         hazards: str = "kernel",
         globals: Mapping[str, Any] | None = None,
+        max_entries: Mapping[str, int] | None = None,
+        cpus: int = 1,
     ) -> None:
         if kernel not in KERNELS:
             raise SimulationError(f"kernel {kernel!r} is none of {', '.join(KERNELS)}")
         if hazards not in ("kernel", "error", "ideal"):
             raise SimulationError(f"hazards {hazards!r} is none of kernel, error, ideal")
-        if linear < 0 or mss < 1 or receive_buffer < 1:
-            raise SimulationError("linear is at least 0, mss and receive_buffer at least 1")
+        if linear < 0 or mss < 1 or receive_buffer < 1 or cpus < 1:
+            raise SimulationError("linear is at least 0, mss, receive_buffer and cpus at least 1")
         self.object = _object(source)
         self.kernel = Kernel(Settings(kernel, linear, mss, receive_buffer, hazards))
-        self.environment = Environment(HELPER_FUNCTIONS, kernel)
-        order = cast(ByteOrder, self.object.endian)
-        made = {
-            name: create_map(spec, order, makers={"sockmap": SockMap, "sockhash": SockHash})
-            for name, spec in self.object.maps.items()
-        }
+        self.environment = Environment(HELPER_FUNCTIONS, kernel, cpus=cpus)
+        made = create_maps(self.object, cpus, {"sockmap": SockMap, "sockhash": SockHash}, max_entries)
         data = data_memory(self.object)
         for section, content in with_values(self.object, globals or {}).items():
             data[section].content[:] = content
@@ -96,18 +94,14 @@ class Simulator:
             )
             for name in self.object.programs
         }
+        insert_programs(made, {name: program.loaded for name, program in self.programs.items()})
         self._raw_maps: Mapping[str, Map] = made
-        self.maps: Mapping[str, Any] = _Named({name: self._view(map_) for name, map_ in made.items()})
+        btf = self.object.btf
+        self.maps: Mapping[str, Any] = _Named(
+            {name: view_of(map_, btf, self.programs) for name, map_ in made.items()}
+        )
         self._ports: set[int] = set()
         self._pairs = 0
-
-    def _view(self, map_: Map) -> SocketMapView | QueueView | MapView | Map:
-        """The user's side of a map; maps that are neither keyed nor queues are used as they are."""
-        if isinstance(map_, SocketMap):
-            return SocketMapView(map_, self.object.btf)
-        if isinstance(map_, CopyingMap):
-            return QueueView(map_, self.object.btf)
-        return map_ if isinstance(map_, (RingBuffer, ProgramArray)) else MapView(map_, self.object.btf)
 
     @property
     def trace(self) -> Trace:
@@ -295,11 +289,15 @@ class Simulator:
     # Time
 
     def wait(self, seconds: float) -> None:
-        """Let time pass: the clock moves on, and bytes that were held back for more go out after 0.2 s."""
+        """Let time pass: the clock moves on, timers in maps expire, and bytes that were held back for more go
+        out after 0.2 s."""
         if seconds < 0:
             raise SimulationError("time does not go back")
         nanoseconds = round(seconds * 1e9)
-        self.environment.clock_ns += nanoseconds
+        for timer, result in timers.elapse(self.environment, self.environment.clock_ns + nanoseconds):
+            program = timer.program.name if timer.program is not None else ""
+            self.kernel.changed(timer.map.name, f"a timer expired, for which {program} has run")
+            note_calls(self.trace, program, result.calls)
         self.kernel.elapse(nanoseconds)
 
 

@@ -12,6 +12,7 @@ from skverdict.codegen.btf import Btf
 from skverdict.runtime.machine.errno import Errno, KernelError
 from skverdict.runtime.maps.base import Map
 from skverdict.runtime.maps.map_of_maps import MapOfMaps
+from skverdict.runtime.maps.map_view import MapView
 from skverdict.runtime.maps.perf_event_array import BUFFER_SIZE, PerfEvent, PerfEventArray, PerfRecord
 from skverdict.runtime.maps.program_array import ProgramArray
 from skverdict.runtime.maps.queue import CopyingMap
@@ -20,7 +21,7 @@ from skverdict.runtime.maps.socket_storage import SocketStorage
 from skverdict.runtime.maps.sockmap import SocketMap
 from skverdict.runtime.maps.typed import ValueMismatch, value_codec
 from skverdict.runtime.maps.user_side import BPF_ANY
-from skverdict.runtime.maps.view import MapView, QueueView, SocketMapView
+from skverdict.runtime.maps.view import QueueView, SocketMapView
 from skverdict.runtime.sockets.socket import Socket
 
 if TYPE_CHECKING:
@@ -49,7 +50,9 @@ class MapOfMapsView(MapView):
     def map(self, key: Any) -> MapView | None:
         """The map at `key`."""
         found = self.raw.map_at(self.key_bytes(key))
-        return None if found is None else self._views.get(id(found)) or self._viewed(found)
+        if found is None or id(found) in self._views:
+            return None if found is None else self._views[id(found)]
+        return self._viewed(found)
 
     def create(self) -> MapView:
         """A new map that can be put in."""
