@@ -61,7 +61,13 @@ class Attachments:
         self._release(Place(map_, attach_type), program)
 
     def attach_to_cgroup(self, program: int, cgroup: int, attach_type: int) -> None:
-        """Attach beside what the cgroup has. The descriptor of the cgroup must stay open until the detach."""
+        """Attach beside what the cgroup has. The descriptor of the cgroup must stay open until the detach.
+
+        EINVAL if it is attached there already: so the kernel answers without links, which would let it run
+        twice.
+        """
+        if Place(cgroup, attach_type, program) in self._held:
+            raise OSError(errno.EINVAL, f"attach: {os.strerror(errno.EINVAL)}")
         link = self._link(program, cgroup, attach_type)
         if link is None:
             self._bpf.attach(program, cgroup, attach_type, ALLOW_MULTI)

@@ -14,8 +14,8 @@ from skverdict.runtime.kernel.errors import refusals
 from skverdict.runtime.machine.errno import Errno, KernelError
 from skverdict.runtime.machine.memory import ByteOrder
 from skverdict.runtime.maps.base import BPF_ANY
+from skverdict.runtime.maps.map_view import MapView
 from skverdict.runtime.maps.typed import ValueMismatch, value_codec
-from skverdict.runtime.maps.view import MapView
 
 KIND_BY_TYPE = {kind.map_type: kind for kind in MAPS.values()}
 

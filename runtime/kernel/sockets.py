@@ -7,6 +7,7 @@ cause something they wait `settle` seconds.
 from __future__ import annotations
 
 import fcntl
+import os
 import socket
 import sys
 import termios
@@ -109,16 +110,29 @@ class KernelSocket:
     def __repr__(self) -> str:
         return f"<{self.name}: {self.python!r}>"
 
-    def send(self, content: Content, *, segments: Iterable[int] = (), mss: int | None = None) -> int:
+    def send(
+        self,
+        content: Content,
+        *,
+        segments: Iterable[int] = (),
+        mss: int | None = None,
+        more: bool = False,
+    ) -> int:
         """Send `content`; returns how many bytes count as sent.
 
         `segments` are the sizes of the first segments: each is a send of its own, as is each `mss` bytes
-        behind them, so a msg_verdict runs for each. Raises OSError.
+        behind them, so a msg_verdict runs for each. `more` announces that more is to come (MSG_MORE). Raises
+        OSError.
         """
-        return self.sendmsg((content,), segments=segments, mss=mss)
+        return self.sendmsg((content,), segments=segments, mss=mss, more=more)
 
     def sendmsg(
-        self, parts: Sequence[Content], *, segments: Iterable[int] = (), mss: int | None = None
+        self,
+        parts: Sequence[Content],
+        *,
+        segments: Iterable[int] = (),
+        mss: int | None = None,
+        more: bool = False,
     ) -> int:
         """Send `parts` as one message, as `sendmsg` does with several buffers."""
         plan = list(segments)
@@ -126,8 +140,18 @@ class KernelSocket:
             raise KernelUseError("segments have at least one byte")
         try:
             if not plan and mss is None:
-                return self.python.sendmsg(parts)
+                return self.python.sendmsg(parts, (), socket.MSG_MORE if more else 0)
             return self._send_cut(b"".join(parts), plan, mss)
+        finally:
+            self._settle()
+
+    def sendfile(self, content: Content) -> int:
+        """Send `content` from a file, as `sendfile` does: programs may find its bytes not yet readable."""
+        try:
+            with open(os.memfd_create("skverdict", os.MFD_CLOEXEC), "wb") as file:
+                file.write(content)
+                file.flush()
+                return os.sendfile(self.python.fileno(), file.fileno(), 0, len(content))
         finally:
             self._settle()
 
@@ -171,6 +195,11 @@ class KernelSocket:
         answer = bytearray(4)
         fcntl.ioctl(self.python, termios.FIONREAD, answer)
         return int.from_bytes(answer, sys.byteorder)
+
+    def set_buffers(self, size: int) -> None:
+        """Bound what waits to be sent and to be read; Linux doubles `size` (bytes) for its own needs."""
+        self.python.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, size)
+        self.python.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, size)
 
     @property
     def error(self) -> int:
@@ -240,21 +269,63 @@ def tcp_listener(family: str, at: End) -> socket.socket:
     return made
 
 
-def tcp_pair(family: str, client_end: End | None, server_end: End) -> tuple[socket.socket, socket.socket]:
-    """A connection: the client's socket and the server's, neither of which waits to fill segments."""
-    with tcp_listener(family, server_end) as listener:
-        client = tcp_socket(family, client_end)
-        try:
-            listener.settimeout(CONNECT_TIMEOUT)
-            client.settimeout(CONNECT_TIMEOUT)
-            client.connect(listener.getsockname())
-            server, _ = listener.accept()
-        except BaseException:
-            client.close()
-            raise
+def tcp_pair(
+    family: str, client_end: End | None, listener: socket.socket
+) -> tuple[socket.socket, socket.socket]:
+    """A connection to `listener`: the client's socket and the server's, neither of which waits to fill
+    segments. An IPv4 client reaches an IPv6 listener that takes both."""
+    address, port = listener.getsockname()[:2]
+    mapped = family == "v4" and listener.family == socket.AF_INET6
+    client = tcp_socket(family, client_end)
+    timeout = listener.gettimeout()
+    try:
+        listener.settimeout(CONNECT_TIMEOUT)
+        client.settimeout(CONNECT_TIMEOUT)
+        client.connect((LOOPBACK["v4"] if mapped else address, port))
+        server, _ = listener.accept()
+    except BaseException:
+        client.close()
+        raise
+    finally:
+        listener.settimeout(timeout)
     for each in (client, server):
         each.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     return client, server
+
+
+def udp_socket(family: str, at: End | None = None) -> socket.socket:
+    """A UDP socket, bound if `at` says where."""
+    made = socket.socket(FAMILIES[family], socket.SOCK_DGRAM)
+    try:
+        if at is not None:
+            made.bind(at)
+    except BaseException:
+        made.close()
+        raise
+    return made
+
+
+def udp_pair(family: str, one: End, other: End) -> tuple[socket.socket, socket.socket]:
+    """Two UDP sockets that are connected to each other."""
+    first = udp_socket(family, one)
+    try:
+        second = udp_socket(family, other)
+    except BaseException:
+        first.close()
+        raise
+    first.connect(second.getsockname())
+    second.connect(first.getsockname())
+    return first, second
+
+
+UNIX_KINDS = {"stream": socket.SOCK_STREAM, "dgram": socket.SOCK_DGRAM, "seqpacket": socket.SOCK_SEQPACKET}
+
+
+def unix_pair(kind: str) -> tuple[socket.socket, socket.socket]:
+    """Two unix sockets that are connected to each other."""
+    if kind not in UNIX_KINDS:
+        raise KernelUseError(f"kind {kind!r} is none of {', '.join(UNIX_KINDS)}")
+    return socket.socketpair(socket.AF_UNIX, UNIX_KINDS[kind])
 
 
 def pair_up(one: KernelSocket, other: KernelSocket) -> tuple[KernelSocket, KernelSocket]:
