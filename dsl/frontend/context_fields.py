@@ -73,10 +73,10 @@ def _readable(lowering: Lowering, node: ast.AST, context: ContextValue, field: F
         )  # fmt: skip
     if field.role == "socket":
         raise lowering.refuse(node, f"`{class_name}.{field.name}` is a socket, which a policy cannot use yet")
-    if lowering.function.kind not in field.readers:
+    if lowering.kind not in field.readers:
         raise lowering.refuse(
             node,
-            f"a {lowering.function.kind} program may not read `{class_name}.{field.name}`",
+            f"a {lowering.kind} program may not read `{class_name}.{field.name}`",
             _kinds_hint("readable", field.readers),
         )
 
@@ -134,13 +134,13 @@ def store_field(
     if field is None:
         assert isinstance(node, ast.Attribute)
         raise _unknown(lowering, node, context, {})
-    if lowering.function.kind not in field.writers:
+    if lowering.kind not in field.writers:
         others = [
             kind for kind in field.writers if PROGRAMS[kind].context == context.name
         ]  # fmt: skip
         raise lowering.refuse(
             node,
-            f"a {lowering.function.kind} program may not write `{table.class_name}.{name}`",
+            f"a {lowering.kind} program may not write `{table.class_name}.{name}`",
             _kinds_hint("writable", tuple(others)),
         )
     type_: Type = field.type

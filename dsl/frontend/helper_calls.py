@@ -100,7 +100,7 @@ def emit_call(
 
 def may_call(lowering: Lowering, node: ast.AST, helper: Helper) -> None:
     """Raises Refused if this program may not call `helper`."""
-    kind = lowering.function.kind
+    kind = lowering.kind
     if kind not in helper.callers:
         raise lowering.refuse(
             node, f"a {kind} program may not call `{helper.name}`", _callers_hint(tuple(helper.callers))
@@ -154,7 +154,7 @@ def _result(arguments: Arguments) -> Operand:
         raise lowering.refuse(node, f"`{helper.name}` gives a pointer that a policy cannot use yet")
     if helper.moves_buffer:
         lowering.move_buffer(node, helper.name)
-        if lowering.function.kind == "stream_parser":
+        if lowering.kind == "stream_parser":
             lowering.scope.reporter.warning(
                 lowering.place(node),
                 f"Linux 7.2 does not attach a parser that may change the packet, as `{helper.name}` does",
@@ -191,10 +191,10 @@ def _map(arguments: Arguments, parameter: Argument, node: ast.AST, operand: Oper
             node, f"`{helper.name}` does not take a {map_.kind}", f"it takes a {' or '.join(helper.maps)}"
         )
     callers = MAP_CALLERS.get((helper.name, map_.kind))
-    if callers is not None and lowering.function.kind not in callers:
+    if callers is not None and lowering.kind not in callers:
         raise lowering.refuse(
             node,
-            f"a {lowering.function.kind} program may not call `{helper.name}` on a {map_.kind}",
+            f"a {lowering.kind} program may not call `{helper.name}` on a {map_.kind}",
             _callers_hint(callers),
         )
     arguments.map = map_

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from skverdict.dsl import decorators
@@ -26,7 +26,7 @@ from skverdict.dsl.frontend.refusal import Reporter, in_order
 from skverdict.dsl.frontend.scope import PolicyScope, origin_place
 from skverdict.dsl.frontend.sources import Sources, failure
 from skverdict.dsl.globals import Global
-from skverdict.dsl.ir.module import Function, Module
+from skverdict.dsl.ir.module import Function, Location, Module
 from skverdict.dsl.ir.types import Array, Pointer, Struct, Type
 from skverdict.dsl.maps import Map
 from skverdict.dsl.policy import Policy
@@ -54,6 +54,8 @@ def load(path: str | os.PathLike[str]) -> Policy:
             shown, "there is no program in this file", "decorate a function with @stream_verdict or the like"
         )
     _check_truncated(scope)
+    functions = [*_called(scope, functions), *functions]
+    _check_symbols(scope, functions)
     structs = _used_structs(scope, functions)
     if reporter.errors:
         raise PolicyError(in_order(reporter.errors, shown))
@@ -134,6 +136,7 @@ def _declare(scope: PolicyScope, namespace: dict[str, Any]) -> None:
 def _programs(scope: PolicyScope, namespace: dict[str, Any]) -> list[Function]:
     functions: list[Function] = []
     seen: set[int] = set()
+    scope.programs.update(thing.__name__ for thing in namespace.values() if mark_of(thing) in PROGRAMS)
     for thing in namespace.values():
         kind = mark_of(thing)
         if kind in PROGRAMS and id(thing) not in seen:
@@ -142,6 +145,36 @@ def _programs(scope: PolicyScope, namespace: dict[str, Any]) -> list[Function]:
             if function is not None:
                 functions.append(function)
     return functions
+
+
+def _called(scope: PolicyScope, functions: Sequence[Function]) -> list[Function]:
+    """The subprograms that the programs really call, in the order in which they were first met."""
+    known = {each.name: each.function for each in scope.subprograms.values()}
+    wanted: set[str] = set()
+    pending = list(functions)
+    while pending:
+        for block in pending.pop().blocks:
+            for operation in block.operations:
+                name = str(operation.attributes.get("function", ""))
+                if name and name not in wanted:
+                    wanted.add(name)
+                    function = known[name]
+                    assert function is not None
+                    pending.append(function)
+    return [function for function in known.values() if function is not None and function.name in wanted]
+
+
+def _check_symbols(scope: PolicyScope, functions: Sequence[Function]) -> None:
+    """Maps, variables and functions are symbols of one object, also those that come from several modules."""
+    names: dict[str, Location | None] = {}
+    symbols = [(each.name, each.location) for each in scope.maps]
+    symbols += [(each.name, each.location) for each in scope.globals()]
+    symbols += [(each.name, each.location) for each in functions]
+    for name, location in symbols:
+        if name in names and location is not None:
+            place = scope.sources.place(location)
+            scope.reporter.error(place, f"two things are called `{name}`", "rename one of them")
+        names[name] = location
 
 
 def _check_truncated(scope: PolicyScope) -> None:
@@ -168,6 +201,8 @@ def _used_structs(scope: PolicyScope, functions: Iterable[Function]) -> list[Str
     for variable in scope.globals():
         _collect(variable.type, found)
     for function in functions:
+        for parameter in function.parameters:
+            _collect(parameter.value.type, found)
         for local in function.locals:
             _collect(local.type, found)
         for block in function.blocks:

@@ -82,10 +82,10 @@ def _redirect(lowering: Lowering, node: ast.Call, receiver: MapValue) -> Operand
         raise lowering.refuse(
             node, f"`{receiver.map.name}` holds no sockets", "only a SockMap or SockHash can redirect"
         )
-    helper = _REDIRECT.get((lowering.scope.context_of(lowering.function.kind), kind))
+    helper = _REDIRECT.get((lowering.scope.context_of(lowering.kind), kind))
     if helper is None:
         raise lowering.refuse(
-            node, f"a {lowering.function.kind} program has no packet to redirect",
+            node, f"a {lowering.kind} program has no packet to redirect",
             "stream_verdict, skb_verdict and msg_verdict programs may",
         )  # fmt: skip
     first = HELPERS[helper].arguments[0].name

@@ -162,7 +162,7 @@ def writable(lowering: Lowering, node: ast.AST, reference: Reference) -> None:
     """Raises Refused if the program may not write there."""
     if reference.read_only:
         raise lowering.refuse(node, f"{reference.what} cannot be changed: {reference.read_only}")
-    if reference.space is Space.PACKET and lowering.function.kind == "sock_ops":
+    if reference.space is Space.PACKET and lowering.kind == "sock_ops":
         raise lowering.refuse(node, "a sock_ops program cannot write to the packet")
 
 

@@ -15,6 +15,7 @@ from skverdict.dsl.ir.module import Global, Map
 
 if TYPE_CHECKING:
     from skverdict.dsl.frontend.sources import Sources
+    from skverdict.dsl.frontend.subprograms import Signature, Subprogram
     from skverdict.dsl.globals import Global as DeclaredGlobal
     from skverdict.dsl.maps import Map as DeclaredMap
 
@@ -30,6 +31,10 @@ class PolicyScope:
         # By identity, with the declaration itself, so that no other object can take its place.
         self._declared: dict[int, tuple[DeclaredMap, Map | None]] = {}
         self._globals: dict[int, tuple[DeclaredGlobal[object], Global | None]] = {}
+        # The names of the policy's programs.
+        self.programs: set[str] = set()
+        # The policy's subprograms, by what they are called with (`subprograms.Signature`).
+        self.subprograms: dict[Signature, Subprogram] = {}
         self._counts: dict[int, dict[str, int]] = {}
 
     def add_map(self, declaration: DeclaredMap, map_: Map | None) -> None:
@@ -60,6 +65,16 @@ class PolicyScope:
 
     def globals(self) -> list[Global]:
         return [variable for _, variable in self._globals.values() if variable is not None]
+
+    def unused_name(self, name: str) -> str:
+        """`name`, or that and a number, which nothing else in the object is called."""
+        taken = {map_.name for map_ in self.maps} | {variable.name for variable in self.globals()}
+        taken |= {subprogram.name for subprogram in self.subprograms.values()}
+        number, free = 1, name
+        while free in taken or free in self.programs:
+            number += 1
+            free = f"{name}_{number}"
+        return free
 
     def is_broken(self, thing: object) -> bool:
         """True for a map or variable whose declaration has errors that were reported."""

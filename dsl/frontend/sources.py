@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 from skverdict.dsl.errors import Diagnostic, Place, PolicyError
 from skverdict.dsl.frontend.source import Source
+from skverdict.dsl.ir.module import Location
 
 
 class Sources:
@@ -28,6 +29,13 @@ class Sources:
             except PolicyError:
                 self._by_file[file] = None
         return self._by_file[file]
+
+    def place(self, location: Location) -> Place:
+        """The rest of the line from where `location` points."""
+        source = next(each for each in self._by_file.values() if each and each.name == location.file)
+        text = source.line(location.line)
+        width = max(1, len(text.rstrip()) - location.column + 1)
+        return Place(source.path, location.line, location.column, width, text)
 
     def lines(self) -> dict[str, Sequence[str]]:
         """The lines of every file that was used, by its name in the IR."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Sequence
 
+from skverdict.dsl.catalogue.programs import PROGRAMS
 from skverdict.dsl.frontend.annotations import Annotation, read_annotation
 from skverdict.dsl.frontend.assigned import RESULT, assigned_names
 from skverdict.dsl.frontend.conditions import decide
@@ -24,10 +25,10 @@ from skverdict.dsl.frontend.values import (
     PacketByte,
     PythonValue,
     Reference,
+    ScalarType,
     describe,
     with_article,
 )
-from skverdict.dsl.ir.types import I32
 
 # What a verdict means as the answer of a parser.
 _VERDICTS = {"SK_PASS": "a message of 1 byte", "SK_DROP": "a call for more bytes"}

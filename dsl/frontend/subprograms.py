@@ -1,0 +1,288 @@
+"""Calls of @subprogram functions: each is compiled once for the types of its arguments, and called.
+
+A pointer's type says which memory it points into, so a function that is given a structure on the stack here
+and an entry of a map there becomes two. What a function may do depends on the program that it runs for: it is
+lowered again, for the errors alone, for each further kind of program that calls it.
+"""
+
+from __future__ import annotations
+
+import ast
+from types import FunctionType
+
+from skverdict.dsl.catalogue.contexts import CONTEXTS
+from skverdict.dsl.errors import Place
+from skverdict.dsl.frontend.annotations import Annotation, read_annotation
+from skverdict.dsl.frontend.arguments import assign_arguments
+from skverdict.dsl.frontend.declarations import check_identifier
+from skverdict.dsl.frontend.definitions import check_definition, refusal
+from skverdict.dsl.frontend.dispatch import evaluate
+from skverdict.dsl.frontend.inline import checked_argument
+from skverdict.dsl.frontend.lowering import Frame, Inference, Lowering, Retype
+from skverdict.dsl.frontend.memory import raw_pointer
+from skverdict.dsl.frontend.names import assign
+from skverdict.dsl.frontend.refusal import Refused
+from skverdict.dsl.frontend.scope import PolicyScope
+from skverdict.dsl.frontend.source import FunctionNode, Source
+from skverdict.dsl.frontend.statements import body, no_return
+from skverdict.dsl.frontend.values import (
+    NONE,
+    START,
+    ContextValue,
+    Operand,
+    Reference,
+    Scalar,
+    ScalarType,
+    describe,
+)
+from skverdict.dsl.ir.module import Function, Parameter, Value
+from skverdict.dsl.ir.types import VOID, Opaque, Pointer, Space, Type
+
+# The registers r1 to r5.
+MOST_PARAMETERS = 5
+
+
+class Argument:
+    """What a parameter is given: its IR type, and of a place in memory whether it can be written to."""
+
+    __slots__ = ("optional", "read_only", "type")
+
+    def __init__(self, type_: Type, read_only: str = "", optional: bool = False) -> None:
+        self.type = type_
+        self.read_only = read_only
+        self.optional = optional
+
+    @property
+    def key(self) -> tuple[Type, str]:
+        return (self.type, self.read_only)
+
+
+# A function and the types of its arguments.
+Signature = tuple[int, tuple[tuple[Type, str], ...]]
+
+
+class Subprogram:
+    """One function for arguments of certain types. `function` is its IR, or None if it has errors.
+
+    `checked` are the kinds of program that it was lowered for. `moves` is the call in it that may move the
+    packet. `returned` are the smallest and the largest number that it gives.
+    """
+
+    __slots__ = ("busy", "checked", "function", "moves", "name", "returned")
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.function: Function | None = None
+        self.checked: set[str] = set()
+        self.busy = False
+        self.moves = ""
+        self.returned: tuple[int, int] | None = None
+
+
+def call_subprogram(lowering: Lowering, node: ast.Call, function: FunctionType) -> Operand:
+    """Call `function`. Raises Refused."""
+    scope = lowering.scope
+    source, definition = scope.definition(function)
+    check_definition(source, definition)
+    _check_count(source, definition)
+    parameters = [one.arg for one in definition.args.args]
+    given = assign_arguments(lowering, node, f"`{function.__name__}`", parameters)
+    operands = {name: (argument, evaluate(lowering, argument)) for name, argument in given.items()}
+    values: list[Value] = []
+    arguments: list[Argument] = []
+    for parameter in definition.args.args:
+        argument_node, operand = operands[parameter.arg]
+        annotation = parameter_annotation(scope, source, function, parameter)
+        operand = checked_argument(lowering, argument_node, parameter.arg, operand, annotation)
+        value = _passed(lowering, argument_node, parameter.arg, operand, annotation)
+        values.append(value)
+        read_only = operand.read_only if isinstance(operand, Reference) else ""
+        arguments.append(Argument(value.type, read_only, annotation.optional))
+    subprogram = instance(lowering, node, function, tuple(arguments))
+    return _emit_call(lowering, node, subprogram, tuple(values))
+
+
+def _emit_call(
+    lowering: Lowering, node: ast.Call, subprogram: Subprogram, values: tuple[Value, ...]
+) -> Operand:
+    assert subprogram.function is not None
+    result = subprogram.function.result
+    operand: Operand = NONE
+    if isinstance(result, ScalarType):
+        value = lowering.emit(node, "call", values, result, function=subprogram.name)
+        low, high = subprogram.returned or (None, None)
+        operand = Scalar(result, value, low=low, high=high)
+    else:
+        lowering.effect(node, "call", values, function=subprogram.name)
+    if subprogram.moves:
+        lowering.move_buffer(node, subprogram.name)
+    return operand
+
+
+def _check_count(source: Source, definition: FunctionNode) -> None:
+    parameters = definition.args.args
+    if len(parameters) > MOST_PARAMETERS:
+        raise refusal(
+            source, parameters[MOST_PARAMETERS],
+            f"a @subprogram takes {MOST_PARAMETERS} arguments, one for each register, not {len(parameters)}",
+            "pass a Struct that holds them, or use @inline",
+        )  # fmt: skip
+
+
+def parameter_annotation(
+    scope: PolicyScope, source: Source, function: FunctionType, parameter: ast.arg
+) -> Annotation:
+    """The type of a parameter, which is passed in a register. Raises Refused if there is none."""
+    annotation = read_annotation(scope, source, function, parameter.annotation)
+    if parameter.annotation is None or (annotation.context is None and annotation.nothing):
+        raise refusal(
+            source, parameter, f"the parameter `{parameter.arg}` of a @subprogram needs a type",
+            f"such as `{parameter.arg}: u32`, or use @inline",
+        )  # fmt: skip
+    return annotation
+
+
+def _passed(
+    lowering: Lowering, node: ast.AST, name: str, operand: Operand, annotation: Annotation
+) -> Value:
+    """The register's content for one argument."""
+    if isinstance(operand, Scalar):
+        return lowering.value(node, operand)
+    if isinstance(operand, ContextValue):
+        return operand.value
+    if isinstance(operand, Reference):
+        address = raw_pointer(lowering, node, operand)
+        assert isinstance(address.type, Pointer)
+        if annotation.optional or not address.type.nullable:
+            return address
+        return lowering.emit(node, "assume_non_null", (address,), address.type._replace(nullable=False))
+    raise lowering.refuse(
+        node, f"`{name}` is passed in a register, but this is {describe(operand)}", "use @inline"
+    )
+
+
+def instance(
+    lowering: Lowering, node: ast.AST, function: FunctionType, arguments: tuple[Argument, ...]
+) -> Subprogram:
+    """The function for these arguments, lowered for programs of this kind. Raises Refused."""
+    scope = lowering.scope
+    signature: Signature = (id(function), tuple(argument.key for argument in arguments))
+    subprogram = scope.subprograms.get(signature)
+    source, definition = scope.definition(function)
+    if subprogram is None:
+        place = source.place(definition)
+        if not check_identifier(scope, place, "function", function.__name__):
+            raise Refused(None)
+        name = scope.unused_name(function.__name__)
+        subprogram = scope.subprograms[signature] = Subprogram(name)
+    if subprogram.busy:
+        raise lowering.refuse(
+            node, f"`{function.__name__}` comes back to itself through calls",
+            "the kernel takes no recursion; use a loop",
+        )  # fmt: skip
+    if lowering.kind not in subprogram.checked:
+        subprogram.busy = True
+        try:
+            _lower(lowering, node, function, arguments, subprogram)
+        finally:
+            subprogram.busy = False
+            subprogram.checked.add(lowering.kind)
+    if subprogram.function is None:
+        raise Refused(None)
+    if subprogram.moves:
+        lowering.moves = subprogram.moves
+    return subprogram
+
+
+def _lower(
+    caller: Lowering,
+    node: ast.AST,
+    function: FunctionType,
+    arguments: tuple[Argument, ...],
+    subprogram: Subprogram,
+) -> None:
+    """Lower the function for the caller's kind of program; errors are reported."""
+    scope = caller.scope
+    source, definition = scope.definition(function)
+    returns = read_annotation(scope, source, function, definition.returns)
+    if not returns.nothing and (not returns.is_scalar or returns.optional):
+        raise refusal(
+            source, definition.returns or definition,
+            f"a @subprogram gives back a number or nothing, not {returns.text}",
+            "fill a Struct that is passed to it, or use @inline",
+        )  # fmt: skip
+    callers = ((caller.place(node), f"`{function.__name__}` is called here"), *caller.callers)
+    inference = Inference()
+    while True:
+        parameters = tuple(
+            Parameter(parameter.arg, Value(number, argument.type))
+            for number, (parameter, argument) in enumerate(
+                zip(definition.args.args, arguments, strict=True)
+            )
+        )
+        result = Function(
+            subprogram.name,
+            "subprogram",
+            parameters,
+            returns.scalar if returns.is_scalar else VOID,
+            location=source.location(definition),
+        )
+        frame = Frame(function, definition, source, scope.assigned(source, definition))
+        lowering = Lowering(scope, result, frame, inference, caller.kind, callers)
+        try:
+            _body(lowering, source, definition, arguments)
+        except Retype:
+            continue
+        break
+    if lowering.failures:
+        subprogram.function = None
+    elif not subprogram.checked:
+        subprogram.function = result
+        subprogram.returned = lowering.returned
+        subprogram.moves = lowering.moves
+
+
+def _body(
+    lowering: Lowering, source: Source, definition: FunctionNode, arguments: tuple[Argument, ...]
+) -> None:
+    for parameter, argument, node in zip(
+        lowering.function.parameters, arguments, definition.args.args, strict=True
+    ):
+        if not node.arg.isascii():
+            # The kernel checks the names in BTF.
+            lowering.scope.reporter.error(
+                source.place(node), f"the parameter `{node.arg}` must be ASCII letters, digits and `_`"
+            )
+        operand = parameter_operand(parameter.value, argument, node.arg, source.place(node))
+        if lowering.frame.assigned[node.arg] > 1 and isinstance(operand, (Scalar, Reference)):
+            # It is assigned to: it becomes a variable.
+            assign(lowering, definition, node.arg, definition, operand)
+        else:
+            lowering.bind(node.arg, operand)
+    body(lowering, definition.body)
+    if lowering.state is not None:
+        if isinstance(lowering.function.result, ScalarType):
+            lowering.report(no_return(lowering, definition))
+        else:
+            lowering.leave(definition.body[-1], ())
+
+
+def parameter_operand(value: Value, argument: Argument, name: str, place: Place) -> Operand:
+    """What a parameter stands for inside the function."""
+    type_ = value.type
+    if not isinstance(type_, Pointer):
+        assert isinstance(type_, ScalarType)
+        return Scalar(type_, value)
+    if type_.space is Space.CONTEXT:
+        assert isinstance(type_.target, Opaque) and type_.target.name in CONTEXTS
+        return ContextValue(type_.target.name, value)
+    return Reference(
+        type_.target,
+        type_.space,
+        f"`{name}`",
+        place,
+        pointer=value,
+        nullable=argument.optional,
+        epoch=START if type_.space is Space.PACKET else None,
+        read_only=argument.read_only,
+    )
