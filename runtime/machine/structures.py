@@ -52,12 +52,14 @@ class Element(NamedTuple):
 class Access(NamedTuple):
     """A permitted access: `size` bytes from `start` on in the bytes of `elements`, laid end to end.
 
-    Where there are fewer, zeros make up the number.
+    Where there are fewer, zeros make up the number. `plain`: it is the whole of one number in the machine's
+    byte order.
     """
 
     elements: tuple[Element, ...]
     start: int
     size: int
+    plain: bool = False
 
 
 class Layout(NamedTuple):
@@ -107,8 +109,10 @@ def layout(table: str, kind: str, kernel: str) -> Layout:
         for element in elements:
             whole = size_of(element.type)
             if kind in field.readers:
+                simple = isinstance(element.type, Int) and field.low is None
                 for start, size in _parts(table, field, whole):
-                    reads.setdefault((element.offset + start, size), Access((element,), start, size))
+                    access = Access((element,), start, size, simple and size == whole)
+                    reads.setdefault((element.offset + start, size), access)
             if kind in field.writers:
                 writes[element.offset, whole] = Access((element,), 0, whole)
         if table == "__sk_buff" and field.name == "cb":
@@ -146,6 +150,9 @@ class StructureRegion(Region):
             raise self._forbidden("read", offset, size)
         if access.elements[0].field.role:
             return self.pointer(access.elements[0].field)
+        if access.plain:
+            element = access.elements[0]
+            return self.structure.field(element.field.name, element.number) & mask(8 * size)
         content = b"".join(self._bytes(element) for element in access.elements)
         return int.from_bytes(content[access.start : access.start + size], self.memory.order)
 
