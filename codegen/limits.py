@@ -6,6 +6,7 @@ import struct
 from typing import TYPE_CHECKING
 
 from skverdict.codegen.btf import BYTE_ORDERS
+from skverdict.codegen.call_chains import MOST_BELOW_TAIL_CALL, MOST_FRAMES, chains
 from skverdict.codegen.errors import CodegenError
 from skverdict.codegen.lowering.atomics import has_atomic
 from skverdict.dsl.ir.module import Location
@@ -92,13 +93,43 @@ class LimitChecker:
                         )
 
     def check_frames(self, code: Code, endian: str) -> None:
-        """The stack that each function really uses."""
+        """The stack that each function really uses, and each chain of calls."""
         functions = {function.name: function for function in self._module.functions}
+        sizes: dict[str, int] = {}
         for symbol in code.functions:
             content = code.sections[symbol.section][symbol.offset : symbol.offset + symbol.size]
-            used = frame_size(content, endian)
+            # A copy that LLVM made for certain arguments is called as the function is, and more behind a dot.
+            name = symbol.name.partition(".")[0]
+            sizes[name] = used = max(frame_size(content, endian), sizes.get(name, 0))
             if used > STACK_SIZE:
-                raise self._stack(functions[symbol.name], f"it needs {used} bytes")
+                raise self._stack(functions[name], f"it needs {used} bytes")
+        if len(sizes) > 1:
+            self._check_chains(functions, sizes)
+
+    def _check_chains(self, functions: Mapping[str, Function], sizes: Mapping[str, int]) -> None:
+        for chain, tail_calls in chains(self._module, sizes):
+            location = functions[chain.frames[0][0]].location
+            if len(chain.frames) > MOST_FRAMES:
+                raise self.refuse(
+                    f"{len(chain.frames)} functions call each other, the kernel takes {MOST_FRAMES}: {chain}",
+                    location,
+                    "make some of them @inline",
+                )
+            if chain.size > STACK_SIZE:
+                raise self.refuse(
+                    f"this chain of calls does not fit the BPF stack of {STACK_SIZE} bytes: "
+                    f"{chain} take {chain.size}",
+                    location,
+                    "keep large structures in the value of an ArrayMap with one entry",
+                )
+            below = chain.size - chain.frames[-1][1]
+            if tail_calls and below >= MOST_BELOW_TAIL_CALL:
+                raise self.refuse(
+                    f"{chain.frames[-1][0]} makes a tail call with {below} bytes of stack below it, "
+                    f"the kernel takes less than {MOST_BELOW_TAIL_CALL}: {chain}",
+                    location,
+                    "make the tail call in the program itself",
+                )
 
     def too_wide(self, functions: Collection[str]) -> CodegenError:
         """The error for functions whose arithmetic LLVM widened to more than 64 bits, come what may."""

@@ -9,6 +9,7 @@ import ast
 
 from skverdict.dsl.frontend.lowering import Lowering, Retype
 from skverdict.dsl.frontend.values import (
+    GlobalValue,
     MaybeNumber,
     Operand,
     PacketByte,
@@ -86,6 +87,8 @@ def as_scalar(lowering: Lowering, node: ast.AST, operand: Operand, wanted: str =
     hint = ""
     if isinstance(operand, Reference):
         hint = _reference_hint(lowering, node, operand)
+    elif isinstance(operand, GlobalValue):
+        hint = f"it is `{operand.variable.name}.value`"
     raise lowering.refuse(node, f"{wanted} is needed here, but this is {describe(operand)}", hint)
 
 

@@ -30,6 +30,7 @@ from skverdict.dsl.frontend.values import (
     type_name,
     with_article,
 )
+from skverdict.dsl.globals import Global
 from skverdict.dsl.ir.types import I64, SCALARS, U8, U64, Bool, Int, Pointer, Space, Type
 
 _MISSING = object()
@@ -113,7 +114,10 @@ def _unusable(lowering: Lowering, node: ast.AST, name: str, binding: Binding | N
         )  # fmt: skip
     if isinstance(binding, Conflict):
         return _conflict(lowering, node, name, binding)
-    return lowering.refuse(node, f"`{name}` is used before it is assigned")
+    hint = ""
+    if isinstance(lowering.frame.function.__globals__.get(name), Global):
+        hint = f"the variable of all programs is `{name}.value`"
+    return lowering.refuse(node, f"`{name}` is used before it is assigned", hint)
 
 
 def _conflict(lowering: Lowering, node: ast.AST, name: str, conflict: Conflict) -> Refused:

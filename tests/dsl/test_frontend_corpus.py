@@ -56,7 +56,7 @@ def test_refused_bodies(entry: Entry) -> None:
     assert shown(errors(text), first, 4) == entry.expected
 
 
-@named("refused_policies.txt")
+@named("refused_policies.txt", "refused_shared.txt")
 @pytest.mark.filterwarnings("ignore::SyntaxWarning")
 def test_refused_policies(entry: Entry) -> None:
     assert shown(errors(entry.text), PRELUDE_LINES, 0) == entry.expected

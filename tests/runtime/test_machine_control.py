@@ -107,6 +107,13 @@ def test_a_function_can_use_its_callers_stack_but_not_the_other_way_round() -> N
     assert found.reason == "the stack is no longer there: its function has returned"
 
 
+def test_a_function_of_the_program_may_give_no_result_but_nobody_may_use_it() -> None:
+    assert execute([local(2), mov(0, 5), EXIT, EXIT]).value == 5
+    found = fault(local(2), alu("mov", 1, src=0), EXIT, EXIT)
+    assert found.reason == "r0 is used before it is written"
+    assert fault(EXIT).reason == "r0 is used before it is written"
+
+
 def nested(depth: int) -> list[Instruction]:
     """A program whose functions call each other until `depth` frames are open."""
     return [each for _ in range(depth - 1) for each in (local(1), EXIT)] + [mov(0, 3), EXIT]
