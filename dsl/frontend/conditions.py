@@ -115,13 +115,17 @@ def _go_by_null(
     true_if_null: bool,
 ) -> None:
     null = is_null(lowering, tested, operand)
-    there = not_none(lowering.here, tested)
+    there, absent = not_none(lowering.here, tested), lowering.here
+    if operand.lease is not None:
+        from skverdict.dsl.frontend.leases import null_state
+
+        absent = null_state(absent, operand)
     if true_if_null:
-        lowering.branch(node, null, yes, no, no_state=there)
+        lowering.branch(node, null, yes, no, absent, there)
     else:
         # Branching on "is not NULL" keeps the order of the source: the true way first.
         some = lowering.emit(node, "not", (null,), BOOL)
-        lowering.branch(node, some, yes, no, yes_state=there)
+        lowering.branch(node, some, yes, no, there, absent)
 
 
 @condition(ast.BoolOp)

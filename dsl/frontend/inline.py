@@ -57,7 +57,9 @@ def call_inline(lowering: Lowering, node: ast.Call, function: FunctionType) -> O
         names[parameter.arg] = checked_argument(lowering, argument, parameter.arg, operand, annotation)
     failures = lowering.failures
     lowering.frame = frame
-    lowering.state = State({}, outer_state.epoch, outer_state.readable)
+    lowering.state = State(
+        {}, outer_state.epoch, outer_state.readable, dict(outer_state.leases), outer_state.trail
+    )
     try:
         result = _expand(lowering, node, frame, names)
         left = lowering.state
@@ -69,6 +71,7 @@ def call_inline(lowering: Lowering, node: ast.Call, function: FunctionType) -> O
     if left is None:
         raise lowering.refuse(node, f"`{function.__name__}` never returns")
     outer_state.epoch, outer_state.readable = left.epoch, left.readable
+    outer_state.leases, outer_state.trail = left.leases, left.trail
     return result
 
 

@@ -20,6 +20,10 @@ def raw_pointer(lowering: Lowering, node: ast.AST, reference: Reference) -> Valu
     """The address of a reference, whether or not it was tested. Raises Refused for a view that has ended."""
     if reference.epoch is not None and reference.epoch != lowering.here.epoch:
         raise _ended(lowering, node, reference)
+    if reference.lease is not None:
+        from skverdict.dsl.frontend.leases import check_use
+
+        check_use(lowering, node, reference)
     if reference.pointer is not None:
         return reference.pointer
     assert reference.local is not None
@@ -71,7 +75,7 @@ def member(lowering: Lowering, node: ast.Attribute, reference: Reference) -> Ref
     assert isinstance(reference.target, Struct)
     found = reference.target.member(node.attr)
     if found is None:
-        names = [one.name for one in reference.target.members]
+        names = [one.name for one in reference.target.members if not one.name.startswith("_bits")]
         raise lowering.refuse(
             node,
             f"`{reference.target.name}` has no member `{node.attr}`",

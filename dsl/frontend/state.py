@@ -7,7 +7,7 @@ an error was reported where it was assigned (`BROKEN`).
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from skverdict.dsl.errors import Place
 from skverdict.dsl.frontend.values import (
@@ -27,6 +27,9 @@ from skverdict.dsl.frontend.values import (
     Window,
 )
 from skverdict.dsl.ir.module import Local, Value
+
+if TYPE_CHECKING:
+    from skverdict.dsl.frontend.leases import Leases
 
 # What is known of a number or a place that is kept in a variable.
 Shape = Scalar | Reference | MaybeNumber
@@ -98,20 +101,30 @@ class Readable(NamedTuple):
 
 
 class State:
-    """The names of the function being expanded, the packet's epoch, and what of it is surely there."""
+    """The names of the function being expanded, the packet's epoch, and what of it is surely there.
 
-    __slots__ = ("epoch", "names", "readable")
+    `leases` are what the program took and how it stands with each, `trail` the decisions since then.
+    """
+
+    __slots__ = ("epoch", "leases", "names", "readable", "trail")
 
     def __init__(
-        self, names: dict[str, Binding], epoch: Epoch, readable: tuple[Readable, ...] = ()
+        self,
+        names: dict[str, Binding],
+        epoch: Epoch,
+        readable: tuple[Readable, ...] = (),
+        leases: Leases | None = None,
+        trail: tuple[tuple[Place, str], ...] = (),
     ) -> None:
         self.names = names
         self.epoch = epoch
         # Entries of an epoch that has ended mean nothing.
         self.readable = readable
+        self.leases = {} if leases is None else leases
+        self.trail = trail
 
     def copy(self) -> State:
-        return State(dict(self.names), self.epoch, self.readable)
+        return State(dict(self.names), self.epoch, self.readable, dict(self.leases), self.trail)
 
 
 class Edge:
@@ -128,8 +141,17 @@ class Edge:
 def merge(edges: list[Edge], epoch: Epoch) -> State:
     """The state where `edges` meet; `epoch` is the packet's one if theirs differ."""
     first = edges[0]
+    leases: Leases = {}
+    trail: tuple[tuple[Place, str], ...] = ()
+    if any(edge.state.leases for edge in edges):
+        from skverdict.dsl.frontend.leases import merged, trail_of
+
+        leases = merged(edges)
+        trail = trail_of(edges, leases)
     if len(edges) == 1:
-        return first.state.copy()
+        state = first.state.copy()
+        state.trail = trail
+        return state
     if all(edge.state.epoch == first.state.epoch for edge in edges):
         epoch = first.state.epoch
     else:
@@ -145,7 +167,7 @@ def merge(edges: list[Edge], epoch: Epoch) -> State:
     if readable:
         others = [edge.state.readable for edge in edges[1:]]
         readable = tuple(one for one in readable if all(one in other for other in others))
-    return State(names, epoch, readable)
+    return State(names, epoch, readable, leases, trail)
 
 
 def _merge_name(name: str, edges: list[Edge], epoch: Epoch) -> Binding:
@@ -220,6 +242,11 @@ def same_state(first: State, second: State) -> bool:
     """True if lowering from either gives the same: names usable in one are as usable in the other."""
     if first.epoch != second.epoch or not set(first.readable) <= set(second.readable):
         return False
+    if first.leases or second.leases:
+        from skverdict.dsl.frontend.leases import as_weak
+
+        if not as_weak(first.leases, second.leases):
+            return False
     return all(
         _as_weak(binding, second.names.get(name, BROKEN)) for name, binding in first.names.items()
     )

@@ -286,6 +286,7 @@ def _return_for_good(lowering: Lowering, node: ast.Return) -> None:
         value = NoneValue() if node.value is None else evaluate(lowering, node.value)
         if not isinstance(value, NoneValue):
             raise _nothing_wanted(lowering, node, value)
+        check_end(lowering, node)
         lowering.leave(node, ())
         return
     if node.value is None:
@@ -296,7 +297,16 @@ def _return_for_good(lowering: Lowering, node: ast.Return) -> None:
     _warn_of_verdict(lowering, node.value)
     low, high = lowering.returned or (number.low, number.high)
     lowering.returned = (min(low, number.low), max(high, number.high))
+    check_end(lowering, node)
     lowering.leave(node, (lowering.value(node.value, number),))
+
+
+def check_end(lowering: Lowering, node: ast.AST) -> None:
+    """Raises Refused if the function returns with something that it must give back."""
+    if lowering.here.leases:
+        from skverdict.dsl.frontend.leases import check_none_held
+
+        check_none_held(lowering, node, "returns here")
 
 
 def _nothing_wanted(lowering: Lowering, node: ast.Return, value: Operand) -> Refused:

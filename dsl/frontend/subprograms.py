@@ -24,7 +24,7 @@ from skverdict.dsl.frontend.names import assign
 from skverdict.dsl.frontend.refusal import Refused
 from skverdict.dsl.frontend.scope import PolicyScope
 from skverdict.dsl.frontend.source import FunctionNode, Source
-from skverdict.dsl.frontend.statements import body, no_return
+from skverdict.dsl.frontend.statements import body, check_end, no_return
 from skverdict.dsl.frontend.values import (
     NONE,
     START,
@@ -263,8 +263,13 @@ def _body(
     if lowering.state is not None:
         if isinstance(lowering.function.result, ScalarType):
             lowering.report(no_return(lowering, definition))
-        else:
-            lowering.leave(definition.body[-1], ())
+            return
+        try:
+            check_end(lowering, definition.body[-1])
+        except Refused as refused:
+            lowering.report(refused)
+            return
+        lowering.leave(definition.body[-1], ())
 
 
 def parameter_operand(value: Value, argument: Argument, name: str, place: Place) -> Operand:
