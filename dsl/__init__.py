@@ -1,6 +1,7 @@
 """What a policy imports, and `load_policy`, which compiles one."""
 
 from skverdict.dsl import constants
+from skverdict.dsl.c_types import c_types
 from skverdict.dsl.constants import *  # noqa: F403
 from skverdict.dsl.contexts import SkMsg, SkSkb, SockOps
 from skverdict.dsl.decorators import (
@@ -50,6 +51,7 @@ __all__ = [
     "be16",
     "be32",
     "be64",
+    "c_types",
     "i8",
     "i16",
     "i32",

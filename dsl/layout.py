@@ -8,6 +8,10 @@ from skverdict.dsl import scalars
 from skverdict.dsl.ir import types as ir
 from skverdict.dsl.structs import ArrayOf, Struct, is_struct_class, members_of
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from skverdict.dsl.c.classes import BitField
+
 # A structure's members may not hide what every structure has.
 RESERVED_MEMBERS = ("copy", "pack")
 
@@ -98,6 +102,12 @@ def type_of(annotation: object) -> ir.Bool | ir.Int | ir.BigEndian | ir.Struct |
     name = annotation.__name__ if isinstance(annotation, type) else repr(annotation)
     raise LayoutError(f"`{name}` is not a type of the policy language", "use u8 to u64, i8 to i64, bool, "
                       "be16, be32, be64, a Struct class or Array[T, n]")  # fmt: skip
+
+
+def bit_field(struct: ir.Type, name: str) -> BitField | None:
+    """The bit-field `name` of a structure; only one that came from C has any."""
+    bits: tuple[BitField, ...] = getattr(struct, "bits", ())
+    return next((one for one in bits if one.name == name), None) if isinstance(struct, ir.Struct) else None
 
 
 def pack(value: object, type_: ir.Type, byteorder: Literal["little", "big"]) -> bytes:

@@ -33,6 +33,7 @@ from skverdict.dsl.frontend.values import (
 )
 from skverdict.dsl.helpers import KernelHelper
 from skverdict.dsl.ir.types import Array, BigEndian, Int, Struct, Type
+from skverdict.dsl.layout import bit_field
 
 
 @expression(ast.Call)
@@ -68,17 +69,23 @@ def _make_struct(lowering: Lowering, node: ast.Call, type_: Struct) -> Reference
             node.args[0], f"the members of a `{type_.name}` are given by name",
             f"write `{type_.name}({type_.members[0].name}=...)`",
         )  # fmt: skip
-    names = [one.name for one in type_.members]
+    names = [one.name for one in (*type_.members, *getattr(type_, "bits", ()))]
     given = assign_arguments(lowering, node, f"`{type_.name}`", names, names)
     local = lowering.take_name(type_.name)
     values: list[tuple[str, ast.expr, Operand]] = []
     for name, argument in given.items():
-        found = type_.member(name)
+        found = type_.member(name) or bit_field(type_, name)
         assert found is not None
         values.append((name, argument, evaluate(lowering, argument, found.type)))
     made = new_struct(lowering, node, type_, local)
     for name, argument, value in values:
         target = ast.copy_location(ast.Attribute(node.func, name, ast.Store()), argument)
+        bits = bit_field(type_, name)
+        if bits is not None:
+            from skverdict.dsl.frontend.bit_fields import store_bits
+
+            store_bits(lowering, target, made, bits, argument, value)
+            continue
         store(lowering, argument, member(lowering, target, made), argument, value)
     return made
 

@@ -72,7 +72,25 @@ def _raised(sources: Sources, error: BaseException) -> PolicyError:
         if step.tb_frame.f_code.co_filename == sources.path:
             line = step.tb_lineno
         step = step.tb_next
+    if getattr(error, "c_position", None) is not None:
+        return PolicyError([_in_c_text(sources, line, error)])
     return PolicyError([Diagnostic(_place(sources, line), *_message_and_hint(error))])
+
+
+def _in_c_text(sources: Sources, line: int, error: Any) -> Diagnostic:
+    """A mistake in the text given to `c_types`, at its place in the policy where that can be told."""
+    c_line, column, text = error.c_position
+    for node in ast.walk(sources.main.tree):
+        if not isinstance(node, ast.Constant) or node.value != text:
+            continue
+        number = node.lineno + c_line - 1
+        wanted, found = text.split("\n")[c_line - 1], sources.main.line(number)
+        start = found.find(wanted)
+        if start >= 0 and wanted.strip():
+            place = Place(sources.path, number, start + column, 1, found)
+            return Diagnostic(place, error.message, error.hint)
+    where = f"line {c_line}, column {column} of the C text"
+    return Diagnostic(_place(sources, line), f"{where}: {error.message}", error.hint)
 
 
 def _place(sources: Sources, line: int) -> Place:

@@ -33,6 +33,7 @@ from skverdict.dsl.frontend.values import (
 )
 from skverdict.dsl.ir.module import Block
 from skverdict.dsl.ir.types import I64, Array, BigEndian, Int, Struct, Type
+from skverdict.dsl.layout import bit_field
 from skverdict.dsl.maps import Map
 from skverdict.dsl.structs import Array as ArrayType
 
@@ -83,6 +84,11 @@ def _of_reference(lowering: Lowering, node: ast.Attribute, owner: Reference) -> 
     if isinstance(owner.target, Struct):
         if node.attr == "copy":
             return Method(owner, "copy")
+        bits = bit_field(owner.target, node.attr)
+        if bits is not None:
+            from skverdict.dsl.frontend.bit_fields import load_bits
+
+            return load_bits(lowering, node, owner, bits)
         return load(lowering, node, member(lowering, node, owner))
     if node.attr in BYTES_METHODS and isinstance(owner.target, Array):
         return Method(owner, node.attr)

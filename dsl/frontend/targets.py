@@ -22,6 +22,7 @@ from skverdict.dsl.frontend.values import (
     describe,
 )
 from skverdict.dsl.ir.types import Array, Struct
+from skverdict.dsl.layout import bit_field
 
 
 class Target:
@@ -59,6 +60,14 @@ def _attribute(lowering: Lowering, node: ast.Attribute) -> Target:
             partial(store_field, lowering, node, owner, node.attr, None),
         )
     if isinstance(owner, Reference):
+        bits = bit_field(owner.target, node.attr)
+        if bits is not None:
+            from skverdict.dsl.frontend.bit_fields import load_bits, store_bits
+
+            return Target(
+                partial(load_bits, lowering, node, owner, bits),
+                partial(store_bits, lowering, node, owner, bits),
+            )
         if isinstance(owner.target, Struct):
             return _memory(lowering, node, member(lowering, node, owner))
         if node.attr == "value" and not isinstance(owner.target, Array):

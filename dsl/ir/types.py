@@ -80,8 +80,13 @@ class Struct(NamedTuple):
 
     def has_padding(self) -> bool:
         """True if some byte of the struct (or of a struct inside it) belongs to no member."""
-        covered = sum(size_of(member.type) for member in self.members)
-        return covered != self.size or any(has_padding(member.type) for member in self.members)
+        end = 0
+        for member in self.members:
+            # Members may lie over one another, but none begins before the one in front of it.
+            if member.offset > end:
+                return True
+            end = max(end, member.offset + size_of(member.type))
+        return end != self.size or any(has_padding(member.type) for member in self.members)
 
     def __str__(self) -> str:
         return f"struct {self.name}"

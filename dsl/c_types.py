@@ -1,0 +1,48 @@
+"""`c_types(text)`: declarations pasted from a kernel header as types and constants of a policy."""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+
+class CTypes:
+    """What a piece of C declares, each under its own name."""
+
+    def __init__(self, things: dict[str, object], others: dict[str, str]) -> None:
+        self.__dict__.update(things)
+        self._others = others
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        reason = self._others.get(name)
+        if reason is not None:
+            raise AttributeError(f"`{name}` is no integer constant: {reason}")
+        raise AttributeError(f"the C text declares no `{name}`")
+
+    def __dir__(self) -> list[str]:
+        return sorted(name for name in self.__dict__ if name != "_others")
+
+    def __repr__(self) -> str:
+        return f"<C: {', '.join(dir(self))}>"
+
+
+def c_types(text: str) -> CTypes:
+    """Structures, unions, enumerations, typedefs and integer macros of a piece of C, as attributes.
+
+    The layout is that of clang for BPF. Raises CError with line and column in the text for C that declares
+    something else, or nothing that is known here.
+    """
+    from skverdict.dsl.c.declare import declare
+    from skverdict.dsl.c.errors import CError
+
+    if not isinstance(text, str):
+        raise TypeError(f"c_types() takes C as a string, not {type(text).__name__}")
+    try:
+        return CTypes(*declare(text))
+    except CError as error:
+        # For messages about the policy that the text is written in.
+        error.c_position = (error.line, error.column, text)
+        raise
