@@ -58,45 +58,51 @@ def upwards(offset: int) -> int:
     return EVERYTHING >> (offset + STACK_SIZE) << (offset + STACK_SIZE)
 
 
-class StackUse(NamedTuple):
-    """The stack bytes that a call reads, may write, and writes for certain, as bit masks."""
+class Access(NamedTuple):
+    """What a call does to stack memory: `place` is the argument with the address, `mask` the bytes.
 
-    reads: int
-    writes: int
-    fills: int
+    `size` is their number, if that is known, else None. Memory that a call `fills` is all written and not read.
+    """
+
+    place: int
+    offset: int
+    size: int | None
+    mask: int
+    reads: bool
+    writes: bool
+
+    @property
+    def fills(self) -> bool:
+        return self.writes and not self.reads
 
 
-NOTHING = StackUse(0, 0, 0)
-
-
-def stack_use(node: Node, maps: Mapping[str, Map]) -> StackUse | None:
+def stack_accesses(node: Node, maps: Mapping[str, Map]) -> list[Access] | None:
     """What a call does to the stack whose addresses it is given; None if it could keep one of them."""
     places = [number for number, arg in enumerate(node.args) if arg.kind == FRAME]
     if not places:
-        return NOTHING
+        return []
     called = None if node.symbol else helper(node.imm)
     if called is None:
         return None
     arguments = called.arguments
-    reads = writes = fills = 0
+    accesses = []
     for place in places:
         offset = node.args[place].offset
         if not -STACK_SIZE <= offset < 0:
             return None
         argument = arguments[min(place, len(arguments) - 1)]
         size = _size(node, arguments, argument, place, maps)
-        mask = upwards(offset) if size is None or offset + size > 0 else bytes_at(offset, size)
+        if size is not None and offset + size > 0:
+            return None
+        mask = upwards(offset) if size is None else bytes_at(offset, size)
         if argument.kind in _READ:
-            reads |= mask
+            accesses.append(Access(place, offset, size, mask, reads=True, writes=False))
         elif argument.kind in _WRITTEN:
-            writes |= mask
-            if size is not None and called.name in _FILLING:
-                fills |= mask
-            else:
-                reads |= mask
+            fills = size is not None and called.name in _FILLING
+            accesses.append(Access(place, offset, size, mask, reads=not fills, writes=True))
         else:
             return None
-    return StackUse(reads, writes, fills & ~reads)
+    return accesses
 
 
 def _size(

@@ -5,14 +5,14 @@ LLVM moves it at once to where calls leave it and copies it back for the first c
 
 from __future__ import annotations
 
-from skverdict.codegen.machine.graph import CALL, COPY, ENTRY, PHI, Block, Graph, Node
+from skverdict.codegen.machine.graph import CALL, COPY, Block, Graph, Node
 
 
-def split_context(graph: Graph) -> None:
-    """Give the context a copy for what uses it behind a call, if it is also used before."""
+def split_context(graph: Graph) -> Node | None:
+    """Give the context a copy for what uses it behind a call, if it is also used before; gives that copy."""
     context = graph.entries.get(1)
     if context is None or not graph.program:
-        return
+        return None
     before: set[Block] = set()  # blocks that no way from the start to their end has a call on
     early: list[Node] = []
     late: list[tuple[Node, int]] = []
@@ -36,11 +36,9 @@ def split_context(graph: Graph) -> None:
         for phi in block.phis:
             late += ((phi, place) for place, arg in enumerate(phi.args) if arg is context)
     if not early or not late:
-        return
+        return None
     kept = Node(COPY, args=[context], line=early[0].line)
     for node, place in late:
         node.args[place] = kept
     graph.blocks[0].nodes.insert(0, kept)
-
-
-__all__ = ["ENTRY", "PHI", "split_context"]
+    return kept

@@ -168,3 +168,22 @@ def order(entry: Block) -> list[Block]:
     for index, block in enumerate(done):
         block.index = index
     return done
+
+
+def dominators(graph: Graph) -> list[int]:
+    """For each block, the blocks that every way to it goes through, as a bit mask of their indices."""
+    everything = (1 << len(graph.blocks)) - 1
+    sets = [everything] * len(graph.blocks)
+    sets[0] = 1
+    changed = True
+    while changed:
+        changed = False
+        for block in graph.blocks[1:]:
+            through = everything
+            for predecessor in block.predecessors:
+                through &= sets[predecessor.index]
+            through |= 1 << block.index
+            if through != sets[block.index]:
+                sets[block.index] = through
+                changed = True
+    return sets

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from skverdict.codegen import elf
 from skverdict.codegen.llvm_object import Code, CodeRelocation
 from skverdict.codegen.machine import calls
+from skverdict.codegen.machine.context import load_early, share_loads
 from skverdict.codegen.machine.emit import emit
 from skverdict.codegen.machine.encode import Encoded, TooFar, encode
 from skverdict.codegen.machine.entry import split_context
@@ -14,7 +15,7 @@ from skverdict.codegen.machine.graph import WIDE
 from skverdict.codegen.machine.legal import legalise
 from skverdict.codegen.machine.lift import CALL_OPCODE, Unliftable, arguments, decode, lift
 from skverdict.codegen.machine.packet import move_pointers
-from skverdict.codegen.machine.registers import OutOfRegisters, assign
+from skverdict.codegen.machine.registers import Assignment, OutOfRegisters
 from skverdict.codegen.machine.shape import arrange, join
 from skverdict.codegen.machine.simplify import drop_extensions, drop_unused
 from skverdict.codegen.machine.stack import tidy_stack
@@ -166,14 +167,21 @@ class _Improver:
         graph = lift(slots, symbols, lines, program, lambda slot: self._taken(slots, slot, symbols))
         drop_extensions(graph)
         drop_unused(graph)
+        share_loads(graph)
         tidy_stack(graph, self.maps)
         move_pointers(graph)
         drop_unused(graph)
-        split_context(graph)
+        kept = split_context(graph)
+        if kept is not None:
+            load_early(graph, kept)
         legalise(graph, stores_constants=target.cpu == "v4")
-        live = assign(graph)
-        first = emit(graph, live, target.has_32_bit_registers)
-        return encode(arrange(join(first), target.cpu != "v1"), target.endian)
+        assignment = Assignment(graph)
+        made = []
+        for joins_answers in (False, True) if assignment.has_choice else (False,):
+            assignment.choose(joins_answers)
+            first = emit(graph, assignment.live, target.has_32_bit_registers)
+            made.append(encode(arrange(join(first), target.cpu != "v1"), target.endian))
+        return min(made, key=lambda each: len(each.content))
 
     def _place(self, done: Mapping[str, Encoded]) -> Code:
         """The functions in their sections again, in the order they had."""

@@ -20,6 +20,7 @@ from skverdict.codegen.machine.graph import (
     Block,
     Graph,
     Node,
+    dominators,
 )
 
 if TYPE_CHECKING:
@@ -46,10 +47,10 @@ def move_pointers(graph: Graph) -> None:
     places = {
         node: place for block in graph.blocks for place, node in enumerate((*block.nodes, block.end))
     }
-    dominators = _dominators(graph)
+    through = dominators(graph)
     for block, moved in sums:
         if any(user.kind == JUMP for _, user in users.get(moved, ())):
-            _move(moved, block, users, places, dominators)
+            _move(moved, block, users, places, through)
 
 
 def _move(
@@ -57,7 +58,7 @@ def _move(
     block: Block,
     users: dict[Node, list[tuple[Block, Node]]],
     places: dict[Node, int],
-    dominators: list[int],
+    through: list[int],
 ) -> None:
     """Let what uses the pointer behind the addition `moved` use that instead, if all of it can."""
     pointer, distance = moved.args[0], moved.imm
@@ -67,7 +68,7 @@ def _move(
             continue
         if user.kind == PHI:
             return
-        behind = dominators[where.index] >> block.index & 1
+        behind = through[where.index] >> block.index & 1
         if where is block:
             behind = places[user] > places[moved]
         if not behind:
@@ -113,22 +114,3 @@ def _reaches(starts: Iterable[Block], target: Block) -> bool:
                 seen.add(successor)
                 waiting.append(successor)
     return False
-
-
-def _dominators(graph: Graph) -> list[int]:
-    """For each block, the blocks that every way to it goes through, as a bit mask of their indices."""
-    everything = (1 << len(graph.blocks)) - 1
-    sets = [everything] * len(graph.blocks)
-    sets[0] = 1
-    changed = True
-    while changed:
-        changed = False
-        for block in graph.blocks[1:]:
-            through = everything
-            for predecessor in block.predecessors:
-                through &= sets[predecessor.index]
-            through |= 1 << block.index
-            if through != sets[block.index]:
-                sets[block.index] = through
-                changed = True
-    return sets

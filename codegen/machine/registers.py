@@ -15,13 +15,10 @@ from skverdict.codegen.machine.graph import (
     COMMUTATIVE,
     CONST,
     COPY,
-    ENTRY,
     EXIT,
     JUMP,
     MOV,
-    PHI,
     UNARY,
-    UNDEF,
     Block,
     Graph,
     Node,
@@ -69,13 +66,36 @@ def _fetches(node: Node) -> bool:
     return bool(node.imm & 1)
 
 
-def assign(graph: Graph) -> dict[Block, Live]:
-    """Set `register` of every node that needs one; gives what lives in the blocks. Raises OutOfRegisters."""
-    nodes = number(graph)
-    live = _liveness(graph)
-    interference, forbidden = _interference(graph, nodes, live)
-    _Chooser(graph, nodes, interference, forbidden).choose()
-    return live
+class Assignment:
+    """What is known of the values of a graph before they get registers."""
+
+    def __init__(self, graph: Graph) -> None:
+        self.graph = graph
+        self.nodes = number(graph)
+        self.live = _liveness(graph)
+        self._beside, self._forbidden = _interference(graph, self.nodes, self.live)
+
+    @property
+    def has_choice(self) -> bool:
+        """True if a result could be in r0 at once, or kept elsewhere until the function returns."""
+        return any(
+            is_answer(block) and any(arg.number >= 0 and self._forbidden[arg.number] for arg in phi.args)
+            for block in self.graph.blocks
+            for phi in block.phis
+        )
+
+    def choose(self, joins_answers: bool = False) -> None:
+        """Set `register` of every node that needs one. Raises OutOfRegisters.
+
+        With `joins_answers`, a result that has lived across a call stays where it was until the function returns.
+        """
+        chooser = _Chooser(self.graph, self.nodes, list(self._beside), list(self._forbidden), joins_answers)
+        chooser.choose()
+
+
+def is_answer(block: Block) -> bool:
+    """True for a block that only returns one of several results."""
+    return not block.nodes and block.end.kind == EXIT and len(block.phis) == 1
 
 
 def _mask(args: list[Node]) -> int:
@@ -183,8 +203,11 @@ def _interference(
 class _Chooser:
     """Gives registers to groups of values; a group is what PHIs put together."""
 
-    def __init__(self, graph: Graph, nodes: list[Node], beside: list[int], forbidden: list[int]) -> None:
+    def __init__(
+        self, graph: Graph, nodes: list[Node], beside: list[int], forbidden: list[int], joins_answers: bool
+    ) -> None:
         self.graph = graph
+        self.joins_answers = joins_answers
         self.nodes = nodes
         self.beside = beside
         self.group = list(range(len(nodes)))
@@ -202,10 +225,9 @@ class _Chooser:
     def _join_phis(self) -> None:
         for block in self.graph.blocks:
             for phi in block.phis:
-                returned = not block.nodes and block.end.kind == EXIT and len(block.phis) == 1
+                apart = is_answer(block) and not self.joins_answers
                 for arg in phi.args:
-                    # What is returned is best in r0, even if some of it has to be elsewhere before.
-                    if arg.number >= 0 and not (returned and self.forbidden[arg.number]):
+                    if arg.number >= 0 and not (apart and self.forbidden[arg.number]):
                         self._join(phi.number, arg.number)
 
     def _join(self, first: int, second: int) -> None:
@@ -262,12 +284,14 @@ class _Chooser:
                     self._want_same(node, node.args[1])
             if block.end.kind == EXIT and block.end.args:
                 self._want(block.end.args[0], 0)
+            for phi in block.phis:
+                # Moves of one value are one piece of code, wherever they come from.
+                for arg in dict.fromkeys(phi.args):
+                    self._want_same(phi, arg)
             for place, predecessor in enumerate(block.predecessors):
                 for phi in block.phis:
                     arg = phi.args[place]
-                    if arg.number >= 0:
-                        self._want_same(phi, arg)
-                    elif arg.kind == CONST and predecessor.end.kind == JUMP:
+                    if arg.kind == CONST and predecessor.end.kind == JUMP:
                         fact = edge_fact(predecessor, block)
                         if fact is not None and fact[1] == arg.imm:
                             self._want_same(phi, fact[0], 3)
@@ -343,4 +367,3 @@ def _bits(mask: int) -> list[int]:
     return found
 
 
-__all__ = ["ENTRY", "PHI", "UNDEF", "Live", "OutOfRegisters", "assign"]

@@ -244,35 +244,81 @@ def _cut(piece: Piece, count: int, then: Piece) -> None:
 def _hoist_landings(pieces: list[Piece], before: dict[Piece, list[Piece]]) -> bool:
     """Do before a branch what only one of its ways does, if the other does not mind.
 
-    It saves the jump that would have to follow.
+    It saves the jump that would have to follow. Several branches can share it if they come one after the other.
     """
-    live = _live_registers(pieces)
-    changed = False
-    for piece in pieces:
-        branch = piece.branch
-        if branch is None:
+    live: dict[Piece, int] | None = None
+    for landing in pieces:
+        if landing.branch is not None or not landing.ways or not landing.steps:
             continue
-        for number, landing in enumerate(piece.ways):
-            other = piece.ways[1 - number]
-            if landing.branch is not None or not landing.ways or len(before[landing]) != 1:
-                continue
-            target = landing.ways[0]
-            if target is other or len(before[target]) < 2:
-                continue
-            reads = writes = 0
-            for step in landing.steps:
-                one, two = effects(step)
-                reads |= one
-                writes |= two
-                if not _is_plain(step):
-                    break
-            else:
-                if not writes & (_read_by(branch) | live[other]):
-                    piece.steps += landing.steps
-                    piece.lines += landing.lines
-                    piece.ways[number] = target
-                    return True
-    return changed
+        if not all(_is_plain(step) for step in landing.steps):
+            continue
+        target = landing.ways[0]
+        if len(before[target]) < 2 or target is landing:
+            continue
+        if live is None:
+            live = _live_registers(pieces)
+        writes = 0
+        for step in landing.steps:
+            writes |= effects(step)[1]
+        if any(effects(step)[0] & ~_written_before(landing.steps, step) for step in landing.steps):
+            continue
+        chain = _chain(landing, before)
+        if chain is None or not all(_lets(piece, landing, writes, live, place) for place, piece in enumerate(chain)):
+            continue
+        first = chain[0]
+        first.steps += landing.steps
+        first.lines += landing.lines
+        for piece in chain:
+            piece.ways = [target if way is landing else way for way in piece.ways]
+        return True
+    return False
+
+
+def _written_before(steps: list[Step], last: Step) -> int:
+    """The registers that the steps before `last` set."""
+    written = 0
+    for step in steps:
+        if step is last:
+            break
+        written |= effects(step)[1]
+    return written
+
+
+def _chain(landing: Piece, before: dict[Piece, list[Piece]]) -> list[Piece] | None:
+    """The branches that lead to `landing`, in order, if each leads to the next and nothing else does."""
+    leading = before[landing]
+    if len(set(leading)) != len(leading) or any(piece.branch is None for piece in leading):
+        return None
+    following = {}
+    for piece in leading:
+        one, other = piece.ways
+        following[piece] = other if one is landing else one
+    firsts = [piece for piece in leading if piece not in following.values()]
+    if len(firsts) != 1:
+        return None
+    chain = [firsts[0]]
+    while len(chain) < len(leading):
+        piece = following[chain[-1]]
+        if piece not in following or before[piece] != [chain[-1]]:
+            return None
+        chain.append(piece)
+    return chain
+
+
+def _lets(piece: Piece, landing: Piece, writes: int, live: dict[Piece, int], place: int) -> bool:
+    """True if the piece, and where else it goes, minds no change of the registers `writes`.
+
+    The first piece of a chain (place 0) has the change behind its steps, the others before.
+    """
+    assert piece.branch is not None
+    if _read_by(piece.branch) & writes:
+        return False
+    if place:
+        for step in piece.steps:
+            if (effects(step)[0] | effects(step)[1]) & writes:
+                return False
+    one, other = piece.ways
+    return not live[other if one is landing else one] & writes
 
 
 def _is_plain(step: Step) -> bool:
