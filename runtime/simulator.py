@@ -22,26 +22,19 @@ from skverdict.runtime.maps.program_array import insert_programs
 from skverdict.runtime.maps.sockmap import SocketMap, SockHash, SockMap
 from skverdict.runtime.maps.thing_views import view_of
 from skverdict.runtime.program import SimulatedProgram, note_calls
-from skverdict.runtime.sockets.address import AF_INET, AF_INET6, LOOPBACK, Endpoint, endpoint
-from skverdict.runtime.sockets.callbacks import TCP_LISTEN_CB, call_back
 from skverdict.runtime.sockets.errors import SimulationError
-from skverdict.runtime.sockets.handshake import connect
-from skverdict.runtime.sockets.kernel import LOOPBACK_MSS, RECEIVE_BUFFER, Kernel, Settings
+from skverdict.runtime.sockets.kernel import LOOPBACK_MSS, RECEIVE_BUFFER, SEND_BUFFER, Kernel, Settings
+from skverdict.runtime.sockets.network import Network
+from skverdict.runtime.sockets.programs import PLACES
+from skverdict.runtime.sockets.sock import Sock
 from skverdict.runtime.sockets.socket import Socket
-from skverdict.runtime.sockets.tcp import State, TcpSocket
 from skverdict.runtime.trace import Trace
 from skverdict.runtime.variables import Globals, with_values
 
 if TYPE_CHECKING:
     from skverdict.dsl import Policy
 
-#: Where unnamed ports begin (ip_local_port_range).
-FIRST_EPHEMERAL_PORT = 32768
-
 HELPER_FUNCTIONS = {**GENERIC, **sockets.FUNCTIONS}
-
-#: Where programs are attached to a socket map, in the order in which they are.
-_PLACES = ("stream_parser", "stream_verdict", "skb_verdict", "msg_verdict")
 
 
 class Simulator:
@@ -49,9 +42,9 @@ class Simulator:
 
     `kernel` is the release whose rules hold: 6.1, 6.12 or 7.2. `linear` is how many bytes at the start of
     each received buffer programs can read without a pull (0 on loopback). `mss` cuts what is sent into
-    segments and `receive_buffer` bounds a parsed message, both in bytes. `hazards` says what becomes of
-    known kernel faults: they happen and stand in the trace (`kernel`), raise HazardError (`error`), or do
-    not happen (`ideal`).
+    segments, `receive_buffer` bounds a parsed message, and with `send_buffer` what a connection holds for a
+    reader that sleeps, all in bytes. `hazards` says what becomes of known kernel faults: they happen and
+    stand in the trace (`kernel`), raise HazardError (`error`), or do not happen (`ideal`).
 
     `globals` sets variables of the policy by name, before programs see them; constants only so.
     `max_entries` overrides what maps declare, by their names. The machine has `cpus` processors;
@@ -69,6 +62,7 @@ class Simulator:
         linear: int = 0,
         mss: int = LOOPBACK_MSS,
         receive_buffer: int = RECEIVE_BUFFER,
+        send_buffer: int = SEND_BUFFER,
         hazards: str = "kernel",
         globals: Mapping[str, Any] | None = None,
         max_entries: Mapping[str, int] | None = None,
@@ -78,10 +72,11 @@ class Simulator:
             raise SimulationError(f"kernel {kernel!r} is none of {', '.join(KERNELS)}")
         if hazards not in ("kernel", "error", "ideal"):
             raise SimulationError(f"hazards {hazards!r} is none of kernel, error, ideal")
-        if linear < 0 or mss < 1 or receive_buffer < 1 or cpus < 1:
-            raise SimulationError("linear is at least 0, mss, receive_buffer and cpus at least 1")
+        if linear < 0 or min(mss, receive_buffer, send_buffer, cpus) < 1:
+            raise SimulationError("linear is at least 0, mss, the buffers and cpus at least 1")
         self.object = _object(source)
-        self.kernel = Kernel(Settings(kernel, linear, mss, receive_buffer, hazards))
+        self.kernel = Kernel(Settings(kernel, linear, mss, receive_buffer, send_buffer, hazards))
+        self._network = Network(self.kernel)
         self.environment = Environment(HELPER_FUNCTIONS, kernel, cpus=cpus)
         made = create_maps(self.object, cpus, {"sockmap": SockMap, "sockhash": SockHash}, max_entries)
         data = data_memory(self.object)
@@ -100,8 +95,6 @@ class Simulator:
         self.maps: Mapping[str, Any] = _Named(
             {name: view_of(map_, btf, self.programs) for name, map_ in made.items()}
         )
-        self._ports: set[int] = set()
-        self._pairs = 0
 
     @property
     def trace(self) -> Trace:
@@ -165,8 +158,8 @@ class Simulator:
     def _places(
         self, verdict: str | None, *others: str | None
     ) -> Iterator[tuple[str, SimulatedProgram]]:
-        """The places that programs are meant for; `others` are those for `_PLACES`."""
-        wanted = dict(zip(_PLACES, others, strict=True))
+        """The places that programs are meant for; `others` are those for `PLACES`."""
+        wanted = dict(zip(PLACES, others, strict=True))
         if verdict is not None:
             place = "skb_verdict" if self._program(verdict).kind == "skb_verdict" else "stream_verdict"
             if wanted[place] is not None:
@@ -227,25 +220,34 @@ class Simulator:
         family: str = "v4",
         server_address: str | None = None,
         client_address: str | None = None,
+        listener: Socket | None = None,
         names: Sequence[str] | None = None,
     ) -> tuple[Socket, Socket]:
         """A TCP connection: the client's socket, and the server's, accepted.
 
         Ports are chosen and addresses are loopback where they are not given. `family` is `v4` or `v6`.
-        `names` are the two names in traces.
+        `listener` is one to connect to, in place of one for this connection alone; an IPv4 client may connect
+        to an IPv6 listener on all addresses (`::`). `names` are the two names in traces.
         """
-        number = _family(family)
-        client_end = self._endpoint(client_address, client_port, number)
-        server_end = self._endpoint(server_address, server_port, number)
-        self._pairs += 1
-        client_name, server_name = names or (f"client{self._pairs}", f"server{self._pairs}")
-        client = TcpSocket(self.kernel, client_name, number, client_end, server_end)
-        server = TcpSocket(self.kernel, server_name, number, server_end, client_end)
-        try:
-            connect(client, server)
-        finally:
-            self.kernel.settle()
+        number = self._network.count()
+        client_name, server_name = names or (f"client{number}", f"server{number}")
+        client, server = self._network.tcp_pair(
+            (client_address, client_port), (server_address, server_port), family, _sock(listener),
+            (client_name, server_name),
+        )  # fmt: skip
         return Socket(client), Socket(server)
+
+    def tcp_connect(
+        self,
+        listener: Socket,
+        *,
+        port: int | None = None,
+        family: str = "v4",
+        address: str | None = None,
+        name: str = "client",
+    ) -> Socket:
+        """A TCP connection to `listener` that is yet to be accepted: the client's socket."""
+        return Socket(self._network.tcp_connect((address, port), family, listener.kernel_socket, name))
 
     def tcp_listener(
         self,
@@ -255,8 +257,8 @@ class Simulator:
         address: str | None = None,
         name: str = "listener",
     ) -> Socket:
-        """A listening TCP socket; nothing connects to it."""
-        return self._lone(State.LISTEN, port, family, address, name)
+        """A listening TCP socket."""
+        return Socket(self._network.tcp_listener((address, port), family, name))
 
     def tcp_socket(
         self,
@@ -267,24 +269,49 @@ class Simulator:
         name: str = "socket",
     ) -> Socket:
         """A TCP socket that was never connected."""
-        return self._lone(State.CLOSE, port, family, address, name)
+        return Socket(self._network.tcp_socket((address, port), family, name))
 
-    def _lone(self, state: State, port: int | None, family: str, address: str | None, name: str) -> Socket:
-        number = _family(family)
-        end = self._endpoint(address, port, number)
-        socket = TcpSocket(self.kernel, name, number, end, Endpoint((0,) * len(end.words), 0))
-        socket.state = state
-        if state is State.LISTEN:
-            call_back(socket, TCP_LISTEN_CB)
-        return Socket(socket)
+    def udp_pair(
+        self,
+        *,
+        server_port: int | None = None,
+        client_port: int | None = None,
+        family: str = "v4",
+        names: Sequence[str] | None = None,
+    ) -> tuple[Socket, Socket]:
+        """Two UDP sockets connected to each other."""
+        number = self._network.count()
+        client_name, server_name = names or (f"client{number}", f"server{number}")
+        client = self._network.udp_socket((None, client_port), family, client_name)
+        server = self._network.udp_socket((None, server_port), family, server_name)
+        client.connect(server.local)
+        server.connect(client.local)
+        return Socket(client), Socket(server)
 
-    def _endpoint(self, address: str | None, port: int | None, family: int) -> Endpoint:
-        if port is None:
-            port = FIRST_EPHEMERAL_PORT
-            while port in self._ports:
-                port += 1
-        self._ports.add(port)
-        return endpoint(address or LOOPBACK[family], port, family)
+    def udp_socket(
+        self,
+        *,
+        port: int | None = None,
+        family: str = "v4",
+        address: str | None = None,
+        bound: bool = True,
+        name: str = "socket",
+    ) -> Socket:
+        """A UDP socket that is connected to none; one that is not `bound` has no port yet."""
+        return Socket(self._network.udp_socket((address, port), family, name, bound))
+
+    def unix_pair(self, kind: str = "stream", *, names: Sequence[str] | None = None) -> tuple[Socket, Socket]:
+        """Two unix sockets connected to each other; `kind` is `stream`, `dgram` or `seqpacket`."""
+        number = self._network.count()
+        one_name, other_name = names or (f"one{number}", f"other{number}")
+        one, other = self._network.unix_socket(kind, one_name), self._network.unix_socket(kind, other_name)
+        one.connect(other)
+        other.connect(one)
+        return Socket(one), Socket(other)
+
+    def unix_socket(self, kind: str = "dgram", *, name: str = "socket") -> Socket:
+        """A unix socket that is connected to none."""
+        return Socket(self._network.unix_socket(kind, name))
 
     # Time
 
@@ -316,11 +343,8 @@ def _object(source: Policy | Object | bytes | str | os.PathLike[str]) -> Object:
     return read_object(build(source), Path(source.path).with_suffix(".o").name)
 
 
-def _family(family: str) -> int:
-    """The number of an address family."""
-    if family not in ("v4", "v6"):
-        raise SimulationError(f"family {family!r} is neither v4 nor v6")
-    return AF_INET if family == "v4" else AF_INET6
+def _sock(socket: Socket | None) -> Sock | None:
+    return None if socket is None else socket.kernel_socket
 
 
 class _Named(dict[str, Any]):

@@ -11,12 +11,11 @@ from typing import NamedTuple
 from skverdict.runtime.machine.call import Call
 from skverdict.runtime.machine.environment import HelperFunction
 from skverdict.runtime.machine.semantics import signed
+from skverdict.runtime.sockets import hazards
 from skverdict.runtime.sockets.address import Endpoint
 from skverdict.runtime.sockets.contexts import SocketContext
+from skverdict.runtime.sockets.sock import IPPROTO_TCP, IPPROTO_UDP, Sock
 from skverdict.runtime.sockets.structures import BpfSock, BpfTcpSock, SocketStructure
-from skverdict.runtime.sockets.tcp import TcpSocket
-
-IPPROTO_TCP, IPPROTO_UDP = 6, 17
 
 #: Addresses and ports of `struct bpf_sock_tuple`, by its size: the words of an address.
 _WORDS = {12: 1, 36: 4}
@@ -42,7 +41,7 @@ def read_tuple(content: bytes) -> Tuple | None:
 
 def _find(
     context: SocketContext, content: bytes, protocol: int, namespace: int, flags: int
-) -> TcpSocket | None:
+) -> Sock | None:
     """The socket that a packet of these addresses would go to.
 
     None for flags, for a namespace other than the caller's (a negative 32-bit number), and for what is no
@@ -51,7 +50,10 @@ def _find(
     addresses = read_tuple(content)
     if flags or addresses is None or signed(namespace, 32) >= 0:
         return None
-    return context.socket.kernel.find(protocol, addresses.source, addresses.destination)
+    kernel = context.socket.kernel
+    if kernel.settings.kernel == "7.2" and context.socket.protocol == IPPROTO_TCP and not kernel.ideal:
+        kernel.hazard(context.socket, hazards.LOOKUP_BY_CHANCE)
+    return kernel.find(protocol, addresses.source, addresses.destination)
 
 
 def sk_lookup_tcp(call: Call, context: SocketContext, content: bytes, namespace: int, flags: int) -> int:

@@ -7,11 +7,12 @@ from skverdict.runtime.machine.call import Buffer, Call
 from skverdict.runtime.machine.environment import HelperFunction
 from skverdict.runtime.machine.errno import Errno, KernelError
 from skverdict.runtime.maps.sockmap import SocketMap, SockMap
+from skverdict.runtime.sockets.accounting import MOST_LINEAR
 from skverdict.runtime.sockets.buffer import SocketBuffer
 from skverdict.runtime.sockets.callbacks import ALL_FLAGS, MAY_ENTER_MAPS
 from skverdict.runtime.sockets.contexts import SkBuffContext, SkMsgContext, SocketContext, SockOpsContext
 from skverdict.runtime.sockets.message import Message
-from skverdict.runtime.sockets.tcp import State, TcpSocket
+from skverdict.runtime.sockets.sock import IPPROTO_TCP, Sock
 from skverdict.runtime.sockets.verdict import SK_DROP, SK_PASS
 
 BPF_F_INGRESS = 1
@@ -21,14 +22,27 @@ _STORE_FLAGS = 3
 
 _MAX_OFFSET = 0x7FFFFFFF
 
+#: Bytes that bpf_skb_adjust_room adds or takes, at most.
+_MOST_ROOM = 0xFFF
 
-def _redirect(content: SocketBuffer | Message, socket: TcpSocket | None, flags: int) -> int:
-    """Note whom to redirect to, unless there is nobody, it listens, or the flags are not a redirect's."""
-    if flags & ~BPF_F_INGRESS or socket is None or socket.state is State.LISTEN:
+
+def _redirect(content: SocketBuffer | Message, socket: Sock | None, flags: int) -> int:
+    """Note whom to redirect to, unless there is nobody, it takes no redirects, or the flags are not a
+    redirect's."""
+    if flags & ~BPF_F_INGRESS or socket is None or not socket.takes_redirects:
         return SK_DROP
     content.target = socket
     content.ingress = bool(flags & BPF_F_INGRESS)
     return SK_PASS
+
+
+def _redirect_message(message: Message, socket: Sock | None, flags: int) -> int:
+    """As `_redirect`; a message leaves no socket but one of TCP."""
+    if socket is not None and socket.protocol != IPPROTO_TCP and not flags & BPF_F_INGRESS:
+        return SK_DROP
+    result = _redirect(message, socket, flags)
+    message.redirected |= result == SK_PASS
+    return result
 
 
 def sk_redirect_map(call: Call, skb: SkBuffContext, map_: SockMap, key: int, flags: int) -> int:
@@ -40,11 +54,11 @@ def sk_redirect_hash(call: Call, skb: SkBuffContext, map_: SocketMap, key: bytes
 
 
 def msg_redirect_map(call: Call, msg: SkMsgContext, map_: SockMap, key: int, flags: int) -> int:
-    return _redirect(msg.message, map_.at(key), flags)
+    return _redirect_message(msg.message, map_.at(key), flags)
 
 
 def msg_redirect_hash(call: Call, msg: SkMsgContext, map_: SocketMap, key: bytes, flags: int) -> int:
-    return _redirect(msg.message, map_.socket(key), flags)
+    return _redirect_message(msg.message, map_.socket(key), flags)
 
 
 def sock_update(call: Call, skops: SockOpsContext, map_: SocketMap, key: bytes, flags: int) -> int:
@@ -107,6 +121,43 @@ def skb_store_bytes(call: Call, skb: SkBuffContext, offset: int, content: bytes,
     return 0
 
 
+def skb_change_tail(call: Call, skb: SkBuffContext, length: int, flags: int) -> int:
+    """Cut bytes off or add zeros, which makes everything linear. EINVAL for flags and for too long a
+    buffer."""
+    if flags or length > MOST_LINEAR:
+        raise KernelError(Errno.EINVAL, f"change_tail to {length} with flags {flags:#x}")
+    skb.buffer.resize(length)
+    return 0
+
+
+def skb_change_head(call: Call, skb: SkBuffContext, length: int, flags: int) -> int:
+    """Put zeros in front. EINVAL for flags and for too long a buffer."""
+    if flags or length > _MAX_OFFSET or len(skb.buffer) + length > MOST_LINEAR:
+        raise KernelError(Errno.EINVAL, f"change_head by {length} with flags {flags:#x}")
+    if length:
+        skb.buffer.push(length)
+    return 0
+
+
+def skb_adjust_room(call: Call, skb: SkBuffContext, difference: int, mode: int, flags: int) -> int:
+    """Put zeros in front, or take bytes away there.
+
+    EINVAL for flags and modes, which are for other kinds of programs; EFAULT for more than 4095 bytes; ENOMEM
+    for taking more than there are.
+    """
+    if flags or mode:
+        raise KernelError(Errno.EINVAL, f"adjust_room with mode {mode} and flags {flags:#x}")
+    if abs(difference) > _MOST_ROOM:
+        raise KernelError(Errno.EFAULT, f"adjust_room by {difference}")
+    if difference < -len(skb.buffer):
+        raise KernelError(Errno.ENOMEM, f"adjust_room by {difference} in a buffer of {len(skb.buffer)}")
+    if difference > 0:
+        skb.buffer.push(difference)
+    elif difference:
+        skb.buffer.drop(-difference)
+    return 0
+
+
 def get_socket_cookie(call: Call, context: SocketContext) -> int:
     return context.socket.cookie
 
@@ -145,6 +196,9 @@ FUNCTIONS: dict[str, HelperFunction] = {
     "bpf_skb_pull_data": skb_pull_data,
     "bpf_skb_load_bytes": skb_load_bytes,
     "bpf_skb_store_bytes": skb_store_bytes,
+    "bpf_skb_change_tail": skb_change_tail,
+    "bpf_skb_change_head": skb_change_head,
+    "bpf_skb_adjust_room": skb_adjust_room,
     "bpf_get_socket_cookie": get_socket_cookie,
     "bpf_get_socket_uid": get_socket_uid,
     "bpf_get_netns_cookie": get_netns_cookie,

@@ -29,6 +29,8 @@ class Errno(IntEnum):
     EDEADLK = 35
     ENAMETOOLONG = 36
     ENOTSOCK = 88
+    EDESTADDRREQ = 89
+    EPROTOTYPE = 91
     EMSGSIZE = 90
     ENODATA = 61
     EPROTO = 71

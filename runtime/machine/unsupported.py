@@ -12,7 +12,6 @@ _KERNEL_TYPES = "it needs the types and variables of a running kernel"
 _NO_MAP = "it needs a map of a kind that no policy can declare"
 _COUNTERS = "it reads counters of the processor"
 _SLEEPS = "it may sleep, which no program for sockets may"
-_RESIZES = "buffers of the socket model keep their length"
 _OPTIONS = "sockets of the model have no options"
 _HEADER = "segments of the socket model have no headers to hold options"
 
@@ -35,9 +34,6 @@ UNSUPPORTED: dict[str, str] = {
     "bpf_perf_event_read_value": _COUNTERS,
     "bpf_reserve_hdr_opt": _HEADER,
     "bpf_setsockopt": _OPTIONS,
-    "bpf_skb_adjust_room": _RESIZES,
-    "bpf_skb_change_head": _RESIZES,
-    "bpf_skb_change_tail": _RESIZES,
     "bpf_skc_to_mptcp_sock": _KERNEL_SOCKET,
     "bpf_skc_to_tcp6_sock": _KERNEL_SOCKET,
     "bpf_skc_to_tcp_request_sock": _KERNEL_SOCKET,

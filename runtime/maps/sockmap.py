@@ -15,11 +15,10 @@ from skverdict.runtime.maps.user_side import BPF_ANY, BPF_EXIST, BPF_NOEXIST
 from skverdict.runtime.sockets.programs import Programs
 from skverdict.runtime.sockets.psock import Psock
 from skverdict.runtime.sockets.structures import BpfSock
-from skverdict.runtime.sockets.tcp import State
 
 if TYPE_CHECKING:
     from skverdict.runtime.machine.call import Call
-    from skverdict.runtime.sockets.tcp import TcpSocket
+    from skverdict.runtime.sockets.sock import Sock
 
 
 class SocketMap(Map):
@@ -35,7 +34,7 @@ class SocketMap(Map):
         self.programs = Programs()
 
     @abstractmethod
-    def socket(self, key: bytes) -> TcpSocket | None:
+    def socket(self, key: bytes) -> Sock | None:
         """The socket at `key`."""
 
     @abstractmethod
@@ -47,19 +46,19 @@ class SocketMap(Map):
         """Refuse a new entry that does not fit, after the socket has inherited the programs."""
 
     @abstractmethod
-    def _store(self, key: bytes, socket: TcpSocket | None) -> None:
+    def _store(self, key: bytes, socket: Sock | None) -> None:
         """Put `socket` at `key`, or clear the entry."""
 
-    def put(self, key: bytes, socket: TcpSocket, flags: int = BPF_ANY) -> None:
+    def put(self, key: bytes, socket: Sock, flags: int = BPF_ANY) -> None:
         """User space puts a socket in. Raises KernelError."""
         self.check_writable()
         if socket.dead:
             raise KernelError(Errno.EBADF, f"{socket.name} is closed")
-        if socket.state not in (State.ESTABLISHED, State.LISTEN):
+        if not socket.enterable:
             raise KernelError(Errno.EOPNOTSUPP, f"{socket.name} is in state {socket.state.name}")
         self.put_from_program(key, socket, flags)
 
-    def put_from_program(self, key: bytes, socket: TcpSocket, flags: int) -> None:
+    def put_from_program(self, key: bytes, socket: Sock, flags: int) -> None:
         """Put a socket in whatever its state, as sock_ops helpers do. Raises KernelError.
 
         The socket inherits the map's programs before the entry is looked at, so it keeps them even if the
@@ -74,9 +73,9 @@ class SocketMap(Map):
         elif self.programs.conflicts(psock.programs):
             raise KernelError(Errno.EBUSY, f"{socket.name} has programs, and so has map {self.name}")
         socket.psock = psock
-        psock.inherit(self.programs)
         old = self.socket(key)
         try:
+            psock.inherit(self.programs)
             if old is not None and flags == BPF_NOEXIST:
                 raise KernelError(Errno.EEXIST, f"map {self.name} has that key")
             if old is None and flags == BPF_EXIST:
@@ -93,7 +92,7 @@ class SocketMap(Map):
         if old is not None:
             self._unlink(old, key)
 
-    def _unlink(self, socket: TcpSocket, key: bytes) -> None:
+    def _unlink(self, socket: Sock, key: bytes) -> None:
         """Take back one link. Programs stop if the map has such programs now, whatever it had when they
         began."""
         psock = socket.psock
@@ -143,16 +142,6 @@ class SocketMap(Map):
         return socket.cookie.to_bytes(8, self.order)
 
 
-def forget(socket: TcpSocket) -> None:
-    """Take a socket that is being closed out of all maps; what its queues hold is lost."""
-    psock = socket.psock
-    if psock is None:
-        return
-    for socket_map, key in list(psock.links):
-        if socket_map.socket(key) is socket:
-            socket_map.remove(key)
-
-
 class SockMap(SocketMap):
     """An array of sockets; keys are indices of 4 bytes."""
 
@@ -160,16 +149,16 @@ class SockMap(SocketMap):
 
     def __init__(self, spec: MapSpec, order: ByteOrder = "little") -> None:
         super().__init__(spec, order)
-        self._entries: dict[int, TcpSocket] = {}
+        self._entries: dict[int, Sock] = {}
 
     def _index(self, key: bytes) -> int:
         return int.from_bytes(key, self.order)
 
-    def at(self, index: int) -> TcpSocket | None:
+    def at(self, index: int) -> Sock | None:
         """The socket at `index`."""
         return self._entries.get(index)
 
-    def socket(self, key: bytes) -> TcpSocket | None:
+    def socket(self, key: bytes) -> Sock | None:
         return self.at(self._index(key))
 
     def _check_index(self, key: bytes) -> None:
@@ -179,7 +168,7 @@ class SockMap(SocketMap):
     def _check_room(self, key: bytes) -> None:
         """Every index has its place."""
 
-    def _store(self, key: bytes, socket: TcpSocket | None) -> None:
+    def _store(self, key: bytes, socket: Sock | None) -> None:
         if socket is None:
             del self._entries[self._index(key)]
         else:
@@ -208,9 +197,9 @@ class SockHash(SocketMap):
 
     def __init__(self, spec: MapSpec, order: ByteOrder = "little") -> None:
         super().__init__(spec, order)
-        self._entries: dict[bytes, TcpSocket] = {}
+        self._entries: dict[bytes, Sock] = {}
 
-    def socket(self, key: bytes) -> TcpSocket | None:
+    def socket(self, key: bytes) -> Sock | None:
         return self._entries.get(key)
 
     def _check_index(self, key: bytes) -> None:
@@ -220,7 +209,7 @@ class SockHash(SocketMap):
         if len(self._entries) >= self.max_entries:
             raise KernelError(Errno.E2BIG, f"map {self.name} is full")
 
-    def _store(self, key: bytes, socket: TcpSocket | None) -> None:
+    def _store(self, key: bytes, socket: Sock | None) -> None:
         if socket is None:
             del self._entries[key]
         else:

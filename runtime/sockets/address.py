@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from skverdict.runtime.sockets.errors import SimulationError
 
+AF_UNIX = 1
 AF_INET = 2
 AF_INET6 = 10
 
@@ -30,9 +31,34 @@ class Endpoint(NamedTuple):
         return f"[{ipaddress.IPv6Address(packed)}]:{self.port}"
 
 
+#: The words before the IPv4 address in an IPv6 address that stands for one (::ffff:127.0.0.1).
+_MAPPED = (0, 0, 0xFFFF)
+
+#: Where a socket that is connected to nobody is connected.
+NOBODY = Endpoint((0,), 0)
+NOBODY6 = Endpoint((0, 0, 0, 0), 0)
+
+
+def mapped_ip4(end: Endpoint) -> int:
+    """The IPv4 address in `end`, 0 if there is none."""
+    if len(end.words) == 1:
+        return end.words[0]
+    return end.words[3] if end.words[:3] == _MAPPED else 0
+
+
+def mapped(end: Endpoint) -> Endpoint:
+    """An IPv4 address as an IPv6 socket has it."""
+    return end if len(end.words) == 4 else Endpoint((*_MAPPED, end.words[0]), end.port)
+
+
+def unmapped(end: Endpoint) -> Endpoint:
+    """The IPv4 address that an IPv6 address stands for; any other one as it is."""
+    return Endpoint(end.words[3:], end.port) if end.words[:3] == _MAPPED else end
+
+
 def mapped_word(end: Endpoint, index: int) -> int:
     """One word of the IPv6 address; IPv4 addresses are mapped (::ffff:127.0.0.1)."""
-    return end.words[index] if len(end.words) == 4 else (0, 0, 0xFFFF, end.words[0])[index]
+    return mapped(end).words[index]
 
 
 def endpoint(address: str, port: int, family: int) -> Endpoint:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from skverdict.runtime.sockets import hazards
 from skverdict.runtime.sockets.buffer import SocketBuffer
 from skverdict.runtime.sockets.contexts import SkBuffContext
-from skverdict.runtime.sockets.kernel import seen
 from skverdict.runtime.sockets.program import Program
 from skverdict.runtime.sockets.verdict import Verdict, verdict_of
 
@@ -19,11 +19,11 @@ def measure(psock: Psock, head: SocketBuffer) -> int:
     program = psock.programs.stream_parser
     if program is None:
         return len(head)
-    socket = psock.socket
-    sight = seen(head.content)
-    result = socket.kernel.run(program, SkBuffContext(program.kind, socket, head), socket.name)
+    kernel = psock.socket.kernel
+    length, first = len(head), kernel.head(head.content)
+    result = kernel.run(program, SkBuffContext(program.kind, psock.socket, head), psock.socket.name)
     meaning = "need more" if result == 0 else "message" if result > 0 else "error"
-    socket.kernel.ran(program, socket.name, sight, result, meaning)
+    kernel.ran(program, psock.socket.name, length, first, result, meaning)
     return result
 
 
@@ -41,26 +41,42 @@ def judge_message(psock: Psock, message: SocketBuffer) -> None:
 
 
 def judge_arrived(psock: Psock) -> None:
-    """Run the verdict on every buffer of the receive queue, until one cannot be had its way."""
-    queue = psock.socket.receive_queue
-    while queue:
-        buffer = queue.popleft()
-        buffer.owner = psock.socket
+    """Run the verdict on what waits in the receive queue: on every buffer, until one cannot be had its way,
+    or on one of a socket that is shown one for each that arrives."""
+    socket = psock.socket
+    while socket.receive_queue:
+        buffer = socket.receive_queue.popleft()
+        _check_read_before(psock, buffer)
+        buffer.owner = socket
         verdict = Verdict.DROP
         program = psock.programs.receiving
         if program is not None:
             buffer.clear_redirect()
             verdict = _judge(psock, program, buffer, framed=False)
-        if not _apply(psock, buffer, verdict) or buffer.fin:
+        if not _apply(psock, buffer, verdict) or buffer.fin or not socket.judges_all:
             return
+
+
+def _check_read_before(psock: Psock, buffer: SocketBuffer) -> None:
+    """A buffer goes to the verdict whole, whatever of it the application has read."""
+    read = psock.socket.read_of(buffer)
+    if not read:
+        return
+    kernel = psock.socket.kernel
+    if kernel.ideal:
+        psock.socket.forget_read(buffer, read)
+    else:
+        kernel.hazard(psock.socket, hazards.COME_AGAIN)
 
 
 def _judge(psock: Psock, program: Program, buffer: SocketBuffer, framed: bool) -> Verdict:
     """Run the verdict. What a program that faults was about is lost, and the stream goes on behind it."""
     socket = psock.socket
-    sight = seen(buffer.content)
+    kernel = socket.kernel
+    length, first = len(buffer.content), kernel.head(buffer.content)
     try:
-        result = socket.kernel.run(program, SkBuffContext(program.kind, socket, buffer), socket.name)
+        shown = buffer.sender or socket
+        result = kernel.run(program, SkBuffContext(program.kind, shown, buffer), socket.name)
     except Exception:
         buffer.framed = framed
         _eat(psock, buffer)
@@ -68,7 +84,7 @@ def _judge(psock: Psock, program: Program, buffer: SocketBuffer, framed: bool) -
         raise
     verdict = verdict_of(result, buffer.target)
     target = buffer.target if verdict is Verdict.REDIRECT else None
-    socket.kernel.ran(program, socket.name, sight, result, verdict.name.lower(), target, buffer.ingress)
+    kernel.ran(program, socket.name, length, first, result, verdict.word, target, buffer.ingress)
     return verdict
 
 
@@ -87,6 +103,7 @@ def _apply(psock: Psock, buffer: SocketBuffer, verdict: Verdict) -> bool:
     else:
         offset, length = buffer.message()
         psock.socket.kernel.moved("dropped", psock.socket, None, buffer.content[offset : offset + length])
+        buffer.release()
     # The decision is forgotten before the bytes are counted, so a parsed message is counted here, too. The
     # parser sets the count right after the round.
     buffer.clear_redirect()
@@ -97,7 +114,7 @@ def _apply(psock: Psock, buffer: SocketBuffer, verdict: Verdict) -> bool:
 def _eat(psock: Psock, buffer: SocketBuffer) -> None:
     """Count the buffer as read; the parser counts for itself."""
     if not buffer.framed:
-        psock.socket.copied_seq += len(buffer)
+        psock.socket.eat(len(buffer))
 
 
 def _pass(psock: Psock, buffer: SocketBuffer) -> None:
@@ -107,7 +124,7 @@ def _pass(psock: Psock, buffer: SocketBuffer) -> None:
     socket.kernel.moved("passed", socket, socket, buffer.content[offset : offset + length])
     buffer.ingress = True
     buffer.target = None
-    if psock.backlog or offset + length > len(buffer):
+    if psock.backlog:
         psock.backlog.add(buffer)
     else:
         psock.queue(buffer, offset, length, own=True)
@@ -121,7 +138,12 @@ def _redirect(psock: Psock, buffer: SocketBuffer) -> bool:
         psock.lose(buffer, f"redirected to {target.name}, which takes nothing")
         return False
     offset, length = buffer.message()
+    kernel = psock.socket.kernel
+    if not length:
+        if kernel.ideal:
+            return True
+        kernel.hazard(target, hazards.EMPTY_REDIRECTED)
     way = "ingress" if buffer.ingress else "egress"
-    psock.socket.kernel.moved(way, psock.socket, target, buffer.content[offset : offset + length])
+    kernel.moved(way, psock.socket, target, buffer.content[offset : offset + length])
     target.psock.backlog.add(buffer)
     return True

@@ -3,34 +3,46 @@
 from __future__ import annotations
 
 from itertools import pairwise
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from skverdict.runtime.sockets.tcp import TcpSocket
+    from skverdict.runtime.sockets.sock import Sock
 
+
+#: What a TCP buffer costs beside its bytes, about.
+TCP_OVERHEAD = 1280
 
 #: Fragments of a buffer (MAX_SKB_FRAGS).
 MAX_FRAGMENTS = 17
 
 
+class Payer(Protocol):
+    """A socket that pays for what it has sent, `charged` bytes in all, until somebody has taken it."""
+
+    charged: int
+
+
 class SocketBuffer:
     """Bytes that arrived together.
 
-    `content` begins at stream position `seq`. Its first `linear` bytes are what a program may reach through
-    `data` and `data_end`; the rest lies in fragments, whose ends (offsets into `content`) are `cuts`. `fin`
-    marks the end of the stream.
+    `content` begins at stream position `seq` (TCP). Its first `linear` bytes are what a program may reach
+    through `data` and `data_end`; the rest lies in fragments, whose ends (offsets into `content`) are `cuts`.
+    `fin` marks the end of the stream. `consumed` bytes at the beginning were read by a unix socket's
+    application.
 
     The stream parser makes clones and lets a clone grow over later buffers; `offset` and `full_length` then
     say where in `content` the message lies, and `gathered` how many of its bytes have come.
 
-    A verdict leaves its decision in `target` (whom to redirect to) and `ingress`; `framed` says that only
-    the message counts, not all of `content`. `owner` is the socket whose receive memory the buffer is
-    charged to.
+    A verdict leaves its decision in `target` (whom to redirect to) and `ingress`; `framed` says that only the
+    message counts, not all of `content`. `owner` is the socket whose receive memory the buffer is charged to.
+    `sender` is the unix socket that sent it. `payer` is a unix socket to which `cost`, the memory that it
+    takes, is charged until it is read, passed on or dropped. `source` is the address that a datagram came
+    from.
     """
 
     __slots__ = (
-        "content", "cuts", "fin", "framed", "full_length", "gathered", "ingress", "linear", "offset", "owner",
-        "seq", "target",
+        "consumed", "content", "cost", "cuts", "fin", "framed", "full_length", "gathered", "ingress",
+        "linear", "offset", "owner", "payer", "sender", "seq", "source", "target",
     )  # fmt: skip
 
     def __init__(
@@ -41,16 +53,32 @@ class SocketBuffer:
         self.linear = min(linear, len(content))
         self.cuts = cuts or ((len(content),) if content else ())
         self.fin = fin
+        self.consumed = 0
+        self.cost = 0
         self.offset = 0
         self.full_length = 0
         self.gathered = 0
-        self.owner: TcpSocket | None = None
-        self.target: TcpSocket | None = None
+        self.owner: Sock | None = None
+        self.sender: Sock | None = None
+        self.payer: Payer | None = None
+        self.source: str | None = None
+        self.target: Sock | None = None
         self.ingress = False
         self.framed = False
 
     def __len__(self) -> int:
         return len(self.content)
+
+    @property
+    def truesize(self) -> int:
+        """What the buffer costs the socket that it is charged to."""
+        return self.cost or TCP_OVERHEAD + len(self.content)
+
+    def release(self) -> None:
+        """Give the sender back what it paid."""
+        if self.payer is not None:
+            self.payer.charged -= self.cost
+            self.payer = None
 
     @property
     def end_seq(self) -> int:
@@ -97,6 +125,24 @@ class SocketBuffer:
         if not isinstance(self.content, bytearray):
             self.content = bytearray(self.content)
         return self.content
+
+    def resize(self, length: int) -> None:
+        """Cut bytes off the end or add zeros there; everything becomes linear."""
+        self.content = bytearray(self.content[:length]) + bytes(max(0, length - len(self.content)))
+        self.linear = length
+        self.cuts = (length,) if length else ()
+
+    def push(self, length: int) -> None:
+        """Put zeros in front, which are linear."""
+        self.content = bytearray(length) + self.content
+        self.linear += length
+        self.cuts = tuple(cut + length for cut in self.cuts)
+
+    def drop(self, length: int) -> None:
+        """Take bytes away from the front."""
+        self.content = bytearray(self.content[length:])
+        self.linear = max(self.linear - length, 0)
+        self.cuts = tuple(cut - length for cut in self.cuts if cut > length)
 
     def clear_redirect(self) -> None:
         """Forget the decision of an earlier run."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from skverdict.runtime.sockets.contexts import SockOpsContext
-from skverdict.runtime.sockets.kernel import Seen
 
 if TYPE_CHECKING:
     from skverdict.runtime.sockets.tcp import TcpSocket
@@ -48,4 +47,4 @@ def call_back(socket: TcpSocket, op: int, args: tuple[int, ...] = (), full: bool
     kernel = socket.kernel
     for program in kernel.sock_ops:
         result = kernel.run(program, SockOpsContext(socket, op, args, full), socket.name)
-        kernel.ran(program, socket.name, Seen(0, b""), result, NAMES[op])
+        kernel.ran(program, socket.name, 0, b"", result, NAMES[op])

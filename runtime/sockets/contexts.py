@@ -11,28 +11,23 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from skverdict.runtime.machine.context import Context, Structure
-from skverdict.runtime.sockets.address import AF_INET, mapped_word
 from skverdict.runtime.sockets.buffer import SocketBuffer
 from skverdict.runtime.sockets.message import Message
+from skverdict.runtime.sockets.sock import IPPROTO_TCP
 from skverdict.runtime.sockets.structures import TCP_NUMBERS, BpfSock
 
 if TYPE_CHECKING:
+    from skverdict.runtime.sockets.sock import Sock
     from skverdict.runtime.sockets.tcp import TcpSocket
-
-#: Interface index of `lo`, where buffers came in.
-LOOPBACK_INTERFACE = 1
-
-_ETHERTYPE = {AF_INET: 0x0800}
-_ETHERTYPE_IPV6 = 0x86DD
 
 
 #: Fields of the connection, the same in all contexts: from the socket and the index into an array field.
-_CONNECTION: dict[str, Callable[[TcpSocket, int], int]] = {
+_CONNECTION: dict[str, Callable[[Sock, int], int]] = {
     "family": lambda socket, _: socket.family,
     "remote_ip4": lambda socket, _: socket.remote_ip4,
     "local_ip4": lambda socket, _: socket.local_ip4,
-    "remote_ip6": lambda socket, index: mapped_word(socket.remote, index),
-    "local_ip6": lambda socket, index: mapped_word(socket.local, index),
+    "remote_ip6": lambda socket, index: socket.ip6_word(socket.remote, index),
+    "local_ip6": lambda socket, index: socket.ip6_word(socket.local, index),
     "remote_port": lambda socket, _: socket.remote.port,
     "local_port": lambda socket, _: socket.local.port,
 }
@@ -41,7 +36,9 @@ _CONNECTION: dict[str, Callable[[TcpSocket, int], int]] = {
 class SocketContext(Context):
     """The part of a context that is about the socket."""
 
-    def __init__(self, kind: str, socket: TcpSocket) -> None:
+    socket: Sock
+
+    def __init__(self, kind: str, socket: Sock) -> None:
         self.kind = kind
         self.socket = socket
 
@@ -66,18 +63,20 @@ class SkBuffContext(SocketContext):
 
     table = "__sk_buff"
 
-    def __init__(self, kind: str, socket: TcpSocket, buffer: SocketBuffer) -> None:
+    def __init__(self, kind: str, socket: Sock, buffer: SocketBuffer) -> None:
         super().__init__(kind, socket)
         self.buffer = buffer
-        self._written = {"priority": 0, "tc_index": 0}
+        self._written: dict[str, int] = {}
 
     def own_field(self, name: str, index: int) -> int:
         if name == "len":
             return len(self.buffer)
         if name == "protocol":
-            return _ETHERTYPE.get(self.socket.family, _ETHERTYPE_IPV6)
+            return self.socket.ethertype
         if name == "ingress_ifindex":
-            return LOOPBACK_INTERFACE
+            return self.socket.interface
+        if name == "gso_segs":
+            return int(self.socket.protocol == IPPROTO_TCP)
         return self._written.get(name, 0)
 
     def set_field(self, name: str, value: int, index: int = 0) -> None:
@@ -99,7 +98,7 @@ class SkMsgContext(SocketContext):
 
     table = "sk_msg_md"
 
-    def __init__(self, kind: str, socket: TcpSocket, message: Message) -> None:
+    def __init__(self, kind: str, socket: Sock, message: Message) -> None:
         super().__init__(kind, socket)
         self.message = message
 
@@ -119,6 +118,7 @@ class SockOpsContext(SocketContext):
     """
 
     table = "bpf_sock_ops"
+    socket: TcpSocket
 
     def __init__(self, socket: TcpSocket, op: int, args: tuple[int, ...] = (), full: bool = True) -> None:
         super().__init__("sock_ops", socket)

@@ -11,7 +11,8 @@ from skverdict.runtime.sockets.callbacks import (
     TIMEOUT_INIT,
     call_back,
 )
-from skverdict.runtime.sockets.tcp import State, TcpSocket
+from skverdict.runtime.sockets.state import State
+from skverdict.runtime.sockets.tcp import TcpSocket
 
 #: Segment sizes of a client on loopback: before the path is known (TCP_MSS_DEFAULT), without the options of
 #: the handshake, and by the first window that the server offers.

@@ -6,9 +6,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from skverdict.runtime.machine.errno import Errno, KernelError
+from skverdict.runtime.trace import HEAD
 
 if TYPE_CHECKING:
-    from skverdict.runtime.sockets.tcp import TcpSocket
+    from skverdict.runtime.sockets.sock import Sock
 
 #: Elements that a message may have (MAX_SKB_FRAGS).
 MAX_ELEMENTS = 17
@@ -64,21 +65,24 @@ class PageFragment:
 class Message:
     """Bytes that an application sends, in elements, and what programs said about them.
 
-    `apply_bytes` and `cork_bytes` keep what a program set until a program sets it again, and so does
-    `target` (with `ingress`): a message that outlives a run, being corked or longer than its verdict, is
-    judged the next time with the old answers in place. The readable window, `window`, is (element, start,
-    length).
+    `apply_bytes` and `cork_bytes` keep what a program set until a program sets it again, and so does `target`
+    (with `ingress`): a message that outlives a run, being corked or longer than its verdict, is judged the
+    next time with the old answers in place. `redirected` says that the program did so in its newest run. The
+    readable window, `window`, is (element, start, length).
     """
 
-    __slots__ = ("apply_bytes", "cork_bytes", "elements", "ingress", "size", "target", "window")
+    __slots__ = (
+        "apply_bytes", "cork_bytes", "elements", "ingress", "redirected", "size", "target", "window",
+    )  # fmt: skip
 
     def __init__(self) -> None:
         self.elements: list[Element] = []
         self.size = 0
         self.apply_bytes = 0
         self.cork_bytes = 0
-        self.target: TcpSocket | None = None
+        self.target: Sock | None = None
         self.ingress = False
+        self.redirected = False
         self.window: tuple[Element, int, int] | None = None
 
     @property
@@ -132,6 +136,11 @@ class Message:
         self.target = None
         self.ingress = False
         return content
+
+    def head(self) -> bytes:
+        """The first bytes, as traces keep them."""
+        head = bytes(self.elements[0].view[:HEAD]) if self.elements else b""
+        return head if len(head) in (HEAD, self.size) else self.content()[:HEAD]
 
     def content(self) -> bytes:
         """All bytes, for the trace."""

@@ -7,7 +7,7 @@ message lies.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from skverdict.runtime.machine.errno import Errno
 from skverdict.runtime.sockets.arrival import judge_message, measure
@@ -15,15 +15,19 @@ from skverdict.runtime.sockets.buffer import SocketBuffer
 
 if TYPE_CHECKING:
     from skverdict.runtime.sockets.psock import Psock
+    from skverdict.runtime.sockets.tcp import TcpSocket
 
 
 class StreamParser:
     """The parser of one socket. `stopped` is for good. `needed` bytes must be unread before it looks again.
     """
 
+    __slots__ = ("_enough", "head", "needed", "psock", "socket", "stopped")
+
     def __init__(self, psock: Psock) -> None:
         self.psock = psock
-        self.socket = psock.socket
+        self.socket = cast("TcpSocket", psock.socket)
+        psock.copied_seq = self.socket.copied_seq
         self.head: SocketBuffer | None = None
         self.needed = 0
         self.stopped = False
@@ -35,7 +39,7 @@ class StreamParser:
             return
         if self.socket.owned:
             self.socket.kernel.schedule(self.work)
-        elif not self.needed or self.socket.unread() >= self.needed:
+        elif not self.needed or self.socket.waiting() >= self.needed:
             self._read()
 
     def work(self) -> None:
@@ -65,8 +69,7 @@ class StreamParser:
         try:
             self._read_buffers()
         finally:
-            ideal = self.socket.kernel.settings.hazards == "ideal"
-            unread = psock.ingress.waiting_own if ideal else psock.ingress_bytes
+            unread = psock.ingress.waiting_own if self.socket.kernel.ideal else psock.ingress_bytes
             self.socket.copied_seq = psock.copied_seq - unread
 
     def _read_buffers(self) -> None:
@@ -116,7 +119,7 @@ class StreamParser:
                 head.full_length = message
             missing = head.full_length - head.gathered
             if missing > candidate:
-                unread = self.socket.unread()
+                unread = self.socket.waiting()
                 self._gather(head, candidate)
                 if missing > unread:
                     self.needed = missing - candidate

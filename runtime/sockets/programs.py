@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
-
 from skverdict.runtime.sockets.program import Program
 
+#: Where programs can be, in the order in which they are attached.
+PLACES = ("stream_parser", "stream_verdict", "skb_verdict", "msg_verdict")
 
-@dataclass
+
 class Programs:
     """One program, or none, in each place (`struct sk_psock_progs`)."""
 
-    msg_verdict: Program | None = None
-    stream_parser: Program | None = None
-    stream_verdict: Program | None = None
-    skb_verdict: Program | None = None
+    __slots__ = PLACES
+
+    def __init__(self) -> None:
+        self.stream_parser: Program | None = None
+        self.stream_verdict: Program | None = None
+        self.skb_verdict: Program | None = None
+        self.msg_verdict: Program | None = None
 
     @property
     def receiving(self) -> Program | None:
@@ -31,7 +34,7 @@ class Programs:
 
     def add(self, other: Programs) -> None:
         """Take over the programs that `other` has."""
-        for field in fields(Programs):
-            program = getattr(other, field.name)
-            if program is not None:
-                setattr(self, field.name, program)
+        self.stream_parser = other.stream_parser or self.stream_parser
+        self.stream_verdict = other.stream_verdict or self.stream_verdict
+        self.skb_verdict = other.skb_verdict or self.skb_verdict
+        self.msg_verdict = other.msg_verdict or self.msg_verdict

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from skverdict.runtime.machine.errno import Errno
+from skverdict.runtime.machine.errno import Errno, KernelError
+from skverdict.runtime.sockets import hazards
 from skverdict.runtime.sockets.arrival import judge_arrived
 from skverdict.runtime.sockets.backlog import Backlog
 from skverdict.runtime.sockets.buffer import SocketBuffer
-from skverdict.runtime.sockets.errors import socket_error
 from skverdict.runtime.sockets.ingress import Ingress, IngressQueue
 from skverdict.runtime.sockets.message import Message
 from skverdict.runtime.sockets.parser import StreamParser
@@ -18,7 +18,7 @@ from skverdict.runtime.sockets.verdict import Verdict
 
 if TYPE_CHECKING:
     from skverdict.runtime.maps.sockmap import SocketMap
-    from skverdict.runtime.sockets.tcp import TcpSocket
+    from skverdict.runtime.sockets.sock import Sock
 
 
 class Psock:
@@ -32,25 +32,32 @@ class Psock:
     answer from one `send` to the next.
     """
 
+    __slots__ = (
+        "apply_bytes", "backlog", "copied_seq", "cork", "cork_bytes", "enabled", "ending", "evaluated",
+        "handler", "ingress", "ingress_bytes", "links", "parser", "programs", "socket", "target",
+        "target_ingress",
+    )  # fmt: skip
+
     #: Why bytes are lost at a socket that is not `enabled`.
     BROKEN = "nothing gets in after a failed redirect"
 
-    def __init__(self, socket: TcpSocket) -> None:
+    def __init__(self, socket: Sock) -> None:
         self.socket = socket
         self.programs = Programs()
         self.links: list[tuple[SocketMap, bytes]] = []
         self.handler: Callable[[], None] | None = None
         self.parser: StreamParser | None = None
         self.enabled = True
+        self.ending = False
         self.ingress = IngressQueue()
         self.backlog = Backlog(self)
-        self.copied_seq = socket.copied_seq
+        self.copied_seq = 0
         self.ingress_bytes = 0
         self.evaluated = Verdict.NONE
         self.apply_bytes = 0
         self.cork_bytes = 0
         self.cork: Message | None = None
-        self.target: TcpSocket | None = None
+        self.target: Sock | None = None
         self.target_ingress = False
 
     @property
@@ -59,19 +66,30 @@ class Psock:
         return self.enabled and not self.socket.dead
 
     def inherit(self, programs: Programs) -> None:
-        """Take a map's programs and start those that watch arriving data."""
+        """Take a map's programs and start those that watch arriving data.
+
+        Raises KernelError EOPNOTSUPP, the programs taken, for a parser on a socket that is not TCP. Linux 6.1
+        takes it, and then nobody watches.
+        """
         self.programs.add(programs)
         if programs.receiving is None or self.handler is not None:
             return
-        if programs.stream_parser and programs.stream_verdict:
-            self.parser = StreamParser(self)
-            self.copied_seq = self.socket.copied_seq
-            self.handler = self.parser.data_ready
-        else:
+        if not (programs.stream_parser and programs.stream_verdict):
             self.handler = self._judge_arrived
+        elif self.socket.parses:
+            self.parser = StreamParser(self)
+            self.handler = self.parser.data_ready
+        elif self.socket.kernel.settings.kernel == "6.1":
+            self.handler = self._watch_nothing
+        else:
+            raise KernelError(Errno.EOPNOTSUPP, f"{self.socket.name} is not TCP and cannot have a parser")
 
     def _judge_arrived(self) -> None:
         judge_arrived(self)
+
+    def _watch_nothing(self) -> None:
+        """What arrives stays where it is, and who sleeps until it comes is not woken."""
+        self.socket.kernel.hazard(self.socket, hazards.ASLEEP)
 
     def stop_parser(self) -> None:
         """Give arriving data back to the socket and end the parser."""
@@ -86,9 +104,17 @@ class Psock:
         self.programs.stream_verdict = self.programs.skb_verdict = None
         self.handler = None
 
+    def leave_maps(self) -> None:
+        """Take the socket out of all maps, which drops the psock, because it ends."""
+        self.ending = True
+        for socket_map, key in list(self.links):
+            if socket_map.socket(key) is self.socket:
+                socket_map.remove(key)
+
     def drop(self) -> None:
         """The last link is gone: the socket becomes an ordinary one, and what the queues hold is lost."""
         reason = "the socket left its map"
+        kernel = self.socket.kernel
         self.enabled = False
         self.free_cork()
         if self.parser is not None:
@@ -96,8 +122,11 @@ class Psock:
         self.handler = None
         self.socket.psock = None
         self.backlog.lose(reason)
-        for content in self.ingress.clear():
-            self.socket.kernel.moved("lost", self.socket, None, content, reason)
+        unread = self.ingress.clear()
+        for content in unread:
+            kernel.moved("lost", self.socket, None, content, reason)
+        if any(unread) and not self.ending:
+            kernel.hazard(self.socket, hazards.LOST_AT_REMOVAL)
 
     def free_cork(self) -> None:
         """Throw corked bytes away."""
@@ -109,21 +138,28 @@ class Psock:
         """Record that what a verdict decides on in `buffer` is lost."""
         offset, length = buffer.message()
         self.socket.kernel.moved("lost", self.socket, None, buffer.content[offset : offset + length], reason)
+        buffer.release()
 
     def queue(self, buffer: SocketBuffer, offset: int, length: int, own: bool) -> int:
-        """Let the application read part of a buffer; returns the length.
-
-        Raises OSError EMSGSIZE if the verdict shortened the buffer under the message.
-        """
+        """Let the application read part of a buffer; returns the length."""
+        kernel = self.socket.kernel
         if offset + length > len(buffer):
-            raise socket_error(Errno.EMSGSIZE, f"{self.socket.name}: a message beyond its buffer")
+            kernel.crash(self.socket, hazards.SHORTENED_MESSAGE)
+            length = max(0, len(buffer) - offset)
+        if not length and not buffer.fin:
+            if kernel.ideal:
+                return 0
+            kernel.hazard(self.socket, hazards.EMPTY_PASSED)
         self.ingress_bytes += length
-        self._put(Ingress(bytes(buffer.content[offset : offset + length]), own, buffer.fin))
+        whole = not offset and length == len(buffer.content)
+        content = bytes(buffer.content if whole else buffer.content[offset : offset + length])
+        self._put(Ingress(content, own, buffer.fin, buffer.truesize))
+        buffer.release()
         return length
 
     def put_message(self, content: bytes) -> None:
         """Let the application read what another socket's message brought."""
-        self._put(Ingress(content, own=False))
+        self._put(Ingress(content, own=False, cost=len(content)))
 
     def _put(self, entry: Ingress) -> None:
         if self.enabled:
@@ -133,9 +169,5 @@ class Psock:
 
     def check_late_delivery(self) -> None:
         """Bytes wait that the kernel believes are read: say so."""
-        if self.parser is not None and not self.parser.stopped:
-            self.socket.kernel.hazard(
-                self.socket,
-                "arrived bytes are not delivered until more come: passed messages were unread at once",
-                "a policy with a stream parser should redirect or drop, not pass to its own socket",
-            )
+        if self.handler is not None and not (self.parser is not None and self.parser.stopped):
+            self.socket.kernel.hazard(self.socket, hazards.LATE)

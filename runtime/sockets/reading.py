@@ -9,15 +9,15 @@ from skverdict.runtime.sockets.errors import socket_error
 
 if TYPE_CHECKING:
     from skverdict.runtime.sockets.psock import Psock
+    from skverdict.runtime.sockets.tcp import TcpSocket
 
 
-def receive(psock: Psock, length: int, peek: bool) -> bytes:
+def receive(socket: TcpSocket, psock: Psock, length: int, peek: bool) -> bytes:
     """Read up to `length` bytes; b"" at the end of the stream. Raises OSError."""
     if not length:
         return b""
     if psock.programs.receiving is not None:
-        return _receive_judged(psock, length, peek)
-    socket = psock.socket
+        return _receive_judged(socket, psock, length, peek)
     if socket.receive_queue and not psock.ingress:
         return socket.receive(length, peek)
     reading = psock.ingress.read(length, peek)
@@ -30,9 +30,8 @@ def receive(psock: Psock, length: int, peek: bool) -> bytes:
     return reading.content
 
 
-def _receive_judged(psock: Psock, length: int, peek: bool) -> bytes:
+def _receive_judged(socket: TcpSocket, psock: Psock, length: int, peek: bool) -> bytes:
     """Read what the verdict passed. What it has not seen yet is shown to it first."""
-    socket = psock.socket
     seq = socket.copied_seq
     if socket.receive_queue:
         socket.data_ready()

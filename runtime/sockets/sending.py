@@ -6,20 +6,26 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from skverdict.runtime.machine.errno import Errno
+from skverdict.runtime.sockets import hazards
 from skverdict.runtime.sockets.contexts import SkMsgContext
-from skverdict.runtime.sockets.errors import socket_error
-from skverdict.runtime.sockets.kernel import seen
+from skverdict.runtime.sockets.errors import WouldBlock, socket_error
 from skverdict.runtime.sockets.message import Message
+from skverdict.runtime.sockets.state import State
 from skverdict.runtime.sockets.verdict import Verdict, verdict_of
 
 if TYPE_CHECKING:
     from skverdict.runtime.sockets.psock import Psock
+    from skverdict.runtime.sockets.sock import Sock
     from skverdict.runtime.sockets.tcp import TcpSocket
 
 
 #: Why bytes are lost that no verdict was about.
 _CORKED = "behind the applied bytes of a corked and redirected message"
 _DROPPED = "behind the applied bytes of a dropped message"
+
+
+#: States in which bytes can be sent.
+_SENDING = (State.ESTABLISHED, State.CLOSE_WAIT)
 
 
 class _Failed(Exception):
@@ -32,15 +38,12 @@ class _Failed(Exception):
 def send_message(socket: TcpSocket, psock: Psock, content: memoryview, more: bool) -> int:
     """Send `content`, socket held. Returns the bytes that the caller is told were sent; raises OSError."""
     call = _Call(socket, psock, len(content), more)
+    fragment = socket.kernel.page_fragment
     try:
         while content:
             call.check_error()
-            if psock.cork is not None:
-                message = psock.cork
-            else:
-                message = Message()
-                socket.kernel.page_fragment.renew()
-            done = message.fill(content, socket.kernel.page_fragment)
+            message = call.message(fresh=True)
+            done = message.fill(content, fragment)
             full = done < len(content)
             content = content[done:]
             call.copied += done
@@ -51,16 +54,17 @@ def send_message(socket: TcpSocket, psock: Psock, content: memoryview, more: boo
     return call.outcome(0)
 
 
-def send_shared(socket: TcpSocket, psock: Psock, content: bytes, more: bool) -> int:
+def send_pages(socket: TcpSocket, psock: Psock, content: bytes, more: bool) -> int:
     """Send a page that somebody else may still write to (`sendpage`, Linux 6.1); programs must pull to see
     it."""
     call = _Call(socket, psock, len(content), more)
-    message = psock.cork or Message()
-    if message.full:
-        return call.outcome(0)
-    message.add_shared(content)
-    call.copied = len(content)
     try:
+        call.check_error()
+        message = call.message(fresh=False)
+        if message.full:
+            return call.outcome(0)
+        message.add_shared(content)
+        call.copied = len(content)
         call.accept(message, len(content), message.full)
     except _Failed as failure:
         return call.outcome(failure.number)
@@ -73,6 +77,7 @@ class _Call:
     def __init__(self, socket: TcpSocket, psock: Psock, size: int, more: bool) -> None:
         self.socket = socket
         self.psock = psock
+        self.kernel = socket.kernel
         self.size = size
         self.more = more
         self.copied = 0
@@ -80,6 +85,16 @@ class _Call:
     def check_error(self) -> None:
         if self.socket.error:
             raise _Failed(self.socket.error)
+        if self.socket.state in _SENDING and self.socket.room <= 0:
+            raise _Failed(Errno.EAGAIN)
+
+    def message(self, fresh: bool) -> Message:
+        """What to add to: what was corked, or a new message, in `fresh` memory if what is added is copied."""
+        if self.psock.cork is not None:
+            return self.psock.cork
+        if fresh:
+            self.kernel.page_fragment.renew()
+        return Message()
 
     def outcome(self, number: int) -> int:
         """What the call returns: a count if anything counts as sent, else the error."""
@@ -103,12 +118,15 @@ class _Call:
         return True
 
     def _note_corked(self, message: Message, done: int) -> None:
-        self.socket.kernel.moved("corked", self.socket, None, message.content()[message.size - done :])
+        self.kernel.moved("corked", self.socket, None, message.content()[message.size - done :])
 
     def _judge(self, message: Message, done: int) -> None:
         """Work through the message, verdict by verdict."""
         psock = self.psock
         full = message.full
+        first = True
+        if psock.evaluated is not Verdict.NONE and not psock.apply_bytes:
+            self._check_kept_verdict()
         while True:
             cut = 0
             if psock.evaluated is Verdict.NONE:
@@ -116,10 +134,13 @@ class _Call:
                 psock.evaluated = self._run(message)
                 cut -= message.size
             if message.cork_bytes > message.size and not full:
+                if not first and not self.kernel.ideal:
+                    self.kernel.hazard(self.socket, hazards.CORKED_REST)
                 psock.cork_bytes = message.cork_bytes - message.size
                 psock.cork = message
                 self._note_corked(message, min(done, message.size))
                 return
+            first = False
             count = message.size
             if psock.apply_bytes:
                 count = min(count, psock.apply_bytes)
@@ -136,20 +157,31 @@ class _Call:
             if not message.elements:
                 return
 
+    def _check_kept_verdict(self) -> None:
+        """A verdict outlives its message only by a fault: a drop always, a pass that met a full buffer."""
+        fault = hazards.MUTE if self.psock.evaluated is Verdict.DROP else hazards.UNJUDGED
+        self.kernel.hazard(self.socket, fault)
+
     def _run(self, message: Message) -> Verdict:
-        psock, socket = self.psock, self.socket
+        psock, socket, kernel = self.psock, self.socket, self.kernel
         program = psock.programs.msg_verdict
         if program is None:
             return Verdict.PASS
         message.show_first()
-        sight = seen(message.content())
-        result = socket.kernel.run(program, SkMsgContext(program.kind, socket, message), socket.name)
+        message.redirected = False
+        if kernel.ideal:
+            message.target = None
+        length, head = message.size, message.head()
+        result = kernel.run(program, SkMsgContext(program.kind, socket, message), socket.name)
         verdict = verdict_of(result, message.target)
         psock.apply_bytes = message.apply_bytes
+        target = None
         if verdict is Verdict.REDIRECT:
-            psock.target, psock.target_ingress = message.target, message.ingress
-        target = psock.target if verdict is Verdict.REDIRECT else None
-        socket.kernel.ran(program, socket.name, sight, result, verdict.name.lower(), target, message.ingress)
+            target = psock.target = message.target
+            psock.target_ingress = message.ingress
+        kernel.ran(program, socket.name, length, head, result, verdict.word, target, message.ingress)
+        if target is not None and not message.redirected:
+            kernel.hazard(socket, hazards.STALE_REDIRECT)
         return verdict
 
     def _applied(self, count: int) -> None:
@@ -160,11 +192,19 @@ class _Call:
         try:
             push(self.socket, message, count, self.more)
         except OSError as error:
-            lost = message.clear()
-            self.copied -= len(lost)
-            self.socket.kernel.moved("lost", self.socket, None, lost, str(error))
+            self._take_back(message, error)
+            if self.kernel.ideal:
+                self.psock.evaluated = Verdict.NONE
             raise _Failed(error.errno or Errno.EPIPE) from None
         self._applied(count)
+
+    def _take_back(self, message: Message, error: OSError, why: str = "") -> None:
+        """What is left of a message does not count as sent. It is lost, unless it is this call's and its
+        sender is told to try again."""
+        rest = message.clear()
+        kept = min(len(rest), self.copied) if isinstance(error, WouldBlock) else 0
+        self.kernel.moved("lost", self.socket, None, rest[: len(rest) - kept], f"{why}{error}")
+        self.copied -= len(rest)
 
     def _redirect(self, message: Message, count: int) -> bool:
         """Give the first `count` bytes to the target; True if that ends the message.
@@ -172,7 +212,7 @@ class _Call:
         A message that was corked ends here whatever is left of it: bytes behind `apply_bytes` are thrown
         away.
         """
-        psock, kernel = self.psock, self.socket.kernel
+        psock, kernel = self.psock, self.kernel
         target, ingress = psock.target, psock.target_ingress
         assert target is not None
         self._applied(count)
@@ -181,29 +221,38 @@ class _Call:
             psock.target = None
         corked = psock.cork is not None
         psock.cork = None
-        content = message.content()[:count]
+        content, size = message.content()[:count], message.size
+        failure: OSError | None = None
         try:
             with self.socket.unlocked():
                 redirect(target, message, count, ingress, self.more)
-            kernel.moved("ingress" if ingress else "egress", self.socket, target, content)
         except OSError as error:
-            lost = message.clear()
-            kernel.moved("lost", self.socket, None, lost, f"redirect to {target.name}: {error}")
-            if not corked:
-                self.copied -= len(lost)
-                raise _Failed(error.errno or Errno.EPIPE) from None
-        if corked:
-            kernel.moved("lost", self.socket, None, message.clear(), _CORKED)
+            failure = error
+        kernel.moved("ingress" if ingress else "egress", self.socket, target, content[: size - message.size])
+        if failure is not None and not corked:
+            self._take_back(message, failure, f"redirect to {target.name}: ")
+            raise _Failed(failure.errno or Errno.EPIPE)
+        if corked and message.size:
+            rest = message.clear()
+            why = _CORKED if failure is None else f"redirect to {target.name}: {failure}"
+            kernel.moved("lost", self.socket, None, rest, why)
+            if failure is None:
+                kernel.hazard(self.socket, hazards.CORKED_REDIRECT)
         return corked
 
     def _drop(self, message: Message, count: int, cut: int) -> None:
         """Refuse. The whole message goes, though only `count` bytes count as refused."""
-        kernel = self.socket.kernel
+        kernel = self.kernel
         content = message.clear()
         self._applied(count)
         self.copied -= count + cut
         kernel.moved("dropped", self.socket, None, content[:count])
         kernel.moved("lost", self.socket, None, content[count:], _DROPPED)
+        if kernel.ideal:
+            self.psock.evaluated = Verdict.NONE
+            self.copied -= len(content) - count
+        elif content[count:]:
+            kernel.hazard(self.socket, hazards.DROP_COUNTS_AS_SENT)
         raise _Failed(Errno.EACCES)
 
 
@@ -215,12 +264,12 @@ def push(socket: TcpSocket, message: Message, count: int, more: bool) -> None:
     while count and message.elements:
         element = message.elements[0]
         size = min(count, element.length)
-        socket.send(element.view[:size], more or size < element.length)
-        message.take(size)
-        count -= size
+        done = socket.send(element.view[:size], more or size < element.length)
+        message.take(done)
+        count -= done
 
 
-def redirect(target: TcpSocket, message: Message, count: int, ingress: bool, more: bool) -> None:
+def redirect(target: Sock, message: Message, count: int, ingress: bool, more: bool) -> None:
     """Send the first `count` bytes out of `target`, or put them where its application reads. Raises OSError.
 
     The target's own msg_verdict is not asked.
@@ -230,5 +279,4 @@ def redirect(target: TcpSocket, message: Message, count: int, ingress: bool, mor
     if ingress:
         target.psock.put_message(message.take(count))
     else:
-        with target.locked():
-            push(target, message, count, more)
+        target.push_message(message, count, more)

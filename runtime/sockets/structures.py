@@ -9,9 +9,9 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from skverdict.runtime.machine.context import Structure
-from skverdict.runtime.sockets.address import mapped_word
 
 if TYPE_CHECKING:
+    from skverdict.runtime.sockets.sock import Sock
     from skverdict.runtime.sockets.tcp import TcpSocket
 
 U32 = 0xFFFFFFFF
@@ -20,21 +20,21 @@ U32 = 0xFFFFFFFF
 #: (TCP_INFINITE_SSTHRESH).
 INITIAL_WINDOW = 10
 NO_THRESHOLD = 0x7FFFFFFF
-#: A socket that no receive queue of a driver was noted for.
-_NO_QUEUE = -1
 
-_SOCK: dict[str, Callable[[TcpSocket, int], int]] = {
+_SOCK: dict[str, Callable[[Sock, int], int]] = {
     "family": lambda socket, _: socket.family,
     "type": lambda socket, _: socket.type,
     "protocol": lambda socket, _: socket.protocol,
+    "mark": lambda socket, _: socket.mark,
+    "priority": lambda socket, _: socket.priority,
     "src_ip4": lambda socket, _: socket.local_ip4,
-    "src_ip6": lambda socket, index: mapped_word(socket.local, index),
+    "src_ip6": lambda socket, index: socket.ip6_word(socket.local, index),
     "src_port": lambda socket, _: socket.local.port,
     "dst_ip4": lambda socket, _: socket.remote_ip4,
-    "dst_ip6": lambda socket, index: mapped_word(socket.remote, index),
+    "dst_ip6": lambda socket, index: socket.ip6_word(socket.remote, index),
     "dst_port": lambda socket, _: socket.remote.port,
     "state": lambda socket, _: int(socket.state),
-    "rx_queue_mapping": lambda *_: _NO_QUEUE,
+    "rx_queue_mapping": lambda socket, _: socket.rx_queue,
 }
 
 #: Numbers of a TCP connection that `bpf_sock_ops` shows as well.
@@ -51,7 +51,7 @@ TCP_NUMBERS: dict[str, Callable[[TcpSocket], int]] = {
 class SocketStructure(Structure):
     """A structure of `socket`; the socket is what it is one with."""
 
-    def __init__(self, socket: TcpSocket) -> None:
+    def __init__(self, socket: Sock) -> None:
         self.socket = socket
         self.full = socket.full
 
@@ -74,6 +74,7 @@ class BpfTcpSock(SocketStructure):
     """`struct bpf_tcp_sock`."""
 
     table = "bpf_tcp_sock"
+    socket: TcpSocket
 
     def field(self, name: str, index: int = 0) -> int:
         number = TCP_NUMBERS.get(name)

@@ -1,43 +1,38 @@
 """One end of a TCP connection: its queues, its state, and what happens when nobody's program interferes.
 
 The network between the two ends loses nothing and takes no time; acknowledgements are immediate. Sequence
-numbers do not wrap. Nothing is held back by windows or buffer sizes. Each push becomes a segment at once,
-as with TCP_NODELAY, and arrives as one buffer, which merges with one that waits in the receive queue.
+numbers do not wrap. Each push becomes a segment at once, as with TCP_NODELAY, and arrives as one buffer,
+which merges with one that waits in the receive queue. A sender is held up when as much waits to be read as
+the buffers of both ends can hold.
 """
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from enum import IntEnum
 from typing import TYPE_CHECKING
 
 from skverdict.runtime.machine.errno import Errno
-from skverdict.runtime.sockets.address import AF_INET6, IPV4_OF_IPV6, Endpoint
+from skverdict.runtime.sockets.accounting import PAGE_SIZE
+from skverdict.runtime.sockets.address import AF_INET, AF_INET6, IPV4_OF_IPV6, Endpoint, mapped_ip4, mapped_word
 from skverdict.runtime.sockets.buffer import SocketBuffer
 from skverdict.runtime.sockets.callbacks import STATE_CB, STATE_CB_FLAG, call_back
 from skverdict.runtime.sockets.errors import socket_error
 from skverdict.runtime.sockets.kernel import Kernel
-from skverdict.runtime.sockets.message import PAGE
+from skverdict.runtime.sockets.message import PAGE, Message
+from skverdict.runtime.sockets.reading import receive
+from skverdict.runtime.sockets.sending import push, send_message, send_pages
+from skverdict.runtime.sockets.sock import IPPROTO_TCP, SOCK_STREAM, Received, Sock
+from skverdict.runtime.sockets.state import State
 
 if TYPE_CHECKING:
-    from skverdict.runtime.sockets.psock import Psock
+    from skverdict.runtime.sockets.listener import Inheritance, Listener
 
-class State(IntEnum):
-    """TCP states, numbered as in include/net/tcp_states.h. TIME_WAIT is CLOSED to the socket itself."""
+#: What the link layer calls IPv4 and IPv6.
+_ETHERTYPES = {AF_INET: 0x0800, AF_INET6: 0x86DD}
 
-    ESTABLISHED = 1
-    SYN_SENT = 2
-    SYN_RECV = 3
-    FIN_WAIT1 = 4
-    FIN_WAIT2 = 5
-    CLOSE = 7
-    CLOSE_WAIT = 8
-    LAST_ACK = 9
-    LISTEN = 10
-    NEW_SYN_RECV = 12
-
+#: Bytes that `sendfile` hands on at a time: 16 pages.
+PIPE = 16 * PAGE_SIZE
 
 #: What sending a FIN does to the state, and what the acknowledgement of the FIN does then.
 _AFTER_FIN = {
@@ -46,57 +41,49 @@ _AFTER_FIN = {
 }
 
 
-class TcpSocket:
-    """One end. `other` is the other, None before there is one. `error` is the pending SO_ERROR, 0 for none.
+class TcpSocket(Sock):
+    """One end. `other` is the other, None before there is one; `listener` is there for a listening socket.
 
     `rcv_nxt` is the stream position behind what has arrived and `copied_seq` the kernel's idea of the
     position behind what was read, which programs' verdicts move in ways of their own. `owned` is True while
     a system call holds the socket; segments that arrive meanwhile wait in a backlog.
     """
 
-    type = 1  # SOCK_STREAM
-    protocol = 6  # IPPROTO_TCP
+    type = SOCK_STREAM
+    protocol = IPPROTO_TCP
+    judges_all = True
+    parses = True
 
-    family: int
-    local: Endpoint
-    remote: Endpoint
-    state: State
+    __slots__ = (
+        "_backlog", "_cuts", "_unsent", "accepted", "callback_flags", "copied_seq", "done", "inheritance",
+        "listener", "mss", "other", "owned", "plan", "rcv_nxt", "snd_nxt", "transmit_hash",
+    )  # fmt: skip
+
     mss: int
     rcv_nxt: int
     copied_seq: int
     snd_nxt: int
 
     def __init__(self, kernel: Kernel, name: str, family: int, local: Endpoint, remote: Endpoint) -> None:
-        self.kernel = kernel
-        self.name = name
-        self.family = family
-        self.local = local
-        self.remote = remote
-        self.cookie = kernel.cookie()
+        super().__init__(kernel, name, family, local, remote)
+        settings = kernel.settings
         self.other: TcpSocket | None = None
-        self.state = State.CLOSE
-        self.mss = kernel.settings.mss
-        self.receive_buffer = kernel.settings.receive_buffer
-        self.error = 0
-        self.receive_shut = False
-        self.send_shut = False
+        self.listener: Listener | None = None
+        self.inheritance: Inheritance | None = None  # what a watched listener left to it
+        self.mss = settings.mss
+        self.receive_buffer = settings.receive_buffer
+        self.send_buffer = settings.send_buffer
         self.done = False  # a FIN has arrived
-        self.dead = False  # the application has closed it
         self.accepted = False  # it was made by accept, not by connect
         self.owned = False
-        self.receive_queue: deque[SocketBuffer] = deque()
         self.rcv_nxt = self.copied_seq = self.snd_nxt = 0
-        self.psock: Psock | None = None
         self.callback_flags = 0  # BPF_SOCK_OPS_*_CB_FLAG
         self.transmit_hash = 0
-        self.plan: deque[int] = deque()  # sizes of the next segments
-        self._unsent = bytearray()
-        self._cuts: list[int] = []
-        self._backlog: deque[Callable[[], None]] = deque()
+        self.plan: list[int] = []  # sizes of the next segments
+        self._unsent = b""
+        self._cuts: tuple[int, ...] = ()
+        self._backlog: list[Callable[[], None]] = []
         kernel.register(self)
-
-    def __repr__(self) -> str:
-        return f"<{self.name} {self.local} {self.remote} {self.state.name}>"
 
     @property
     def peer(self) -> TcpSocket:
@@ -104,33 +91,60 @@ class TcpSocket:
         assert self.other is not None
         return self.other
 
-    @property
-    def full(self) -> bool:
-        """False while there is no more than a request for a connection."""
-        return self.state is not State.NEW_SYN_RECV
+    # What programs read
 
     @property
     def reachable(self) -> bool:
-        """True if segments for its addresses find it."""
         return self.state is not State.CLOSE and not (self.dead and self.state is State.LISTEN)
 
     @property
     def local_ip4(self) -> int:
         """The IPv4 address that programs read; IPv6 sockets have a stand-in there."""
-        return IPV4_OF_IPV6 if self.family == AF_INET6 else self.local.words[0]
+        if self.family == AF_INET6 and not self._mapped:
+            return IPV4_OF_IPV6
+        return mapped_ip4(self.local)
 
     @property
     def remote_ip4(self) -> int:
         """Likewise; IPv6 sockets that connected rather than accepted have zero there."""
-        if self.family == AF_INET6:
+        if self.family == AF_INET6 and not self._mapped:
             return IPV4_OF_IPV6 if self.accepted else 0
-        return self.remote.words[0]
+        return mapped_ip4(self.remote)
+
+    @property
+    def _mapped(self) -> bool:
+        """True if the packets are IPv4's, also if the socket is not."""
+        return mapped_ip4(self.remote) != 0
+
+    def ip6_word(self, end: Endpoint, index: int) -> int:
+        """IPv4 addresses are mapped once there is a connection, and zero before."""
+        return mapped_word(end, index) if self.remote.port or len(end.words) == 4 else 0
+
+    @property
+    def ethertype(self) -> int:
+        return _ETHERTYPES[AF_INET if self._mapped else self.family]
+
+    @property
+    def rx_queue(self) -> int:
+        return 0 if self.accepted and self.kernel.settings.kernel != "7.2" else -1
+
+    # Maps
+
+    @property
+    def enterable(self) -> bool:
+        return self.state in (State.ESTABLISHED, State.LISTEN)
+
+    @property
+    def takes_redirects(self) -> bool:
+        return self.state is not State.LISTEN
 
     def enter(self, state: State) -> None:
         """Change the state; sock_ops programs that asked for it hear of that first."""
         if self.callback_flags & STATE_CB_FLAG:
             call_back(self, STATE_CB, (int(self.state), int(state)))
         self.state = state
+
+    # Who holds the socket
 
     @contextmanager
     def locked(self) -> Iterator[None]:
@@ -154,17 +168,7 @@ class TcpSocket:
         """Let go of the socket and process its backlog."""
         self.owned = False
         while self._backlog:
-            self._backlog.popleft()()
-
-    def take_error(self) -> int:
-        """The pending error number, which this clears."""
-        error, self.error = self.error, 0
-        return error
-
-    def unread(self) -> int:
-        """Bytes that have arrived and were not read, in the kernel's reckoning (`tcp_inq`)."""
-        count = self.rcv_nxt - self.copied_seq
-        return count - 1 if count and self.done else count
+            self._backlog.pop(0)()
 
     # Arrival
 
@@ -190,7 +194,8 @@ class TcpSocket:
             self._finish()
         if not self.dead:
             self.data_ready()
-        self.push_unsent()  # whatever arrives acknowledges, and nothing is under way any more
+        if self._unsent:
+            self.push_unsent()  # whatever arrives acknowledges, and nothing is under way any more
 
     def _finish(self) -> None:
         self.receive_shut = self.done = True
@@ -202,11 +207,14 @@ class TcpSocket:
 
     def data_ready(self) -> None:
         """Tell whoever watches for data, unless the kernel believes that there is nothing unread."""
+        psock = self.psock
         if self.rcv_nxt - self.copied_seq > 0 or self.done:
-            if self.psock is not None and self.psock.handler is not None:
-                self.psock.handler()
-        elif self.receive_queue and self.psock is not None:
-            self.psock.check_late_delivery()
+            if self.inheritance is not None:
+                self.inheritance.data_ready(self)
+            elif psock is not None and psock.handler is not None:
+                psock.handler()
+        elif self.receive_queue and psock is not None:
+            psock.check_late_delivery()
 
     def reset(self) -> None:
         """A reset arrives."""
@@ -218,8 +226,7 @@ class TcpSocket:
         self.error = int(Errno.EPIPE if self.state is State.CLOSE_WAIT else Errno.ECONNRESET)
         self.enter(State.CLOSE)
         self.receive_shut = self.send_shut = True
-        self._unsent.clear()
-        self._cuts.clear()
+        self._unsent, self._cuts = b"", ()
         if not self.dead:
             self.kernel.changed(self.name, "connection reset")
 
@@ -240,7 +247,35 @@ class TcpSocket:
                 self.kernel.moved("lost", self, None, buffer.content, reason)
         return None
 
+    def eat(self, length: int) -> None:
+        self.copied_seq += length
+
+    def read_of(self, buffer: SocketBuffer) -> int:
+        return min(max(self.copied_seq - buffer.seq, 0), len(buffer))
+
+    def forget_read(self, buffer: SocketBuffer, length: int) -> None:
+        super().forget_read(buffer, length)
+        buffer.seq += length
+
     # Reading
+
+    def read(self, length: int, peek: bool) -> Received:
+        before = self.copied_seq
+        with self.locked():
+            if self.psock is not None:
+                content = receive(self, self.psock, length, peek)
+            else:
+                content = self.receive(length, peek)
+        if content and not peek:
+            self._read_some(before)
+        return Received(content)
+
+    def _read_some(self, before: int) -> None:
+        """There is room: for more to come from the other end, and for what was redirected."""
+        if self.psock is not None:
+            self.psock.backlog.resume()
+        if self.other is not None and self.other.psock is not None and self.copied_seq != before:
+            self.other.psock.backlog.resume()
 
     def receive(self, length: int, peek: bool) -> bytes:
         """Read up to `length` bytes of the receive queue; b"" at the end. Raises OSError."""
@@ -287,23 +322,99 @@ class TcpSocket:
             raise socket_error(Errno.ENOTCONN, f"{self.name}: receive")
         raise socket_error(Errno.EAGAIN, f"{self.name}: nothing to receive")
 
+    def waiting(self) -> int:
+        """Bytes that have arrived and were not read, in the kernel's reckoning (`tcp_inq`)."""
+        if self.state is State.LISTEN:
+            raise socket_error(Errno.EINVAL, f"{self.name}: FIONREAD of a listening socket")
+        count = self.rcv_nxt - self.copied_seq
+        return count - 1 if count and self.done else count
+
+    def pending(self) -> int:
+        psock = self.psock
+        if psock is None or self.kernel.settings.kernel == "6.1":
+            return self.waiting()
+        waiting = psock.ingress.waiting
+        return waiting if psock.programs.receiving is not None else waiting + self.waiting()
+
     # Writing
+
+    def write(self, content: bytes, more: bool = False) -> int:
+        psock = self.psock
+        with self.locked():
+            if psock is not None and psock.programs.msg_verdict is not None:
+                return send_message(self, psock, memoryview(content), more)
+            return self.send(content, more)
+
+    def write_pages(self, content: bytes) -> int:
+        """Linux 6.1 hands on one page at a time, later ones what fits into a pipe."""
+        old = self.kernel.settings.kernel == "6.1"
+        size = PAGE_SIZE if old else PIPE
+        sent = 0
+        while sent < len(content):
+            part = content[sent : sent + size]
+            more = sent + len(part) < len(content)
+            try:
+                done = self._write_page(part, more) if old else self.write(part, more)
+            except OSError:
+                if sent:
+                    break
+                raise
+            sent += done
+            if done < len(part):
+                break
+        return sent
+
+    def _write_page(self, page: bytes, more: bool) -> int:
+        psock = self.psock
+        with self.locked():
+            if psock is not None and psock.programs.msg_verdict is not None:
+                return send_pages(self, psock, page, more)
+            return self.send(page, more)
+
+    def send_redirected(self, piece: bytes, linear: bool, more: bool) -> int:
+        """Through the socket's own msg_verdict, if it has one. Linux 6.1 hands over fragments as pages, and
+        does not say that more follows."""
+        psock, old = self.psock, self.kernel.settings.kernel == "6.1"
+        assert psock is not None
+        with self.locked():
+            if psock.programs.msg_verdict is None:
+                return self.send(piece, more and not old)
+            if old and not linear:
+                return send_pages(self, psock, piece, more=False)
+            return send_message(self, psock, memoryview(piece), more and not old)
+
+    def push_message(self, message: Message, count: int, more: bool) -> None:
+        with self.locked():
+            push(self, message, count, more)
+
+    @property
+    def room(self) -> int:
+        """How many bytes can be sent before the other end reads."""
+        if self.other is None:
+            return 0
+        waiting = self.snd_nxt + len(self._unsent) - self.other.copied_seq
+        return self.send_buffer + self.other.receive_buffer - waiting
 
     def check_writable(self) -> None:
         """Raise OSError if nothing can be sent."""
-        reason = f"{self.name}: send"
         if self.state not in (State.ESTABLISHED, State.CLOSE_WAIT) or self.error or self.send_shut:
-            raise socket_error(self.take_error() or Errno.EPIPE, reason)
+            raise socket_error(self.take_error() or Errno.EPIPE, f"{self.name}: send")
 
-    def send(self, content: bytes | bytearray | memoryview, more: bool = False) -> int:
-        """Send all of `content`, each `PAGE` bytes of it a fragment. `more` announces that more follows at
-        once."""
+    def send(self, content: bytes | memoryview, more: bool = False) -> int:
+        """Send `content` as far as there is room, each `PAGE` bytes of it a fragment. `more` announces that
+        more follows at once. Raises OSError."""
         self.check_writable()
         if not content:
             return 0
+        room = self.room
+        if room < len(content):
+            if room <= 0:
+                raise socket_error(Errno.EAGAIN, f"{self.name}: the other end does not read")
+            content = content[:room]
         begin = len(self._unsent)
-        self._unsent += content
-        self._cuts += [*range(begin + PAGE, len(self._unsent), PAGE), len(self._unsent)]
+        self._unsent = self._unsent + content if begin else bytes(content)
+        end = len(self._unsent)
+        self._cuts += (*range(begin + PAGE, end, PAGE), end)
         if more:
             self._push(self.mss)
             if self._unsent:
@@ -318,24 +429,29 @@ class TcpSocket:
 
     def _push(self, least: int) -> None:
         while len(self._unsent) >= least and self._unsent:
-            size = min(self.plan.popleft() if self.plan else self.mss, len(self._unsent))
-            cuts = tuple(cut for cut in self._cuts if cut < size)
-            segment = SocketBuffer(
-                bytes(self._unsent[:size]), self.snd_nxt, self.kernel.settings.linear, (*cuts, size)
-            )
-            del self._unsent[:size]
-            self._cuts = [cut - size for cut in self._cuts if cut > size]
+            size = min(self.plan.pop(0) if self.plan else self.mss, len(self._unsent))
+            if size == len(self._unsent):
+                content, cuts = self._unsent, self._cuts
+                self._unsent, self._cuts = b"", ()
+            else:
+                content, cuts = self._unsent[:size], (*(cut for cut in self._cuts if cut < size), size)
+                self._unsent = self._unsent[size:]
+                self._cuts = tuple(cut - size for cut in self._cuts if cut > size)
+            segment = SocketBuffer(content, self.snd_nxt, self.kernel.settings.linear, cuts)
             self.snd_nxt += size
             self.peer.deliver(segment)
 
-    def shutdown(self, receive: bool, send: bool) -> None:
-        """Shut down one direction or both. Raises OSError ENOTCONN if the connection is gone."""
+    # Ending
+
+    def shut(self, receive: bool, send: bool) -> None:
+        """Raises OSError ENOTCONN if the connection is gone."""
         if self.state is State.CLOSE:
             raise socket_error(Errno.ENOTCONN, f"{self.name}: shutdown")
-        self.receive_shut |= receive
-        if send and not self.send_shut:
-            self.send_shut = True
-            self._send_fin()
+        with self.locked():
+            self.receive_shut |= receive
+            if send and not self.send_shut:
+                self.send_shut = True
+                self._send_fin()
 
     def _send_fin(self) -> None:
         """Announce the end of the stream; the other end acknowledges it at once."""
@@ -351,18 +467,27 @@ class TcpSocket:
         if self.state is sending:
             self.enter(acknowledged)
 
-    def close(self) -> None:
-        """The application closes. Unread bytes in the receive queue make it a reset, as RFC 2525 wants."""
-        unread = False
-        for buffer in self.receive_queue:
-            unread |= buffer.seq + len(buffer) > self.copied_seq
-        self.receive_queue.clear()
-        self.receive_shut = True
-        if self.state is not State.CLOSE:
-            if unread:
+    def leave(self) -> None:
+        """Unread bytes in the receive queue make it a reset, as RFC 2525 wants."""
+        with self.locked():
+            unread = False
+            for buffer in self.receive_queue:
+                unread |= buffer.seq + len(buffer) > self.copied_seq
+            self.receive_queue.clear()
+            self.receive_shut = True
+            if self.listener is not None:
                 self.enter(State.CLOSE)
-                self.peer.reset()
-            elif not self.send_shut:
-                self._send_fin()
-        self.send_shut = True
-        self.dead = True
+                self.listener.close()
+            elif self.state is not State.CLOSE:
+                if unread:
+                    self.abort()
+                elif not self.send_shut:
+                    self._send_fin()
+            self.send_shut = True
+            self.dead = True
+
+    def abort(self) -> None:
+        """Reset the connection."""
+        self.enter(State.CLOSE)
+        if self.other is not None:
+            self.other.reset()

@@ -6,7 +6,7 @@ from enum import IntEnum
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from skverdict.runtime.sockets.tcp import TcpSocket
+    from skverdict.runtime.sockets.sock import Sock
 
 SK_DROP = 0
 SK_PASS = 1
@@ -20,8 +20,16 @@ class Verdict(IntEnum):
     REDIRECT = 2
     NONE = 3
 
+    @property
+    def word(self) -> str:
+        """Its name in traces."""
+        return _WORDS[self]
 
-def verdict_of(result: int, target: TcpSocket | None) -> Verdict:
+
+_WORDS = {verdict: verdict.name.lower() for verdict in Verdict}
+
+
+def verdict_of(result: int, target: Sock | None) -> Verdict:
     """Programs return SK_PASS or drop; a redirect that was set counts only with SK_PASS."""
     if result != SK_PASS:
         return Verdict.DROP

@@ -1,0 +1,156 @@
+"""UDP sockets. The network loses nothing, but a socket drops what does not fit into its receive buffer."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from skverdict.runtime.machine.errno import Errno
+from skverdict.runtime.sockets.accounting import MOST_LINEAR, truesize
+from skverdict.runtime.sockets.address import AF_INET, LOOPBACK, Endpoint, endpoint
+from skverdict.runtime.sockets.buffer import SocketBuffer
+from skverdict.runtime.sockets.errors import socket_error
+from skverdict.runtime.sockets.message import PAGE
+from skverdict.runtime.sockets.queued import QueuedSocket
+from skverdict.runtime.sockets.sock import IPPROTO_UDP, SOCK_DGRAM, Received, Sock
+from skverdict.runtime.sockets.state import State
+
+if TYPE_CHECKING:
+    from skverdict.runtime.sockets.kernel import Kernel
+
+#: Bytes of an IPv4 and of an IPv6 header, of a UDP header, and of what the kernel leaves before them.
+_IP_HEADERS = {AF_INET: 20}
+_IP6_HEADER = 40
+_UDP_HEADER = 8
+_HEADROOM = 31
+
+#: The longest UDP packet, its header included.
+_MOST = 65_535
+
+_ETHERTYPES = {AF_INET: 0x0800}
+_ETHERTYPE_IPV6 = 0x86DD
+
+
+class UdpSocket(QueuedSocket):
+    """A UDP socket. Port 0 means that it has none yet."""
+
+    type = SOCK_DGRAM
+    protocol = IPPROTO_UDP
+
+    __slots__ = ()
+
+    def __init__(self, kernel: Kernel, name: str, family: int, local: Endpoint) -> None:
+        super().__init__(kernel, name, family, local, Endpoint((0,) * len(local.words), 0))
+        if local.port:
+            kernel.register(self)
+
+    @property
+    def ethertype(self) -> int:
+        return _ETHERTYPES.get(self.family, _ETHERTYPE_IPV6)
+
+    @property
+    def enterable(self) -> bool:
+        return self.local.port != 0
+
+    def bind(self, port: int) -> None:
+        """Take a port on the loopback address."""
+        self.local = endpoint(LOOPBACK[self.family], port, self.family)
+        self.kernel.register(self)
+
+    def connect(self, remote: Endpoint) -> None:
+        """From now on the socket takes datagrams from `remote` alone."""
+        self.remote = remote
+        self.state = State.ESTABLISHED
+        self.kernel.register(self)
+
+    # Sending
+
+    def write(self, content: bytes, more: bool = False) -> int:
+        if not self.connected:
+            raise socket_error(Errno.EDESTADDRREQ, f"{self.name}: send")
+        return self._send(content, self.remote, _is_linear(len(content), self.family))
+
+    def write_to(self, content: bytes, target: Sock) -> int:
+        return self._send(content, target.local, _is_linear(len(content), self.family))
+
+    def send_redirected(self, piece: bytes, linear: bool, more: bool) -> int:
+        """One datagram. Linux 6.12 and 7.2 leave fragments where they are, so the receiver finds nothing
+        linear."""
+        copies = linear or self.kernel.settings.kernel == "6.1"
+        return self._send(piece, self.remote, copies and _is_linear(len(piece), self.family))
+
+    def _send(self, content: bytes, to: Endpoint, linear: bool) -> int:
+        if self.send_shut:
+            raise socket_error(Errno.EPIPE, f"{self.name}: send")
+        if len(content) + _headers(self.family) > _MOST + (_IP6_HEADER if self.family != AF_INET else 0):
+            raise socket_error(Errno.EMSGSIZE, f"{self.name}: {len(content)} bytes are too many")
+        if self.error:
+            raise socket_error(self.take_error(), f"{self.name}: send")
+        if not self.local.port:
+            self.bind(self.kernel.free_port())
+        found = self.kernel.find(IPPROTO_UDP, self.local, to)
+        if isinstance(found, UdpSocket):
+            cuts = (*range(PAGE, len(content), PAGE), len(content)) if content else ()
+            buffer = SocketBuffer(content, 0, len(content) if linear else 0, cuts)
+            buffer.source = str(self.local)
+            space = len(content) + _headers(self.family) + _HEADROOM
+            buffer.cost = truesize(space) if linear else truesize(space - len(content), len(content))
+            found.receive(buffer, self)
+        else:
+            self.kernel.moved("lost", self, None, content, f"nobody is at {to}")
+            if self.connected and to == self.remote:
+                self.error = int(Errno.ECONNREFUSED)
+        return len(content)
+
+    # Arrival and reading
+
+    def receive(self, buffer: SocketBuffer, sender: Sock) -> None:
+        """A datagram comes in, and is dropped if the socket holds too much already."""
+        charged = sum(waiting.cost for waiting in self.receive_queue)
+        if self.psock is not None:
+            charged += self.psock.ingress.charged
+        if charged > self.receive_buffer:
+            self.kernel.moved("lost", sender, self, buffer.content, "its receive buffer is full")
+            return
+        self.arrive(buffer, sender)
+
+    def read_queue(self, length: int, peek: bool) -> Received:
+        if self.error:
+            raise socket_error(self.take_error(), f"{self.name}: receive")
+        return self.read_datagram(length, peek)
+
+    def _read_unjudged(self, length: int, peek: bool) -> Received:
+        if self.psock is not None and self.psock.backlog:
+            raise socket_error(Errno.EAGAIN, f"{self.name}: what was redirected is not there yet")
+        return self.read_queue(length, peek)
+
+    def waiting(self) -> int:
+        """The length of the next datagram."""
+        return len(self.receive_queue[0]) if self.receive_queue else 0
+
+    def pending(self) -> int:
+        """With a psock, what can be read of the first passed datagram; Linux 6.1 tells of the queue."""
+        if self.psock is None or self.kernel.settings.kernel == "6.1":
+            return self.waiting()
+        return self.psock.ingress.first
+
+    # Ending
+
+    def shut(self, receive: bool, send: bool) -> None:
+        if not self.connected:
+            raise socket_error(Errno.ENOTCONN, f"{self.name}: shutdown")
+        self.receive_shut |= receive
+        self.send_shut |= send
+
+    def leave(self) -> None:
+        self.clear()
+        self.state = State.CLOSE
+        self.dead = True
+
+
+def _headers(family: int) -> int:
+    return _IP_HEADERS.get(family, _IP6_HEADER) + _UDP_HEADER
+
+
+def _is_linear(length: int, family: int) -> bool:
+    """True if a datagram is short enough for the kernel to keep it in one piece."""
+    return length + _headers(family) + _HEADROOM < MOST_LINEAR
