@@ -14,7 +14,14 @@ from typing import TYPE_CHECKING
 
 from skverdict.runtime.machine.errno import Errno
 from skverdict.runtime.sockets.accounting import PAGE_SIZE
-from skverdict.runtime.sockets.address import AF_INET, AF_INET6, IPV4_OF_IPV6, Endpoint, mapped_ip4, mapped_word
+from skverdict.runtime.sockets.address import (
+    AF_INET,
+    AF_INET6,
+    IPV4_OF_IPV6,
+    Endpoint,
+    mapped_ip4,
+    mapped_word,
+)
 from skverdict.runtime.sockets.buffer import SocketBuffer
 from skverdict.runtime.sockets.callbacks import STATE_CB, STATE_CB_FLAG, call_back
 from skverdict.runtime.sockets.errors import socket_error
