@@ -30,8 +30,10 @@ def _statement(node: ast.AST) -> Iterator[_Store]:
     elif isinstance(node, ast.Assign):
         for target in node.targets:
             yield from _target(target, 1)
-    elif isinstance(node, ast.AugAssign | ast.For):
+    elif isinstance(node, ast.AugAssign):
         yield from _target(node.target, 1)
+    elif isinstance(node, ast.For):
+        yield from _target(node.target, 2 if _may_stop_anywhere(node) else 1)
     elif isinstance(node, ast.AnnAssign):
         yield from _target(node.target, 0 if node.value is None else 1)
     elif isinstance(node, ast.match_case):
@@ -43,6 +45,13 @@ def _statement(node: ast.AST) -> Iterator[_Store]:
         if isinstance(inner, list):
             for part in inner:
                 yield from _statement(part)
+
+
+def _may_stop_anywhere(node: ast.For) -> bool:
+    """True for a loop over a tuple that `break` may leave: its name may be any of the elements then."""
+    if isinstance(node.iter, ast.Call):
+        return False
+    return any(isinstance(part, ast.Break) for part in ast.walk(node))
 
 
 def _target(node: ast.AST, count: int) -> Iterator[_Store]:

@@ -64,7 +64,7 @@ def _fits_other(lowering: Lowering, node: ast.expr, literal: Scalar, other: Scal
             raise lowering.refuse(
                 node,
                 f"this comparison never changes: {with_article(other.type)} is {low} to {high}, "
-                f"never {literal.constant}",
+                f"never {literal.text}",
             )
 
 

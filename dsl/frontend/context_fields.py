@@ -111,6 +111,8 @@ def array_element(
 def _constant_index(lowering: Lowering, node: ast.Subscript, field: Field, operand: Operand) -> int:
     assert isinstance(field.type, Array)
     index = checked_index(lowering, node.slice, operand, field.type.count, f"`{field.name}`")
+    if index.low == index.high:
+        return index.low
     if index.constant is None:
         raise lowering.refuse(
             node.slice, f"the index of `{field.name}` must be a constant",

@@ -101,21 +101,23 @@ def _reference_hint(lowering: Lowering, node: ast.AST, operand: Reference) -> st
     return f"read it with `{text}.value`"
 
 
-def literal(lowering: Lowering, node: ast.AST, number: int, type_: ScalarType) -> Scalar:
+def literal(lowering: Lowering, node: ast.AST, scalar: Scalar, type_: ScalarType) -> Scalar:
     """An integer literal as `type_`. Raises Refused if it does not fit."""
+    number = scalar.constant
+    assert number is not None
     if isinstance(type_, Bool):
         raise lowering.refuse(
-            node, f"a bool is needed here, but this is the number {number}", "write True or False"
+            node, f"a bool is needed here, but this is the number {scalar.text}", "write True or False"
         )
     if isinstance(type_, BigEndian):
         raise lowering.refuse(
             node,
-            f"{with_article(type_)} is needed here, but this is the number {number}",
-            f"write `{type_}({number})`",
+            f"{with_article(type_)} is needed here, but this is the number {scalar.text}",
+            f"write `{type_}({scalar.name or number})`",
         )
     if not fits(number, number, type_):
         low, high = limits(type_)
-        raise lowering.refuse(node, f"{number} does not fit {type_} ({low} to {high})")
+        raise lowering.refuse(node, f"{scalar.text} does not fit {type_} ({low} to {high})")
     return Scalar(type_, constant=number)
 
 
@@ -125,8 +127,7 @@ def convert(lowering: Lowering, node: ast.AST, operand: Operand, type_: ScalarTy
     if scalar.type == type_:
         return scalar
     if scalar.type is None:
-        assert scalar.constant is not None
-        return literal(lowering, node, scalar.constant, type_)
+        return literal(lowering, node, scalar, type_)
     if isinstance(type_, Int) and isinstance(scalar.type, Int) and fits(scalar.low, scalar.high, type_):
         return _convert(lowering, node, scalar, type_)
     settle(lowering, scalar, type_)

@@ -14,15 +14,20 @@ def refusal(source: Source, node: ast.AST, message: str, hint: str = "") -> Refu
     return Refused(Diagnostic(source.place(node), message, hint))
 
 
-def check_definition(source: Source, node: FunctionNode) -> None:
-    """Raises Refused for a kind of function, or of parameter, that the language does not have."""
+def check_definition(source: Source, node: FunctionNode, is_inline: bool = False) -> None:
+    """Raises Refused for a kind of function, or of parameter, that the language does not have.
+
+    Only an inline function may have defaults, and parameters that are given by name alone.
+    """
     if isinstance(node, ast.AsyncFunctionDef):
         raise refusal(source, node, "an async function cannot run in the kernel", "write a plain `def`")
     arguments = node.args
     for extra, stars in ((arguments.vararg, "*"), (arguments.kwarg, "**")):
         if extra is not None:
             raise refusal(source, extra, f"`{stars}{extra.arg}` is not supported", "name each parameter")
-    for one in (*arguments.posonlyargs, *arguments.kwonlyargs):
+    for one in (*arguments.posonlyargs, *(() if is_inline else arguments.kwonlyargs)):
         raise refusal(source, one, "write parameters without `/` and `*`")
+    if is_inline:
+        return
     for default in arguments.defaults:
         raise refusal(source, default, "a parameter cannot have a default", "pass the value at each call")

@@ -14,7 +14,9 @@ from skverdict.dsl.frontend.dispatch import evaluate
 from skverdict.dsl.frontend.lowering import Frame, Lowering
 from skverdict.dsl.frontend.memory import test_hint
 from skverdict.dsl.frontend.names import assign, read
+from skverdict.dsl.frontend.python_values import operand_of
 from skverdict.dsl.frontend.refusal import Refused
+from skverdict.dsl.frontend.source import FunctionNode
 from skverdict.dsl.frontend.state import State
 from skverdict.dsl.frontend.statements import body, no_return
 from skverdict.dsl.frontend.values import (
@@ -36,10 +38,8 @@ def call_inline(lowering: Lowering, node: ast.Call, function: FunctionType) -> O
     """Expand `function` at the call `node`. Raises Refused."""
     _refuse_recursion(lowering, node, function)
     source, definition = lowering.scope.definition(function)
-    check_definition(source, definition)
-    parameters = [one.arg for one in definition.args.args]
-    given = assign_arguments(lowering, node, f"`{function.__name__}`", parameters)
-    operands = {name: (argument, evaluate(lowering, argument)) for name, argument in given.items()}
+    check_definition(source, definition, is_inline=True)
+    operands = _arguments(lowering, node, function, definition)
     outer_state, outer_frame = lowering.here, lowering.frame
     frame = Frame(
         function,
@@ -51,7 +51,7 @@ def call_inline(lowering: Lowering, node: ast.Call, function: FunctionType) -> O
         lowering.scope.call_number(outer_frame.path, node),
     )
     names: dict[str, Operand] = {}
-    for parameter in definition.args.args:
+    for parameter in (*definition.args.args, *definition.args.kwonlyargs):
         argument, operand = operands[parameter.arg]
         annotation = read_annotation(lowering.scope, source, function, parameter.annotation)
         names[parameter.arg] = checked_argument(lowering, argument, parameter.arg, operand, annotation)
@@ -73,6 +73,30 @@ def call_inline(lowering: Lowering, node: ast.Call, function: FunctionType) -> O
     outer_state.epoch, outer_state.readable = left.epoch, left.readable
     outer_state.leases, outer_state.trail = left.leases, left.trail
     return result
+
+
+def _arguments(
+    lowering: Lowering, node: ast.Call, function: FunctionType, definition: FunctionNode
+) -> dict[str, tuple[ast.AST, Operand]]:
+    """What each parameter is given, by the call or by its default, which Python evaluated once."""
+    names = [one.arg for one in definition.args.args]
+    by_name = [one.arg for one in definition.args.kwonlyargs]
+    defaults = dict(function.__kwdefaults__ or {})
+    values = function.__defaults__ or ()
+    defaults.update(zip(names[len(names) - len(values) :], values, strict=True))
+    what = f"`{function.__name__}`"
+    if len(node.args) > len(names) and by_name:
+        raise lowering.refuse(
+            node.args[len(names)], f"{what} takes `{by_name[0]}` by name", f"write `{by_name[0]}=...`"
+        )
+    given = assign_arguments(lowering, node, what, [*names, *by_name], list(defaults))
+    operands: dict[str, tuple[ast.AST, Operand]] = {
+        name: (argument, evaluate(lowering, argument)) for name, argument in given.items()
+    }
+    for name, thing in defaults.items():
+        if name not in operands:
+            operands[name] = (node, operand_of(lowering.scope, name, thing))
+    return operands
 
 
 def _expand(

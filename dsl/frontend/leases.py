@@ -88,7 +88,7 @@ def trail_of(edges: list[Edge], leases: Leases) -> tuple[tuple[Place, str], ...]
 
 def take(lowering: Lowering, node: ast.AST, what: str, remedy: str, verb: str) -> Lease:
     """The program holds something from here on. Raises Refused if an earlier turn of a loop left it held."""
-    path = (getattr(node, "lineno", 0), getattr(node, "col_offset", 0), *lowering.frame.path)
+    path = lowering.point(node)
     lease = Lease(what, remedy, verb, lowering.place(node), path)
     status = lowering.here.leases.get(lease)
     if status is not None and status.kind in (HELD, MIXED):

@@ -16,7 +16,7 @@ from skverdict.dsl.frontend.refusal import Refused
 from skverdict.dsl.frontend.state import Edge, Missing, Slot, State, merge, same_state
 from skverdict.dsl.frontend.statements import body
 from skverdict.dsl.frontend.values import PythonValue, Scalar, VariableKey, constant, describe, limits
-from skverdict.dsl.ir.types import BOOL, I64, U32, U64, Int
+from skverdict.dsl.ir.types import BOOL, I64, U32, U64, BigEndian, Bool, Int
 
 # The verifier gives up on a program after walking this many instructions, and a turn takes at least one.
 MOST_TURNS = 1_000_000
@@ -60,7 +60,8 @@ def _forget_ranges(lowering: Lowering, node: ast.stmt) -> None:
             state.names[name] = binding.reshaped(binding.shape.with_range(low, high))
 
 
-def _in_loop(lowering: Lowering, loop: Loop, statements: Sequence[ast.stmt]) -> None:
+def body_of_loop(lowering: Lowering, loop: Loop, statements: Sequence[ast.stmt]) -> None:
+    """The statements of a loop, in which `break` and `continue` belong to `loop`."""
     outer = lowering.frame.loop
     lowering.frame.loop = loop
     try:
@@ -94,7 +95,7 @@ def while_loop(lowering: Lowering, node: ast.While) -> None:
             lowering.jump(node.test, inside)
         entered = len(label.edges)
         if lowering.enter(inside):
-            _in_loop(lowering, Loop(label, end), node.body)
+            body_of_loop(lowering, Loop(label, end), node.body)
             if lowering.state is not None:
                 lowering.jump(node, label)
         _otherwise(lowering, node, done, end)
@@ -117,45 +118,50 @@ def _refuse_endless(lowering: Lowering, node: ast.While) -> None:
 
 @statement(ast.For)
 def for_loop(lowering: Lowering, node: ast.For) -> None:
-    if not isinstance(node.target, ast.Name):
-        raise lowering.refuse(node.target, "a `for` loop counts in one name", "write `for i in range(n):`")
+    if not isinstance(node.iter, ast.Call):
+        from skverdict.dsl.frontend.unrolled import elements_of, unrolled
+
+        elements = elements_of(lowering, node.iter)
+        if elements is not None:
+            unrolled(lowering, node, elements)
+            return
     start, stop, step = _range_of(lowering, node)
-    if stop.constant is not None:
-        _counted(lowering, node, range(start, stop.constant, step))
+    if not isinstance(node.target, ast.Name):
+        raise lowering.refuse(node.target, "a range counts in one name", "write `for i in range(n):`")
+    if start.constant is not None and stop.constant is not None:
+        _counted(lowering, node, range(start.constant, stop.constant, step))
     else:
         _bounded(lowering, node, start, stop, step)
 
 
-def _range_of(lowering: Lowering, node: ast.For) -> tuple[int, Scalar, int]:
+def _range_of(lowering: Lowering, node: ast.For) -> tuple[Scalar, Scalar, int]:
     """Start, stop and step of the loop's range. Raises Refused."""
     call = node.iter
-    hint = "write `for i in range(n):`"
+    hint = "write `for i in range(n):` or `for x in (1, 2):`"
     if not isinstance(call, ast.Call):
         operand = evaluate(lowering, call) if isinstance(call, (ast.Name, ast.Attribute)) else None
         if isinstance(operand, PythonValue) and isinstance(operand.object, range):
             numbers = operand.object
-            return numbers.start, constant(numbers.stop), numbers.step
+            return constant(numbers.start), constant(numbers.stop), numbers.step
         what = f", not over {describe(operand)}" if operand is not None else ""
-        raise lowering.refuse(call, f"a `for` loop runs over a range{what}", hint)
+        raise lowering.refuse(call, f"a `for` loop runs over a range or a tuple{what}", hint)
     function = evaluate(lowering, call.func)
     if not isinstance(function, PythonValue) or function.object is not range:
-        raise lowering.refuse(call, "a `for` loop runs over `range(...)`", hint)
+        raise lowering.refuse(call, "a `for` loop runs over a range or a tuple", hint)
     if call.keywords or not 1 <= len(call.args) <= 3:
         raise lowering.refuse(call, "`range` takes one to three numbers")
     numbers_ = [as_scalar(lowering, argument, evaluate(lowering, argument)) for argument in call.args]
     first = numbers_[0] if len(numbers_) > 1 else constant(0)
     stop = numbers_[1] if len(numbers_) > 1 else numbers_[0]
     step = numbers_[2] if len(numbers_) > 2 else constant(1)
-    for number, argument in ((first, call.args[0]), (step, call.args[-1])):
-        if number.constant is None:
-            raise lowering.refuse(
-                argument, "only the end of a range may be computed by the program",
-                "start at a constant and skip with `if i < start: continue`",
-            )  # fmt: skip
-    assert first.constant is not None and step.constant is not None
+    for number, argument in zip(numbers_, call.args, strict=True):
+        if isinstance(number.type, (BigEndian, Bool)):
+            raise lowering.refuse(argument, f"a range counts with numbers, but this is {describe(number)}")
+    if step.constant is None:
+        raise lowering.refuse(call.args[2], "the step of a range must be a constant")
     if step.constant == 0:
         raise lowering.refuse(call.args[2], "the step of a range must not be zero")
-    return first.constant, stop, step.constant
+    return first, stop, step.constant
 
 
 def _counter(lowering: Lowering, node: ast.For, low: int, high: int) -> Scalar:
@@ -198,7 +204,7 @@ def _counted(lowering: Lowering, node: ast.For, numbers: range) -> None:
         lowering.enter(label)
         _set_counter(lowering, node, counter, shape)
         again, done = lowering.label(node, "next"), lowering.label(node, "done")
-        _in_loop(lowering, Loop(again, end), node.body)
+        body_of_loop(lowering, Loop(again, end), node.body)
         if lowering.state is not None:
             lowering.jump(node, again)
         entered = len(label.edges)
@@ -243,28 +249,22 @@ def _otherwise(lowering: Lowering, node: ast.For | ast.While, done: Label, end: 
             lowering.jump(node, end, f"when the loop on line {node.lineno} runs to its end")
 
 
-def _bounded(lowering: Lowering, node: ast.For, start: int, stop: Scalar, step: int) -> None:
-    """A range whose end the program computes, but below a bound that is known now."""
+def _bounded(lowering: Lowering, node: ast.For, start: Scalar, stop: Scalar, step: int) -> None:
+    """A range whose start or end the program computes, but within bounds that are known now."""
     assert isinstance(node.target, ast.Name) and isinstance(node.iter, ast.Call)
+    start_node = node.iter.args[0]
     stop_node = node.iter.args[min(1, len(node.iter.args) - 1)]
-    if not isinstance(stop.type, Int):
-        raise lowering.refuse(stop_node, f"a range counts with numbers, but this is {describe(stop)}")
-    turns = (stop.high - start) if step > 0 else (start - stop.low)
+    turns = (stop.high - start.low) if step > 0 else (start.high - stop.low)
     if turns // abs(step) > MOST_TURNS:
-        settle(lowering, stop, U32)
-        text = lowering.segment(stop_node)
-        raise lowering.refuse(
-            stop_node, f"this range has no useful bound: its end is {stop.low} to {stop.high}",
-            f"bound it, such as `range(min({text}, 64))`",
-        )  # fmt: skip
-    low, high = min(start, stop.low), max(start, stop.high) + abs(step)
+        raise _no_bound(lowering, (start_node, stop_node), start, stop, step)
+    low, high = min(start.low, stop.low), max(start.high, stop.high) + abs(step)
     shape = _counter(lowering, node, low if step > 0 else low + step, high)
     type_ = shape.type
     assert isinstance(type_, Int)
     limit = convert(lowering, stop_node, stop, type_)
     end = lowering.label(node, "end")
     counter = lowering.new_local(f"{node.target.id}.counter", type_)
-    first = lowering.value(node.iter, Scalar(type_, constant=start))
+    first = lowering.value(start_node, convert(lowering, start_node, start, type_))
     lowering.effect(node.iter, "local.set", (first,), local=counter)
     _forget_ranges(lowering, node)
 
@@ -278,9 +278,11 @@ def _bounded(lowering: Lowering, node: ast.For, start: int, stop: Scalar, step: 
         lowering.branch(node.iter, lowering.value(node.iter, more), inside, done)
         entered = len(label.edges)
         lowering.enter(inside)
-        bounds = (start, max(start, limit.high - 1)) if step > 0 else (min(start, limit.low + 1), start)
+        bounds = (start.low, max(start.low, limit.high - 1))
+        if step < 0:
+            bounds = (min(start.high, limit.low + 1), start.high)
         _set_counter(lowering, node, counter, shape.with_range(*bounds))
-        _in_loop(lowering, Loop(again, end), node.body)
+        body_of_loop(lowering, Loop(again, end), node.body)
         if lowering.state is not None:
             lowering.jump(node, again)
         if lowering.enter(again):
@@ -294,6 +296,20 @@ def _bounded(lowering: Lowering, node: ast.For, start: int, stop: Scalar, step: 
 
     _until_stable(lowering, lambda: _head(lowering, node), turn)
     lowering.enter(end)
+
+
+def _no_bound(
+    lowering: Lowering, nodes: tuple[ast.expr, ast.expr], start: Scalar, stop: Scalar, step: int
+) -> Refused:
+    """The refusal of a range that may have too many turns; the end that is computed is at fault."""
+    is_stop = stop.constant is None and (start.constant is not None or step > 0)
+    number, node, what = (stop, nodes[1], "end") if is_stop else (start, nodes[0], "start")
+    settle(lowering, number, U32)
+    text = lowering.segment(node)
+    hint = f"bound it, such as `range(min({text}, 64))`" if is_stop and step > 0 else "bound it with `min`"
+    return lowering.refuse(
+        node, f"this range has no useful bound: its {what} is {number.low} to {number.high}", hint
+    )
 
 
 @statement(ast.Break)

@@ -191,6 +191,8 @@ class Lowering:
         self.failures = 0
         # The name that a structure made next should have in the IR.
         self.name_hint: str | None = None
+        # Which turns of unrolled loops this is: the same place is another point in each.
+        self.turns: tuple[int, ...] = ()
         # How far into the packet the conjunction that is being decided looks in any case.
         self.reach = 0
         function.blocks.append(self.block)
@@ -250,6 +252,11 @@ class Lowering:
         local = self.frame.locals[name] = Local(self.new_local(name, type_), type_)
         return local
 
+    def point(self, node: ast.AST) -> tuple[int, ...]:
+        """What tells this point of the program from all others: place, calls and turns that lead to it."""
+        line, column = getattr(node, "lineno", 0), getattr(node, "col_offset", 0)
+        return (line, column, *self.frame.path, *self.turns)
+
     # Control flow.
 
     @property
@@ -261,7 +268,7 @@ class Lowering:
     def label(self, node: ast.AST, name: str) -> Label:
         count = self._labels.get(name, 0)
         self._labels[name] = count + 1
-        where = (name, getattr(node, "lineno", 0), getattr(node, "col_offset", 0), *self.frame.path)
+        where = (name, *self.point(node))
         return Label(f"{name}.{count}" if count else name, Epoch(None, "", where))
 
     def jump(self, node: ast.AST, label: Label, why: str = "") -> None:
@@ -337,7 +344,7 @@ class Lowering:
 
     def move_buffer(self, node: ast.AST, call: str) -> None:
         """The packet may lie elsewhere from here on."""
-        where = (call, getattr(node, "lineno", 0), getattr(node, "col_offset", 0), *self.frame.path)
+        where = (call, *self.point(node))
         self.here.epoch = Epoch(self.place(node), call, where)
         self.moves = call
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Callable
 
+from skverdict.dsl.errors import Place
 from skverdict.dsl.frontend.compare import compare, go
 from skverdict.dsl.frontend.conditions import decide
 from skverdict.dsl.frontend.convert import as_scalar
@@ -29,11 +30,13 @@ from skverdict.dsl.ir.types import BOOL
 class Subject:
     """What is matched: its expression and its value, which is computed once."""
 
-    __slots__ = ("maybe", "node", "number")
+    __slots__ = ("maybe", "node", "number", "taken")
 
     def __init__(self, node: ast.expr, number: Scalar, maybe: MaybeNumber | None = None) -> None:
         self.node = node
         self.number = number
+        # The numbers that cases without a guard have taken, and where.
+        self.taken: dict[int, Place] = {}
         # The subject itself where it may be None.
         self.maybe = maybe
 
@@ -53,6 +56,7 @@ def match_statement(lowering: Lowering, node: ast.Match) -> None:
     subject = _subject(lowering, node.subject, operand)
     end = lowering.label(node, "end")
     for case in node.cases:
+        _warn_of_hidden(lowering, case, subject)
         matched, following = lowering.label(case.pattern, "case"), lowering.label(case.pattern, "next")
         _go_by_pattern(lowering, case.pattern, subject, matched, following)
         if lowering.enter(matched):
@@ -60,10 +64,28 @@ def match_statement(lowering: Lowering, node: ast.Match) -> None:
         if not lowering.enter(following):
             break
         if subject.maybe is not None and case.guard is None and _takes_none(case.pattern):
-            subject = Subject(subject.node, subject.number, subject.maybe.altered(nullable=False))
+            subject.maybe = subject.maybe.altered(nullable=False)
     if lowering.state is not None:
         lowering.jump(node.subject, end, f"when no case of the match on line {node.lineno} fits")
     lowering.enter(end)
+
+
+def _warn_of_hidden(lowering: Lowering, case: ast.match_case, subject: Subject) -> None:
+    """A number that an earlier case has taken for certain never comes to this one."""
+    for part in ast.walk(case.pattern):
+        if not isinstance(part, ast.MatchValue):
+            continue
+        operand = evaluate(lowering, part.value)
+        number = operand.constant if isinstance(operand, Scalar) else None
+        if number is None:
+            continue
+        if number in subject.taken:
+            lowering.scope.reporter.warning(
+                lowering.place(part), f"this case never fits: {number} was taken before", "remove it",
+                [(subject.taken[number], "this case takes it")],
+            )  # fmt: skip
+        elif case.guard is None:
+            subject.taken[number] = lowering.place(part)
 
 
 def _takes_none(node: ast.pattern) -> bool:

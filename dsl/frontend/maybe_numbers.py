@@ -22,6 +22,7 @@ from skverdict.dsl.frontend.values import (
     Scalar,
     limits,
     truth,
+    with_article,
 )
 from skverdict.dsl.ir.module import Value
 from skverdict.dsl.ir.types import BOOL, I32, I64, U8, U16, U32, Bool, Int, Space, Type
@@ -168,8 +169,9 @@ def _refuse_other(lowering: Lowering, node: ast.expr, number: Scalar, type_: Int
     low, high = limits(type_)
     if number.constant is not None and not low <= number.constant <= high:
         raise lowering.refuse(
-            node, f"this comparison never changes: {type_} is {low} to {high}, never {number.constant}"
-        )
+            node, f"this comparison never changes: {with_article(type_)} is {low} to {high}, "
+            f"never {number.text}",
+        )  # fmt: skip
 
 
 def wide(number: MaybeNumber) -> Scalar:

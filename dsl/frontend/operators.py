@@ -134,7 +134,7 @@ def _shift(
     """The result has the type of what is shifted; a count that is not known is masked to the width."""
     if value.type is None:
         assert value.constant is not None and isinstance(count.type, Int)
-        value = literal(lowering, nodes[0], value.constant, count.type)
+        value = literal(lowering, nodes[0], value, count.type)
     type_ = value.type
     assert isinstance(type_, Int)
     if count.constant is not None and not 0 <= count.constant < type_.bits:

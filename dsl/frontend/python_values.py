@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import Enum
 from typing import TYPE_CHECKING
 
 from skverdict.dsl.frontend.declarations import check_struct
@@ -39,6 +40,11 @@ def operand_of(scope: PolicyScope, name: str, thing: object) -> Operand:
         return truth(thing)
     if isinstance(thing, Integer):
         return Scalar(Int(thing.BITS, thing.SIGNED), constant=int(thing))
+    if isinstance(thing, Enum):
+        # Only those that are numbers: of any other kind, the use is refused.
+        if isinstance(thing, int):
+            return Scalar(None, constant=int(thing), name=f"{type(thing).__name__}.{thing.name}")
+        return PythonValue(name, thing)
     if isinstance(thing, int):
         return constant(int(thing))
     if isinstance(thing, BigEndianNumber):

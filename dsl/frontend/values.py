@@ -28,12 +28,12 @@ def limits(type_: ScalarType) -> tuple[int, int]:
 class Scalar:
     """A number. `type` is None for an integer literal that has not met a type yet.
 
-    `constant` is the number if it is known now (`value` may then still be missing); `low` and `high` are the
-    smallest and the largest number that it can be. `pending` names the variables that took a provisional type
-    from a literal and would still change it.
+    `constant` is the number if it is known now (`value` may then still be missing), and `name` what messages
+    call it; `low` and `high` are the smallest and the largest number that it can be. `pending` names the
+    variables that took a provisional type from a literal and would still change it.
     """
 
-    __slots__ = ("constant", "high", "low", "pending", "type", "value")
+    __slots__ = ("constant", "high", "low", "name", "pending", "type", "value")
 
     def __init__(
         self,
@@ -43,7 +43,9 @@ class Scalar:
         low: int | None = None,
         high: int | None = None,
         pending: tuple[VariableKey, ...] = (),
+        name: str = "",
     ) -> None:
+        self.name = name
         self.type = type_
         self.value = value
         self.constant = constant
@@ -54,6 +56,11 @@ class Scalar:
             low, high = limits(type_)
         self.low = low or 0
         self.high = high or 0
+
+    @property
+    def text(self) -> str:
+        """A constant as messages have it."""
+        return f"`{self.name}` ({self.constant})" if self.name else str(self.constant)
 
     def same(self, other: Scalar) -> bool:
         """True if both are the same number of the same type for certain."""
@@ -432,7 +439,7 @@ def with_article(thing: Type | str) -> str:
 def describe(operand: Operand) -> str:
     """What `operand` is, in the user's words."""
     if isinstance(operand, Scalar):
-        return f"the number {operand.constant}" if operand.type is None else with_article(operand.type)
+        return f"the number {operand.text}" if operand.type is None else with_article(operand.type)
     if isinstance(operand, Reference):
         inner = type_name(operand.target)
         is_aggregate = isinstance(operand.target, (Struct, Array))
