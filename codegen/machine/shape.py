@@ -178,7 +178,8 @@ def _hoist_common(pieces: list[Piece], before: dict[Piece, list[Piece]]) -> bool
         if branch is None:
             continue
         one, other = piece.ways
-        if len(before[one]) != 1 or len(before[other]) != 1:
+        # The first piece has the caller before it, too.
+        if pieces[0] in (one, other) or len(before[one]) != 1 or len(before[other]) != 1:
             continue
         while one.steps and other.steps and one.steps[0] == other.steps[0]:
             if effects(one.steps[0])[1] & _read_by(branch):
@@ -247,7 +248,7 @@ def _hoist_landings(pieces: list[Piece], before: dict[Piece, list[Piece]]) -> bo
     It saves the jump that would have to follow. Several branches can share it if they come one after the other.
     """
     live: dict[Piece, int] | None = None
-    for landing in pieces:
+    for landing in pieces[1:]:
         if landing.branch is not None or not landing.ways or not landing.steps:
             continue
         if not all(_is_plain(step) for step in landing.steps):
