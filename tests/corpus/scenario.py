@@ -1,26 +1,51 @@
 """Scenarios: short scripts over sockets and maps, written as data, whose outcomes a real kernel gave.
 
-A scenario has settings for the `config` map of the object of `lab/lab.c`, and steps. Each step is a list, its
-first item the verb, and each gives one outcome:
+A scenario has settings for the `config` map of its object (`lab/`), and steps. Each step is a list, its first
+item the verb, and each gives one outcome:
 
-    ["attach", map, program]         errno name, or "ok"
-    ["detach", map, program]         the same
-    ["pair", client, server]         TCP over IPv4 loopback, no outcome (null)
-    ["listen", name]                 a listening TCP socket, null
-    ["tcp", name]                    a TCP socket never connected, null
-    ["put", map, key, socket, flags] errno name, or "ok"
-    ["get", map, key]                "cookie of NAME", or errno name
-    ["delete", map, key]             errno name, or "ok"
-    ["set", slot, value]             changes `config`, null
-    ["send", socket, text]           the count, or errno name
-    ["recv", socket, count]          text, "<EOF>" (end of stream), or errno name
-    ["peek", socket, count]          the same, without taking the bytes
-    ["pending", socket]              FIONREAD's count
-    ["shutdown", socket]             write side, "ok" or errno name
-    ["close", socket]                null
-    ["wait", milliseconds]           lets timers run, null
-    ["runs"]                         program runs since the last look, each as
-                                     [program, length, linear, result, head, helper]
+    ["attach", map, program]            errno name, or "ok"
+    ["detach", map, program]            the same
+    ["attach_cgroup", program]          to the cgroup of the sockets made from now on, the same
+    ["detach_cgroup", program]          the same
+    ["pair", client, server, options]   TCP, over IPv4 loopback without `options`; no outcome (null)
+    ["listen", name, options]           a listening TCP socket, null
+    ["connect", listener, client, server, options]   as `pair`, to that listener
+    ["tcp", name]                       a TCP socket never connected, null
+    ["udp", one, other, options]        UDP sockets connected to each other, null
+    ["udp_socket", name, options]       a UDP socket, bound unless `options` say otherwise, null
+    ["unix", one, other, kind]          connected unix sockets, `stream`, `dgram` or `seqpacket`, null
+    ["put", map, key, socket, flags]    errno name, or "ok"; a key is a number or the members of a struct
+    ["get", map, key]                   "cookie of NAME", or errno name
+    ["delete", map, key]                errno name, or "ok"
+    ["keys", map]                       the keys in ascending order
+    ["set", slot, value]                changes `config`, null
+    ["send", socket, text]              the count, or errno name
+    ["more", socket, text]              the same, with MSG_MORE
+    ["sendmsg", socket, parts]          the same, of several texts at once
+    ["sendfile", socket, text]          the same, from a file
+    ["recv", socket, count]             text, "<EOF>" (end of stream, or an empty datagram), or errno name
+    ["peek", socket, count]             the same, without taking the bytes
+    ["pending", socket]                 FIONREAD's count
+    ["buffers", socket, bytes]          sets SO_SNDBUF and SO_RCVBUF, null
+    ["flood", socket, count]            sends so many bytes: "all", or "held up" if the socket takes no more
+    ["drain", socket]                   reads all: [count, "intact" or "damaged", "EAGAIN" or "<EOF>"]
+    ["transfer", sender, receiver, count]   both by turns: [count, "intact" or "damaged"]
+    ["shutdown", socket, how]           the write side if `how` is left out, "ok" or errno name
+    ["close", socket]                   null
+    ["error", socket]                   SO_ERROR's errno name, or 0
+    ["state", socket]                   the TCP state
+    ["wait", milliseconds]              lets timers run, null
+
+and, since the last look,
+
+    ["runs"]                            program runs of lab.c, each as
+                                        [program, length, linear, result, head, helper]
+    ["seen"]                            program runs of net.c, each as [program, length, linear, result,
+                                        family, remote address, local address, remote port, local
+                                        port, last words of the IPv6 addresses, remote and local]
+    ["seen_lengths"]                    of these only [program, length, result]
+    ["callbacks"]                       runs of sock_ops, each as [callback, is_fullsock, family, state, the
+                                        four of before, args, result of the update, result of setting flags]
 
 Bytes are Latin-1 text, so that JSON holds them. `run` is the same for a kernel and the simulator: both are
 a `World`, and what differs between them is a fault of the simulator.
@@ -38,7 +63,8 @@ from typing import Any, Protocol
 #: The kernels whose outcomes are recorded, oldest first.
 KERNELS = ("6.1", "6.12", "7.2")
 SCENARIOS = Path(__file__).parent / "scenarios"
-LAB = Path(__file__).parent / "lab" / "lab.o"
+#: The objects that scenarios drive: `lab`, unless the scenario says another.
+LABS = Path(__file__).parent / "lab"
 
 Outcome = Any
 Step = list[Any]

@@ -15,7 +15,7 @@ import sys
 from collections.abc import Iterable
 from pathlib import Path
 
-from tests.corpus.scenario import recorded
+from tests.corpus.scenario import expected, recorded
 from tests.interop.toolchain import FETCH, Tree, fetched_tree
 from tests.kernel import guest, image, junit, scenarios
 from tests.kernel.candidates import candidates
@@ -41,9 +41,9 @@ def objects_suite(kernel: Path, tree: Tree, seconds: float) -> Iterable[Case]:
 
 def scenarios_suite(kernel: Path, tree: Tree, seconds: float) -> Iterable[Case]:
     """Carry out the recorded scenarios in a guest that runs `kernel`. Raises GuestError."""
-    every = [scenario for _, scenario in recorded()]
-    results = scenarios.outcomes_in_guest(kernel, tree, every, seconds)
-    return scenarios.judge(results, scenarios.recording_of(image.version(image.release(kernel))))
+    name = scenarios.recording_of(image.version(image.release(kernel)))
+    every = [{**scenario, "expected": expected(scenario, name)} for _, scenario in recorded()]
+    return scenarios.judge(scenarios.outcomes_in_guest(kernel, tree, every, seconds), name)
 
 
 SUITES = {"objects": objects_suite, "scenarios": scenarios_suite}

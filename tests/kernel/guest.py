@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import tempfile
 from collections.abc import Mapping, Sequence
+from itertools import takewhile
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -20,7 +21,14 @@ TAIL = 60  # lines of the console shown when a guest fails
 
 
 class GuestError(Exception):
-    """A guest that could not be started, died or hung; the text ends with the last lines of its console."""
+    """A guest that could not be started, died or hung; the text ends with the last lines of its console.
+
+    `results` are those that it reported before.
+    """
+
+    def __init__(self, text: str, results: Sequence[dict[str, Any]] = ()) -> None:
+        super().__init__(text)
+        self.results = list(results)
 
 
 class Run(NamedTuple):
@@ -79,7 +87,7 @@ def boot(kernel: Path, archive: bytes, token: str, seconds: float, memory: int, 
         failure = _failure(command, seconds)
         console, results = (file.read_text(encoding="utf-8", errors="replace") for file in files)
     if failure:
-        raise GuestError(f"{failure}; its console:\n{tail(console)}")
+        raise GuestError(f"{failure}; its console:\n{tail(console)}", complete(results))
     return parse(results, console)
 
 
@@ -116,12 +124,23 @@ def tail(console: str) -> str:
 
 def parse(results: str, console: str) -> Run:
     """The run that the text of the results channel tells of. Raises GuestError if it breaks off."""
-    lines = results.splitlines()
-    try:
-        reported = [json.loads(line) for line in lines]
-    except ValueError:
-        reported = []
-    if not reported or "exit_status" not in reported[-1]:
+    lines, reported = results.splitlines(), complete(results)
+    if not reported or "exit_status" not in reported[-1] or len(reported) < len(lines):
         end = f"after line {len(lines)} of its results, {lines[-1]!r}" if lines else "without any result"
-        raise GuestError(f"the guest died {end}; its console:\n{tail(console)}")
+        raise GuestError(f"the guest died {end}; its console:\n{tail(console)}", reported)
     return Run(reported[:-1], reported[-1]["exit_status"], console)
+
+
+def complete(results: str) -> list[dict[str, Any]]:
+    """The results that were reported whole; a guest that dies can leave the last one cut short."""
+    parsed = (_parsed(line) for line in results.splitlines())
+    return [*takewhile(lambda result: result is not None, parsed)]  # type: ignore[list-item]
+
+
+def _parsed(line: str) -> dict[str, Any] | None:
+    """A result; None where the line is none."""
+    try:
+        result: dict[str, Any] = json.loads(line)
+    except ValueError:
+        return None
+    return result

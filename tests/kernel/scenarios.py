@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from tests.corpus.scenario import KERNELS, LAB, expected, recorded
+from tests.corpus.scenario import KERNELS, LABS, expected, recorded
 from tests.interop.toolchain import Tree
 from tests.kernel import guest
 from tests.kernel.cases import Case
@@ -16,6 +16,8 @@ from tests.kernel.packages import package_files
 
 RUNNER = "tests.kernel.run_scenarios"
 INPUTS = "scenarios.json"
+#: Seconds that the kernel gets for work in the background after each step.
+SETTLE = 0.01
 _FILES = ("tests/corpus/scenario.py", "tests/corpus/world.py", "tests/kernel/run_scenarios.py")
 
 Scenario = dict[str, Any]
@@ -29,25 +31,23 @@ def recording_of(kernel: tuple[int, int]) -> str:
 
 
 def outcomes_in_guest(
-    kernel: Path, tree: Tree, scenarios: Iterable[Scenario], seconds: float
+    kernel: Path, tree: Tree, scenarios: Sequence[Scenario], seconds: float, settle: float = SETTLE
 ) -> list[dict[str, Any]]:
-    """What each scenario gave on `kernel`, in their order; fewer if the guest ended early.
-
-    Raises GuestError.
-    """
-    inputs = [{key: each[key] for key in ("name", "settings", "steps")} for each in scenarios]
+    """What each scenario gave on `kernel`, in their order: `outcomes`, or `error`. Raises GuestError."""
+    inputs = [{"lab": "lab", **each} for each in scenarios]
     files = {path: (SOURCES / path).read_bytes() for path in _FILES}
     files |= package_files()
-    files[str(LAB.relative_to(SOURCES))] = LAB.read_bytes()
+    files |= {str(path.relative_to(SOURCES)): path.read_bytes() for path in LABS.glob("*.o")}
     files[INPUTS] = json.dumps(inputs).encode()
-    return guest.run_to_its_end(kernel, tree, files, RUNNER, [INPUTS], seconds).results
+    ended = guest.run_to_its_end(kernel, tree, files, RUNNER, [INPUTS, str(settle)], seconds)
+    found = {result["index"]: result for result in ended.results}
+    nothing = {"error": "the guest reported nothing of it"}
+    return [found.get(index, nothing) for index in range(len(scenarios))]
 
 
 def judge(results: Iterable[dict[str, Any]], kernel: str) -> Iterator[Case]:
     """Each recorded scenario's case, from what the guest reported in their order."""
-    reported = iter(results)
-    for group, scenario in recorded():
-        result = next(reported, {"error": "the guest reported nothing of it"})
+    for (group, scenario), result in zip(recorded(), results, strict=True):
         detail = _difference(scenario, kernel, result)
         name = scenario["name"]
         yield Case(group, name, "failed" if detail else "passed", detail or f"{len(scenario['steps'])} steps")

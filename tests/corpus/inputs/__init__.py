@@ -1,0 +1,39 @@
+"""What the recorded scenarios do: their settings and steps, before a kernel has said what comes of them.
+
+`python -m tests.kernel.record` carries them out on the kernels and writes `../scenarios`, a file a group.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from tests.corpus.inputs import (
+    callbacks,
+    chains,
+    families,
+    flow,
+    hashes,
+    lifetimes,
+    listeners,
+    maps,
+    parser,
+    sending,
+    sk_msg,
+    verdict,
+)
+
+GROUPS: dict[str, Callable[[], Iterator[dict[str, Any]]]] = {
+    "callbacks": callbacks.scenarios,
+    "chains": chains.scenarios,
+    "families": families.scenarios,
+    "flow": flow.scenarios,
+    "hashes": hashes.scenarios,
+    "lifetimes": lifetimes.scenarios,
+    "listeners": listeners.scenarios,
+    "maps": maps.scenarios,
+    "parser": parser.scenarios,
+    "sending": sending.scenarios,
+    "sk_msg": sk_msg.scenarios,
+    "verdict": verdict.scenarios,
+}
