@@ -125,6 +125,16 @@ class Graph:
             node = self.frames[offset] = Node(FRAME, offset=offset)
         return node
 
+    def rebase_frames(self) -> None:
+        """Count accesses from the frame pointer itself where an operand has become an address of the stack."""
+        for block in self.blocks:
+            for node in block.nodes:
+                if node.kind in (LOAD, STORE, ATOMIC):
+                    base = node.args[0]
+                    if base.kind == FRAME and base.offset:
+                        node.offset += base.offset
+                        node.args[0] = self.frame(0)
+
     def address(self, symbol: Symbol) -> Node:
         """The node of the address of a map or function."""
         node = self.addresses.get(symbol)

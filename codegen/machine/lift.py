@@ -307,6 +307,7 @@ class _Lifter:
                 while arg in replaced:
                     arg = replaced[arg]
                 args[place] = arg
+        self.graph.rebase_frames()
 
     def _fill(self, block: _Place) -> None:
         slots, lines, state, nodes = self.slots, self.lines, block.state, block.nodes

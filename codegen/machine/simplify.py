@@ -118,6 +118,7 @@ def replace(graph: Graph, replaced: dict[Node, Node]) -> None:
             while arg in replaced:
                 arg = replaced[arg]
             args[place] = arg
+    graph.rebase_frames()
 
 
 def drop_unused(graph: Graph) -> None:
