@@ -32,7 +32,9 @@ def execute_module(sources: Sources) -> dict[str, Any]:
         exec(code, module.__dict__)
     except PolicyError:
         raise
-    except (Exception, SystemExit) as error:
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:
         raise _raised(sources, error) from error
     finally:
         sys.dont_write_bytecode = wrote_bytecode
@@ -56,10 +58,25 @@ def _compile(sources: Sources) -> CodeType:
 
 def _forget_modules(before: set[str], folder: str) -> None:
     """Modules from the policy's folder are read anew for the next policy, whose folder may be another."""
+    # An interpreter may live below the policy's folder, in `.venv` say; what it brings stays.
+    installed = [prefix for prefix in (sys.prefix, sys.base_prefix) if _lies_below(prefix, folder)]
     for name in set(sys.modules) - before:
-        file = getattr(sys.modules[name], "__file__", None) or ""
-        if name.startswith(_NAME_PREFIX) or os.path.dirname(os.path.abspath(file)) == folder:
+        if name.startswith(_NAME_PREFIX):
             del sys.modules[name]
+            continue
+        module = sys.modules[name]
+        paths = [getattr(module, "__file__", None), *(getattr(module, "__path__", None) or ())]
+        own = name.partition(".")[0] != "skverdict" and any(
+            _lies_below(path, folder) and not any(_lies_below(path, prefix) for prefix in installed)
+            for path in paths
+            if isinstance(path, str)
+        )
+        if own:
+            del sys.modules[name]
+
+
+def _lies_below(path: str, folder: str) -> bool:
+    return os.path.abspath(path).startswith(os.path.join(os.path.abspath(folder), ""))
 
 
 def _raised(sources: Sources, error: BaseException) -> PolicyError:
