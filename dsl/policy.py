@@ -36,11 +36,13 @@ class Policy:
         return f"<Policy {self.path}>"
 
 
-def load_policy(path: str | PathLike[str]) -> Policy:
+def load_policy(path: str | PathLike[str], kernel: str | None = None) -> Policy:
     """Read, run and compile the policy in the file `path`.
 
-    Running means that the module's own code is executed as Python. Raises PolicyError with every error found.
+    Running means that the module's own code is executed as Python. With `kernel` (6.1, 6.12 or 7.2) only what
+    that kernel has may be used; otherwise what the newest of them has. Raises PolicyError with every error
+    found, ValueError for another kernel.
     """
     from skverdict.dsl.frontend.load import load
 
-    return load(path)
+    return load(path, kernel)

@@ -53,7 +53,7 @@ def test_it_builds_a_policy(wheel: Path, tmp_path: Path) -> None:
     site = tmp_path / "site"
     with zipfile.ZipFile(wheel) as content:
         content.extractall(site)
-    policy, target = ROOT / "examples" / "port_redirect.py", tmp_path / "policy.o"
+    policy, target = ROOT / "examples" / "hash_redirect.py", tmp_path / "policy.o"
     command = [sys.executable, "-c", COMMAND, site, "build", policy, "-o", target]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 
 from skverdict.dsl.catalogue.contexts import CONTEXTS, Field
-from skverdict.dsl.catalogue.programs import PROGRAMS
+from skverdict.dsl.catalogue.programs import KERNELS, PROGRAMS
 from skverdict.dsl.frontend.convert import convert
 from skverdict.dsl.frontend.helper_table import method_names
 from skverdict.dsl.frontend.lowering import Lowering
@@ -78,6 +78,12 @@ def _readable(lowering: Lowering, node: ast.AST, context: ContextValue, field: F
             node,
             f"a {lowering.kind} program may not read `{class_name}.{field.name}`",
             _kinds_hint("readable", field.readers),
+        )
+    if KERNELS.index(field.since) > KERNELS.index(lowering.scope.kernel):
+        raise lowering.refuse(
+            node,
+            f"Linux {lowering.scope.kernel} does not have `{class_name}.{field.name}`",
+            f"Linux {field.since} does",
         )
 
 

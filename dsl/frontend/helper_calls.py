@@ -6,6 +6,7 @@ import ast
 from collections.abc import Callable
 
 from skverdict.dsl.catalogue.helpers import HELPERS, MAP_CALLERS, Argument, Helper
+from skverdict.dsl.catalogue.programs import KERNELS
 from skverdict.dsl.frontend.arguments import assign_arguments
 from skverdict.dsl.frontend.convert import as_scalar, convert
 from skverdict.dsl.frontend.dispatch import evaluate
@@ -105,6 +106,12 @@ def may_call(lowering: Lowering, node: ast.AST, helper: Helper) -> None:
         raise lowering.refuse(
             node, f"a {kind} program may not call `{helper.name}`", _callers_hint(tuple(helper.callers))
         )
+    if not helper.may_call(kind, lowering.scope.kernel):
+        raise lowering.refuse(
+            node,
+            f"Linux {lowering.scope.kernel} does not let a {kind} program call `{helper.name}`",
+            f"Linux {helper.callers[kind]} does",
+        )
     if helper.sleeps:
         raise lowering.refuse(node, f"`{helper.name}` may sleep, which no program here may")
     if helper.acquires or helper.releases:
@@ -154,7 +161,7 @@ def _result(arguments: Arguments) -> Operand:
         raise lowering.refuse(node, f"`{helper.name}` gives a pointer that a policy cannot use yet")
     if helper.moves_buffer:
         lowering.move_buffer(node, helper.name)
-        if lowering.kind == "stream_parser":
+        if lowering.kind == "stream_parser" and lowering.scope.kernel == KERNELS[-1]:
             lowering.scope.reporter.warning(
                 lowering.place(node),
                 f"Linux 7.2 does not attach a parser that may change the packet, as `{helper.name}` does",

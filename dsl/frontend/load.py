@@ -9,7 +9,7 @@ from typing import Any
 
 from skverdict.dsl import decorators
 from skverdict.dsl.catalogue.maps import MAPS
-from skverdict.dsl.catalogue.programs import PROGRAMS
+from skverdict.dsl.catalogue.programs import KERNELS, PROGRAMS
 from skverdict.dsl.errors import Place, PolicyError
 from skverdict.dsl.frontend import (
     calls,
@@ -19,6 +19,7 @@ from skverdict.dsl.frontend import (
     operators,
     statements,
 )
+from skverdict.dsl.frontend.advice import advise
 from skverdict.dsl.frontend.declarations import NAME_LENGTH, check_struct, declare_map
 from skverdict.dsl.frontend.execute import execute_module
 from skverdict.dsl.frontend.programs import lower_program, mark_of
@@ -36,15 +37,17 @@ from skverdict.dsl.structs import is_struct_class
 SYNTAX = (calls, conditions, expressions, names, operators, statements)
 
 
-def load(path: str | os.PathLike[str]) -> Policy:
+def load(path: str | os.PathLike[str], kernel: str | None = None) -> Policy:
     """See `skverdict.dsl.load_policy`."""
     shown = os.fspath(path)
     if not isinstance(shown, str):
         shown = os.fsdecode(shown)
+    if kernel is not None and kernel not in KERNELS:
+        raise ValueError(f"kernel must be one of {', '.join(KERNELS)}, not {kernel!r}")
     sources = Sources(shown)
     namespace = execute_module(sources)
     reporter = Reporter()
-    scope = PolicyScope(sources, reporter, _license(sources, reporter, namespace))
+    scope = PolicyScope(sources, reporter, _license(sources, reporter, namespace), kernel or KERNELS[-1])
     _check_duplicates(sources, reporter)
     _declare(scope, namespace)
     _check_decorated(sources, reporter, namespace)
@@ -59,6 +62,7 @@ def load(path: str | os.PathLike[str]) -> Policy:
     structs = _used_structs(scope, functions)
     if reporter.errors:
         raise PolicyError(in_order(reporter.errors, shown))
+    advise(scope, functions)
     module = Module(sources.main.name, scope.license, structs, scope.maps, functions, scope.globals())
     return Policy(shown, module, sources.lines(), in_order(reporter.warnings, shown))
 

@@ -6,7 +6,7 @@ import ast
 from types import FunctionType
 from typing import TYPE_CHECKING
 
-from skverdict.dsl.catalogue.programs import PROGRAMS
+from skverdict.dsl.catalogue.programs import KERNELS, PROGRAMS
 from skverdict.dsl.errors import Diagnostic, Place
 from skverdict.dsl.frontend.assigned import assignment_counts
 from skverdict.dsl.frontend.refusal import Refused, Reporter
@@ -23,8 +23,12 @@ if TYPE_CHECKING:
 class PolicyScope:
     """The policy while it is compiled."""
 
-    def __init__(self, sources: Sources, reporter: Reporter, license_: str) -> None:
+    def __init__(
+        self, sources: Sources, reporter: Reporter, license_: str, kernel: str = KERNELS[-1]
+    ) -> None:
         self.sources = sources
+        # The oldest of `catalogue.programs.KERNELS` that the policy is for.
+        self.kernel = kernel
         self.reporter = reporter
         self.license = license_
         self.maps: list[Map] = []

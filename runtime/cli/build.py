@@ -7,7 +7,7 @@ import gc
 from skverdict.codegen.target import CPUS, ENDIANS, Target
 from skverdict.runtime.cli.failure import UsageError
 from skverdict.runtime.cli.files import same_file, write_output
-from skverdict.runtime.cli.policy import load
+from skverdict.runtime.cli.policy import add_kernel_option, load
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -32,6 +32,7 @@ def configure(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--endian", choices=ENDIANS, default="little", help="byte order of the machine (default: %(default)s)"
     )
+    add_kernel_option(parser)
 
 
 def run(options: Namespace) -> int:
@@ -47,7 +48,7 @@ def run(options: Namespace) -> int:
         preload(target)
         from skverdict.codegen import build
 
-        write_output(options.output, build(load(options.policy), target))
+        write_output(options.output, build(load(options.policy, options.kernel), target))
     finally:
         gc.enable()
     return 0

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from skverdict.codegen.target import CPUS, Target
-from skverdict.runtime.cli.policy import load
+from skverdict.runtime.cli.policy import add_kernel_option, load
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -25,6 +25,7 @@ def configure(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--cpu", choices=CPUS, default="v3", help="instruction set version (default: %(default)s)"
     )
+    add_kernel_option(parser)
     parser.add_argument("--json", action="store_true", help="print the policy's maps and programs as JSON")
 
 
@@ -32,7 +33,7 @@ def run(options: Namespace) -> int:
     """Compile, throw the result away, and print what there is."""
     from skverdict.codegen import build
 
-    policy = load(options.policy)
+    policy = load(options.policy, options.kernel)
     build(policy, Target(options.cpu))
     if options.json:
         import json

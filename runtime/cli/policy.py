@@ -8,11 +8,25 @@ from skverdict.runtime.cli.files import STANDARD
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from argparse import ArgumentParser
+
     from skverdict.dsl import Policy
 
+KERNELS = ("6.1", "6.12", "7.2")
+"""Those of `skverdict.dsl.catalogue.programs`, without the cost of importing that."""
 
-def load(path: str) -> Policy:
+
+def add_kernel_option(parser: ArgumentParser) -> None:
+    """Declare `--kernel`."""
+    parser.add_argument(
+        "--kernel", choices=KERNELS, help="let the policy use only what this Linux has (default: the newest)"
+    )
+
+
+def load(path: str, kernel: str | None = None) -> Policy:
     """Compile the policy in a file, or on standard input, and show its warnings. Raises PolicyError.
+
+    With `kernel`, it may use only what that kernel has.
 
     What the module prints goes to standard error: standard output is the command's own, an object perhaps.
     """
@@ -20,7 +34,7 @@ def load(path: str) -> Policy:
 
     output, sys.stdout = sys.stdout, sys.stderr
     try:
-        policy = load_policy("/dev/stdin" if path == STANDARD else path)
+        policy = load_policy("/dev/stdin" if path == STANDARD else path, kernel)
     finally:
         sys.stdout = output
     for warning in policy.warnings:

@@ -13,7 +13,8 @@ import pytest
 from tests.runtime.replay_kit import CAPTURES, EXAMPLES
 
 MODULE = [sys.executable, "-m", "skverdict.runtime.cli"]
-PORT_REDIRECT = EXAMPLES / "port_redirect.py"
+# One that there is nothing to say about.
+POLICY = EXAMPLES / "hash_redirect.py"
 HTTP = CAPTURES / "http1-nginx.pcap"
 
 
@@ -22,7 +23,7 @@ def run(*arguments: str | Path, content: bytes = b"") -> subprocess.CompletedPro
 
 
 def test_objects_go_through_standard_streams() -> None:
-    built = run("build", "-", "-o", "-", content=PORT_REDIRECT.read_bytes())
+    built = run("build", "-", "-o", "-", content=POLICY.read_bytes())
     assert (built.returncode, built.stderr) == (0, b"")
     assert built.stdout.startswith(b"\x7fELF")
     text = run("disasm", "-", content=built.stdout)
@@ -31,14 +32,14 @@ def test_objects_go_through_standard_streams() -> None:
 
 
 def test_what_a_policy_prints_stays_out_of_the_object() -> None:
-    text = b"print('loading')\n" + PORT_REDIRECT.read_bytes()
+    text = b"print('loading')\n" + POLICY.read_bytes()
     built = run("build", "-", "-o", "-", content=text)
     assert (built.returncode, built.stderr) == (0, b"loading\n")
     assert built.stdout.startswith(b"\x7fELF")
 
 
 def test_captures_come_through_standard_input() -> None:
-    done = run("run", PORT_REDIRECT, "--capture", "-", content=HTTP.read_bytes())
+    done = run("run", POLICY, "--capture", "-", content=HTTP.read_bytes())
     assert (done.returncode, done.stderr) == (0, b"")
     assert done.stdout.startswith(b"<stdin> through ")
     assert b"\x1b" not in done.stdout
@@ -52,7 +53,7 @@ def test_errors_name_standard_input() -> None:
 
 def test_a_reader_that_stops_reading_is_no_traceback() -> None:
     process = subprocess.Popen(
-        [*MODULE, "run", PORT_REDIRECT, "--capture", CAPTURES / "memcached-text.pcap", "--trace"],
+        [*MODULE, "run", POLICY, "--capture", CAPTURES / "memcached-text.pcap", "--trace"],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
     )
@@ -74,7 +75,7 @@ def test_help_that_nobody_reads_is_no_traceback() -> None:
 def test_a_full_device_is_one_error() -> None:
     with open("/dev/full", "wb") as full:
         done = subprocess.run(
-            [*MODULE, "ir", PORT_REDIRECT], stdout=full, stderr=subprocess.PIPE, check=False
+            [*MODULE, "ir", POLICY], stdout=full, stderr=subprocess.PIPE, check=False
         )
     assert (done.returncode, done.stderr) == (1, b"skverdict: No space left on device\n")
 
@@ -83,7 +84,7 @@ def test_names_that_are_not_utf_8(tmp_path: Path) -> None:
     path = os.fsencode(tmp_path) + b"/\xff\xfe.pcap"
     with open(path, "wb") as file:
         file.write(HTTP.read_bytes())
-    command = [os.fsencode(part) for part in (*MODULE, "run", PORT_REDIRECT, "--capture")]
+    command = [os.fsencode(part) for part in (*MODULE, "run", POLICY, "--capture")]
     done = subprocess.run([*command, path], capture_output=True, check=False)
     assert (done.returncode, done.stderr) == (0, b"")
     assert b"\\udcff\\udcfe.pcap through " in done.stdout
@@ -91,11 +92,11 @@ def test_names_that_are_not_utf_8(tmp_path: Path) -> None:
 
 def test_a_terminal_gets_tables_and_no_object() -> None:
     main, side = pty.openpty()
-    done = subprocess.run([*MODULE, "build", PORT_REDIRECT, "-o", "-"], stdout=side, stderr=subprocess.PIPE)
+    done = subprocess.run([*MODULE, "build", POLICY, "-o", "-"], stdout=side, stderr=subprocess.PIPE)
     assert done.returncode == 2
     assert b"terminal" in done.stderr
     environment = {**os.environ, "TERM": "xterm", "COLUMNS": "120"}
-    arguments = [*MODULE, "run", PORT_REDIRECT, "--capture", HTTP]
+    arguments = [*MODULE, "run", EXAMPLES / "port_redirect.py", "--capture", HTTP]
     process = subprocess.Popen(arguments, stdout=side, stderr=subprocess.DEVNULL, env=environment)
     os.close(side)
     shown = b""
@@ -126,8 +127,8 @@ HEAVY = {"rich", "lark", "elftools", "importlib.metadata", "skverdict.runtime.si
     ("arguments", "unwanted"),
     [
         (["--help"], HEAVY | {"llvmlite", "skverdict.dsl.frontend.load", "skverdict.codegen.object_builder"}),
-        (["build", str(PORT_REDIRECT), "-o", os.devnull], HEAVY),
-        (["run", str(PORT_REDIRECT), "--capture", str(HTTP)], {"rich", "lark", "json"}),
+        (["build", str(POLICY), "-o", os.devnull], HEAVY),
+        (["run", str(POLICY), "--capture", str(HTTP)], {"rich", "lark", "json"}),
     ],
     ids=["help", "build", "run"],
 )
