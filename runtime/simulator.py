@@ -195,10 +195,12 @@ class Simulator:
         """Attach a sock_ops program to the cgroup of all sockets made from now on, behind those attached
         before.
 
-        Raises OSError EINVAL for a program of another kind.
+        Raises OSError EINVAL for a program of another kind, and for one that is attached already.
         """
         program = self._program(name)
         self._check_type(program, "sock_ops")
+        if program in self.kernel.sock_ops:
+            raise KernelError(Errno.EINVAL, f"{name} is attached to the cgroup already")
         self.kernel.sock_ops.append(program)
         self.kernel.changed("cgroup", f"sock_ops {name} attached")
 

@@ -63,7 +63,14 @@ class Network:
         client_end, server_end = self._end(client, number), self._end(server, number)
         while server[1] is None and self._taken(client_end, server_end):
             server_end = self._end(server, number)
-        return self._connect(client_end, server_end, (number, number), names, None)
+        # Only sock_ops programs can tell that somebody listens meanwhile.
+        own = self._listen(server_end, number, f"listener of {names[1]}") if self.kernel.sock_ops else None
+        made = self._connect(client_end, server_end, (number, number), names, None)
+        if own is not None:
+            if own.psock is not None:
+                own.psock.leave_maps()
+            own.leave()
+        return made
 
     def tcp_connect(self, client: Where, family: str, listener: Sock, name: str) -> TcpSocket:
         """A connection that waits to be accepted. Raises OSError ECONNREFUSED if nobody listens."""
@@ -110,7 +117,11 @@ class Network:
 
     def tcp_listener(self, where: Where, family: str, name: str) -> TcpSocket:
         """A listening socket."""
-        socket = self.tcp_socket(where, family, name)
+        number = _family(family)
+        return self._listen(self._end(where, number), number, name)
+
+    def _listen(self, end: Endpoint, family: int, name: str) -> TcpSocket:
+        socket = self._alone(end, family, name)
         socket.listener = Listener(socket)
         socket.state = State.LISTEN
         call_back(socket, TCP_LISTEN_CB)
@@ -119,8 +130,10 @@ class Network:
     def tcp_socket(self, where: Where, family: str, name: str) -> TcpSocket:
         """A socket that is neither connected nor listens."""
         number = _family(family)
-        end = self._end(where, number)
-        return TcpSocket(self.kernel, name, number, end, Endpoint((0,) * len(end.words), 0))
+        return self._alone(self._end(where, number), number, name)
+
+    def _alone(self, end: Endpoint, family: int, name: str) -> TcpSocket:
+        return TcpSocket(self.kernel, name, family, end, Endpoint((0,) * len(end.words), 0))
 
     def udp_socket(self, where: Where, family: str, name: str, bound: bool = True) -> UdpSocket:
         """A UDP socket that is connected to nobody."""

@@ -63,7 +63,7 @@ class TcpSocket(Sock):
 
     __slots__ = (
         "_backlog", "_cuts", "_unsent", "accepted", "callback_flags", "copied_seq", "done", "inheritance",
-        "listener", "mss", "other", "owned", "plan", "rcv_nxt", "snd_nxt", "transmit_hash",
+        "lingers", "listener", "mss", "other", "owned", "plan", "rcv_nxt", "snd_nxt", "transmit_hash",
     )  # fmt: skip
 
     mss: int
@@ -81,6 +81,7 @@ class TcpSocket(Sock):
         self.receive_buffer = settings.receive_buffer
         self.send_buffer = settings.send_buffer
         self.done = False  # a FIN has arrived
+        self.lingers = False  # closed, and in TIME_WAIT until the other end's FIN comes
         self.accepted = False  # it was made by accept, not by connect
         self.owned = False
         self.rcv_nxt = self.copied_seq = self.snd_nxt = 0
@@ -108,15 +109,20 @@ class TcpSocket(Sock):
     def local_ip4(self) -> int:
         """The IPv4 address that programs read; IPv6 sockets have a stand-in there."""
         if self.family == AF_INET6 and not self._mapped:
-            return IPV4_OF_IPV6
+            return IPV4_OF_IPV6 if any(self.local.words) and not self._bare else 0
         return mapped_ip4(self.local)
 
     @property
     def remote_ip4(self) -> int:
         """Likewise; IPv6 sockets that connected rather than accepted have zero there."""
         if self.family == AF_INET6 and not self._mapped:
-            return IPV4_OF_IPV6 if self.accepted else 0
+            return IPV4_OF_IPV6 if self.accepted and not self._bare else 0
         return mapped_ip4(self.remote)
+
+    @property
+    def _bare(self) -> bool:
+        """True for a request for a connection to which the kernel gives no stand-ins, as Linux 7.2 does."""
+        return not self.full and self.kernel.settings.kernel != "7.2"
 
     @property
     def _mapped(self) -> bool:
@@ -183,6 +189,9 @@ class TcpSocket(Sock):
         """A segment arrives."""
         if self.owned:
             self._backlog.append(lambda: self.deliver(buffer))
+            return
+        if self.lingers and not len(buffer):
+            self.lingers = False
             return
         refuses = self.receive_shut and self.send_shut and not self.done
         if self.state is State.CLOSE or (len(buffer) and (self.dead or refuses)):
@@ -492,6 +501,9 @@ class TcpSocket(Sock):
                     self._send_fin()
             self.send_shut = True
             self.dead = True
+            if self.state is State.FIN_WAIT2:
+                self.enter(State.CLOSE)
+                self.lingers = True
 
     def abort(self) -> None:
         """Reset the connection."""

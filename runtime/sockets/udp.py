@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from skverdict.runtime.machine.errno import Errno
 from skverdict.runtime.sockets.accounting import MOST_LINEAR, truesize
-from skverdict.runtime.sockets.address import AF_INET, LOOPBACK, Endpoint, endpoint
+from skverdict.runtime.sockets.address import AF_INET, IPV4_OF_IPV6, LOOPBACK, Endpoint, endpoint
 from skverdict.runtime.sockets.buffer import SocketBuffer
 from skverdict.runtime.sockets.errors import socket_error
 from skverdict.runtime.sockets.message import PAGE
@@ -46,6 +46,13 @@ class UdpSocket(QueuedSocket):
     @property
     def ethertype(self) -> int:
         return _ETHERTYPES.get(self.family, _ETHERTYPE_IPV6)
+
+    @property
+    def local_ip4(self) -> int:
+        """IPv6 sockets have a stand-in there."""
+        if len(self.local.words) == 1:
+            return self.local.words[0]
+        return IPV4_OF_IPV6 if any(self.local.words) else 0
 
     @property
     def enterable(self) -> bool:

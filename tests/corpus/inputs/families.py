@@ -93,6 +93,17 @@ def _judged() -> Iterator[dict[str, Any]]:
             ["seen"],
         )
         yield net_scenario(
+            f"an empty message passed, then another, {name}",
+            {MODE: PASS},
+            *start,
+            ["send", "c", ""],
+            ["send", "c", "four"],
+            ["recv", "s", 10],
+            ["recv", "s", 10],
+            ["delete", "hash", [1, 0, 0, 0]],
+            ["recv", "s", 10],
+        )
+        yield net_scenario(
             f"messages dropped, {name}",
             {MODE: DROP},
             *start,
