@@ -36,9 +36,9 @@ class Node:
 
     `opcode` is that of the instruction, with the register bit as lifted; what `args` and `imm` hold depends on
     the kind: ALU: the two operands, or one and `imm`. UNARY: the operand. LOAD: the base. STORE: base and
-    value, and the opcode is that of a store from a register. ATOMIC: base and value. CALL: the arguments in order. JUMP: both sides, or one
-    and `imm`. EXIT: the result, if any. PHI: one for each predecessor of the block. CONST: `imm`, a signed
-    number of 64 bits. FRAME: `offset` from the frame pointer. ADDRESS: `symbol`. ENTRY: `imm` is the register.
+    value, and the opcode is that of a store from a register. ATOMIC: base and value. CALL: the arguments in
+    order. JUMP: both sides, or one and `imm`. EXIT: the result, if any. PHI: one for each predecessor of the
+    block. CONST: `imm`, a signed number of 64 bits. FRAME: `offset` from the frame pointer. ADDRESS: `symbol`. ENTRY: `imm` is the register.
 
     `base` says what a LOAD or STORE points into, as far as that is known. `number` is given out when registers
     are assigned; -1 if the node needs none.
@@ -72,7 +72,8 @@ class Node:
 
 
 KIND_NAMES = (
-    ["const", "frame", "address", "undef", "phi", "entry", "alu", "unary", "load", "call", "copy", "atomic", "store", "jump", "goto", "exit"]
+    *("const", "frame", "address", "undef", "phi", "entry", "alu", "unary"),
+    *("load", "call", "copy", "atomic", "store", "jump", "goto", "exit"),
 )
 
 # What a wide instruction or a local call refers to: `map` or `function`, the name, and an addend in bytes.

@@ -173,5 +173,6 @@ def _behind(
     shared = through[readings[0].block.index]
     for reading in readings:
         shared &= through[reading.block.index]
-    block = max((graph.blocks[index] for index in range(len(graph.blocks)) if shared >> index & 1), key=lambda each: through[each.index].bit_count())
+    leading = (block for index, block in enumerate(graph.blocks) if shared >> index & 1)
+    block = max(leading, key=lambda each: through[each.index].bit_count())
     return block, 0

@@ -7,6 +7,7 @@ efficient construction of static single assignment form", 2013).
 
 from __future__ import annotations
 
+import itertools
 import struct
 from typing import TYPE_CHECKING
 
@@ -154,7 +155,7 @@ def cut(slots: Sequence[Slot]) -> list[_Place]:
     cuts = sorted(starts)
     if cuts[-1] != count:
         raise Unliftable  # a jump leads out, or the last instruction neither leaves nor jumps
-    places = {first: _Place(first, last) for first, last in zip(cuts, cuts[1:], strict=False)}
+    places = {first: _Place(first, last) for first, last in itertools.pairwise(cuts)}
     for place in places.values():
         targets = ends.get(place.last - 1, (place.last,))
         if place.last == count and targets == (count,):
@@ -181,7 +182,7 @@ def find_live(blocks: Sequence[_Place], slots: Sequence[Slot], arity: Callable[[
             opcode, target, source, _, imm = slots[at]
             class_ = opcode & CLASS
             reads = writes = 0
-            if class_ == ALU64 or class_ == ALU32:
+            if class_ in (ALU64, ALU32):
                 code = opcode & CODE
                 if opcode & REGISTER and code != END:
                     reads = 1 << source
@@ -318,7 +319,7 @@ class _Lifter:
             opcode, target, source, offset, imm = slots[at]
             line = lines[at]
             class_ = opcode & CLASS
-            if class_ == ALU64 or class_ == ALU32:
+            if class_ in (ALU64, ALU32):
                 state[target] = self._arithmetic(block, opcode, target, source, offset, imm, line)
             elif class_ == LDX:
                 node = self._memory(LOAD, opcode, state[source], offset, line)
@@ -362,7 +363,7 @@ class _Lifter:
     ) -> Node:
         graph = self.graph
         code, class_ = opcode & CODE, opcode & CLASS
-        if code == END or code == NEG:
+        if code in (END, NEG):
             node = Node(UNARY, opcode, [block.state[target]], imm=imm, line=line)
         elif code == MOV:
             if not opcode & REGISTER:

@@ -297,7 +297,7 @@ class _Chooser:
                             self._want_same(phi, fact[0], 3)
 
     def _color(self) -> None:
-        groups = sorted({group for group in self.group})
+        groups = sorted(set(self.group))
         color: dict[int, int] = {}
         beside = {
             group: {self.group[number] for number in _bits(self.beside[group])} - {group} for group in groups

@@ -96,9 +96,9 @@ def _drop_dead_stores(graph: Graph, uses: Uses) -> None:
         live = _live_at_end(block, entering)
         kept = []
         for node in reversed(block.nodes):
-            if node.kind == STORE and node.args[0].kind == FRAME:
-                if not bytes_at(node.offset, SIZES[node.opcode & _SIZE]) & live:
-                    continue
+            stores = node.kind == STORE and node.args[0].kind == FRAME
+            if stores and not bytes_at(node.offset, SIZES[node.opcode & _SIZE]) & live:
+                continue
             live = _before(node, live, uses)
             kept.append(node)
         kept.reverse()

@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-
 from skverdict.codegen import Target, build, read_object
 from skverdict.codegen.target import CPUS
 from skverdict.dsl import load_policy

@@ -6,7 +6,6 @@ import ast
 
 import pytest
 from skverdict.dsl.errors import Diagnostic, Place, PolicyError
-
 from skverdict.dsl.frontend import dispatch
 
 from tests.dsl.policy_kit import compiled, errors

@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-
 from skverdict.dsl import PolicyError, load_policy
 from skverdict.dsl.ir.text import print_module
 

@@ -1,7 +1,19 @@
 """Hand what is sent to the local proxy's socket if the destination is one that it serves, else to the network."""
 
-from skverdict.dsl import BPF_F_INGRESS, SK_PASS, HashMap, SkMsg, SockHash, Struct, be32, i32, msg_verdict
-from skverdict.dsl import u16, u32, u64
+from skverdict.dsl import (
+    BPF_F_INGRESS,
+    SK_PASS,
+    HashMap,
+    SkMsg,
+    SockHash,
+    Struct,
+    be32,
+    i32,
+    msg_verdict,
+    u16,
+    u32,
+    u64,
+)
 
 
 class Destination(Struct):

@@ -1,7 +1,6 @@
 """Listening sockets go into a map by their port, so that a new process can be handed to by index."""
 
-from skverdict.dsl import BPF_NOEXIST, BPF_SOCK_OPS_TCP_LISTEN_CB, HashMap, SockHash, SockOps, i32, sock_ops
-from skverdict.dsl import u32, u64
+from skverdict.dsl import BPF_NOEXIST, BPF_SOCK_OPS_TCP_LISTEN_CB, HashMap, SockHash, SockOps, i32, sock_ops, u32, u64
 from skverdict.dsl.helpers import bpf_ktime_get_ns
 
 listeners = SockHash(key=u32, max_entries=256)

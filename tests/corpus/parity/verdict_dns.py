@@ -1,7 +1,20 @@
 """DNS over TCP: queries for the blocked zone's first label are dropped, others are counted by label length."""
 
-from skverdict.dsl import SK_DROP, SK_PASS, ArrayMap, HashMap, SkSkb, SockMap, Struct, be16, be64, i32
-from skverdict.dsl import skb_verdict, u8, u64
+from skverdict.dsl import (
+    SK_DROP,
+    SK_PASS,
+    ArrayMap,
+    HashMap,
+    SkSkb,
+    SockMap,
+    Struct,
+    be16,
+    be64,
+    i32,
+    skb_verdict,
+    u8,
+    u64,
+)
 
 RESPONSE = 0x8000
 
