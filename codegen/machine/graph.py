@@ -38,7 +38,8 @@ class Node:
     the kind: ALU: the two operands, or one and `imm`. UNARY: the operand. LOAD: the base. STORE: base and
     value, and the opcode is that of a store from a register. ATOMIC: base and value. CALL: the arguments in
     order. JUMP: both sides, or one and `imm`. EXIT: the result, if any. PHI: one for each predecessor of the
-    block. CONST: `imm`, a signed number of 64 bits. FRAME: `offset` from the frame pointer. ADDRESS: `symbol`. ENTRY: `imm` is the register.
+    block. CONST: `imm`, a signed number of 64 bits. FRAME: `offset` from the frame pointer. ADDRESS: `symbol`.
+    ENTRY: `imm` is the register.
 
     `base` says what a LOAD or STORE points into, as far as that is known. `number` is given out when registers
     are assigned; -1 if the node needs none.
