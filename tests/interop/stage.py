@@ -89,7 +89,10 @@ class Stage:
         """Keys and values of a map; sockets by their names."""
         view = self.sim.maps[name]
         names = {socket.cookie: each for each, socket in self.sockets.items()}
-        return [(key, names.get(value, value)) for key, value in view.items()]
+        # The values of a map for each CPU are a list, which is no socket.
+        return [
+            (key, names.get(value, value) if isinstance(value, int) else value) for key, value in view.items()
+        ]
 
 
 class Outcome(NamedTuple):

@@ -1,4 +1,4 @@
-"""A line protocol on its way out: QUIT closes, AUTH is corked until a whole line may be there, HELP passes."""
+"""A line protocol on its way out: QUIT is refused, AUTH corked until a line may be there, HELP passes."""
 
 from skverdict.dsl import SK_DROP, SK_PASS, SkMsg, SockMap, be32, i32, msg_verdict
 

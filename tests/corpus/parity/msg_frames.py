@@ -1,4 +1,4 @@
-"""Frames of one to four kinds with a length of three bytes: each frame is decided by its kind, then applied."""
+"""Frames with a length of three bytes and a kind: each frame is decided by its kind, then applied."""
 
 from skverdict.dsl import SK_DROP, SK_PASS, ArrayMap, SkMsg, SockMap, Struct, i32, msg_verdict, u8, u32, u64
 

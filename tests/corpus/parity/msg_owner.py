@@ -1,6 +1,17 @@
 """Count bytes by the user that sends them, and let only the users that are listed send at all."""
 
-from skverdict.dsl import SK_DROP, SK_PASS, HashMap, LruPerCpuHashMap, SkMsg, SockMap, i32, msg_verdict, u32, u64
+from skverdict.dsl import (
+    SK_DROP,
+    SK_PASS,
+    HashMap,
+    LruPerCpuHashMap,
+    SkMsg,
+    SockMap,
+    i32,
+    msg_verdict,
+    u32,
+    u64,
+)
 from skverdict.dsl.helpers import bpf_get_current_uid_gid
 
 sockets = SockMap(max_entries=64)

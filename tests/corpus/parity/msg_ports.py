@@ -1,4 +1,4 @@
-"""What an application may send where: each remote port has a rule, private ones are open to the machine only."""
+"""What an application may send where: each remote port has a rule, some hold for this machine only."""
 
 from skverdict.dsl import AF_INET, SK_DROP, SK_PASS, HashMap, SkMsg, SockMap, i32, msg_verdict, u8, u32
 

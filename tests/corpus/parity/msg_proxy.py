@@ -1,4 +1,4 @@
-"""Hand what is sent to the local proxy's socket if the destination is one that it serves, else to the network."""
+"""Hand what is sent to the local proxy's socket if the proxy serves the destination, else to the network."""
 
 from skverdict.dsl import (
     BPF_F_INGRESS,

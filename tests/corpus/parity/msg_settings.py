@@ -22,16 +22,19 @@ def verdict(msg: SkMsg) -> i32:
         msg.cork_bytes(cork.value)
     start = numbers.lookup(PULL)
     end = numbers.lookup(PULL_END)
-    if start is not None and end is not None and end.value != 0 and msg.pull_data(start.value, end.value) != 0:
+    failed = False
+    if start is not None and end is not None and end.value != 0:
+        failed = msg.pull_data(start.value, end.value) != 0
+    if failed:
         return SK_DROP
     start = numbers.lookup(PUSH)
     length = numbers.lookup(PUSH_LENGTH)
     if start is not None and length is not None and length.value != 0:
-        if msg.push_data(start.value, length.value) != 0:
-            return SK_DROP
+        failed = msg.push_data(start.value, length.value) != 0
+    if failed:
+        return SK_DROP
     start = numbers.lookup(POP)
     length = numbers.lookup(POP_LENGTH)
     if start is not None and length is not None and length.value != 0:
-        if msg.pop_data(start.value, length.value) != 0:
-            return SK_DROP
-    return SK_PASS
+        failed = msg.pop_data(start.value, length.value) != 0
+    return SK_DROP if failed else SK_PASS

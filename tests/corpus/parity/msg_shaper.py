@@ -1,6 +1,18 @@
 """Slow starters: for its first second a connection may send 64 KiB a message at most, later anything."""
 
-from skverdict.dsl import SK_DROP, SK_PASS, LruHashMap, SkMsg, SockMap, Struct, be32, i32, msg_verdict, u32, u64
+from skverdict.dsl import (
+    SK_DROP,
+    SK_PASS,
+    LruHashMap,
+    SkMsg,
+    SockMap,
+    Struct,
+    be32,
+    i32,
+    msg_verdict,
+    u32,
+    u64,
+)
 from skverdict.dsl.helpers import bpf_ktime_get_ns
 
 SECOND = 1_000_000_000

@@ -1,4 +1,4 @@
-"""Remove the padding that an old library puts behind its records, and the two bytes that say how much it is."""
+"""Remove the padding that an old library puts behind its records, and the two bytes that count it."""
 
 from skverdict.dsl import SK_DROP, SK_PASS, SkMsg, SockMap, be16, i32, msg_verdict, u32
 

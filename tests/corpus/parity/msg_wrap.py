@@ -1,4 +1,4 @@
-"""Put a header of four bytes in front of every message that an application sends: its length, in network order."""
+"""Put four bytes in front of every message that an application sends: its length, in network order."""
 
 from skverdict.dsl import SK_DROP, SK_PASS, SkMsg, SockMap, be32, i32, msg_verdict
 

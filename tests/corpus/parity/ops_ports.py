@@ -1,4 +1,4 @@
-"""Connections to a proxy's port go into its sockmap by the local port, answers to another by the remote port."""
+"""Connections to a range of ports go into one sockmap, those from here to such ports into another."""
 
 from skverdict.dsl import (
     AF_INET,

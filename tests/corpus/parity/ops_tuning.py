@@ -31,13 +31,12 @@ def tune(skops: SockOps) -> i32:
     elif op == BPF_SOCK_OPS_RWND_INIT:
         if not near:
             skops.reply = 40
-    elif op in (
+    elif not near and op in (
         BPF_SOCK_OPS_TCP_CONNECT_CB,
         BPF_SOCK_OPS_ACTIVE_ESTABLISHED_CB,
         BPF_SOCK_OPS_PASSIVE_ESTABLISHED_CB,
     ):
-        if not near:
-            size = Size(bytes=1 << 20)
-            skops.setsockopt(SOL_SOCKET, SO_SNDBUF, size)
-            skops.setsockopt(SOL_SOCKET, SO_RCVBUF, size)
+        size = Size(bytes=1 << 20)
+        skops.setsockopt(SOL_SOCKET, SO_SNDBUF, size)
+        skops.setsockopt(SOL_SOCKET, SO_RCVBUF, size)
     return 1

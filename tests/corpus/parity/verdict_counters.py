@@ -1,4 +1,4 @@
-"""Count what passes and what is dropped, and bytes of both, per CPU; pass what a switch in a map lets pass."""
+"""Count what passes and what is dropped, and bytes of both, per CPU; a switch in a map decides."""
 
 from skverdict.dsl import (
     SK_DROP,

@@ -1,4 +1,4 @@
-"""DNS over TCP: queries for the blocked zone's first label are dropped, others are counted by label length."""
+"""DNS over TCP: queries for a blocked first label are dropped, others counted by the label's length."""
 
 from skverdict.dsl import (
     SK_DROP,

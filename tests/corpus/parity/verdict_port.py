@@ -1,4 +1,4 @@
-"""A verdict by port: two local services have a backend each, anybody else's answers go by the client's port."""
+"""A verdict by port: two local services have a backend each, all else goes by the client's port."""
 
 from skverdict.dsl import SK_DROP, SkSkb, SockMap, i32, stream_parser, stream_verdict
 

@@ -1,6 +1,19 @@
-"""TLS or not: a ClientHello goes to the terminator, other records pass, plain text to a TLS port is refused."""
+"""TLS or not: a ClientHello goes to a terminator, other records pass, plain text is refused."""
 
-from skverdict.dsl import SK_DROP, SK_PASS, PerCpuArray, SkSkb, SockMap, Struct, i32, inline, skb_verdict, u8, u32, u64
+from skverdict.dsl import (
+    SK_DROP,
+    SK_PASS,
+    PerCpuArray,
+    SkSkb,
+    SockMap,
+    Struct,
+    i32,
+    inline,
+    skb_verdict,
+    u8,
+    u32,
+    u64,
+)
 
 HANDSHAKE, CLIENT_HELLO = 22, 1
 HELLO, RECORD, PLAIN, SHORT = 0, 1, 2, 3
