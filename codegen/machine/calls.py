@@ -23,7 +23,7 @@ EVERYTHING = (1 << STACK_SIZE) - 1
 _READ = frozenset(("key", "value", "memory", "string"))
 _WRITTEN = frozenset(("value_buffer", "buffer", "number"))
 _SIZED = frozenset(("memory", "buffer"))
-# These set all bytes that they are given room for, those that fail too (`MEM_UNINIT` in the kernel's prototype).
+# These set all bytes that they are given room for, even if they fail (`MEM_UNINIT` in their prototype).
 _FILLING = frozenset(
     (
         "bpf_skb_load_bytes",
@@ -61,7 +61,7 @@ def upwards(offset: int) -> int:
 class Access(NamedTuple):
     """What a call does to stack memory: `place` is the argument with the address, `mask` the bytes.
 
-    `size` is their number, if that is known, else None. Memory that a call `fills` is all written and not read.
+    `size` is their number, if that is known, else None. What a call `fills` is all written and not read.
     """
 
     place: int

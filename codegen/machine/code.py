@@ -12,8 +12,8 @@ if TYPE_CHECKING:
 class Step(NamedTuple):
     """One instruction that does not branch. `imm` of a wide one has 64 bits.
 
-    `memory` tells what a load or store points into: two that differ in it may not become one instruction, since
-    the verifier wants an instruction to see one kind of pointer.
+    `memory` tells what a load or store points into: two that differ in it may not become one instruction,
+    since the verifier wants an instruction to see one kind of pointer.
     """
 
     opcode: int

@@ -1,7 +1,7 @@
 """Fields of the context: read once, and early if that spares the context a second register.
 
-A connection's addresses and ports do not change while a program runs, whatever it calls; LLVM reads them again
-behind each call. And a program that reads one field behind its calls needs not keep the context for that.
+A connection's addresses and ports do not change while a program runs, whatever it calls; LLVM reads them
+again behind each call. And a program that reads one field behind its calls need not keep the context.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from skverdict.codegen.lowering.effects import READS_ARGUMENTS
 from skverdict.codegen.machine.calls import helper
-from skverdict.codegen.machine.graph import CALL, COPY, LOAD, Block, Graph, Node, dominators
+from skverdict.codegen.machine.graph import CALL, LOAD, Block, Graph, Node, dominators
 from skverdict.codegen.machine.simplify import replace
 from skverdict.dsl.catalogue.contexts import CONTEXTS
 from skverdict.dsl.catalogue.programs import PROGRAMS
@@ -67,7 +67,7 @@ def share_loads(graph: Graph) -> None:
 
 
 def load_early(graph: Graph, kept: Node) -> None:
-    """If all that the copy of the context is kept for is one field, read that field in the place of the copy."""
+    """If the copy of the context is kept for one field only, read that field in the place of the copy."""
     users = [(block, node) for block, node in graph.users() if kept in node.args]
     if len(users) != 1:
         return
@@ -95,5 +95,3 @@ def _leaves_context_alone(call: Node, reading: Container[str] = _READING) -> boo
         return False
     return called.name in reading or not any(each.kind == "context" for each in called.arguments)
 
-
-__all__ = ["COPY", "lasting_fields", "load_early", "share_loads"]

@@ -104,11 +104,11 @@ class _Emitter:
             ways = [self.leaving.get(each) for each in predecessors]
             first = ways[0]
             if first is not None and all(way is not None for way in ways):
-                held.update(
-                    (register, node)
+                held = {
+                    register: node
                     for register, node in first.items()
                     if all(way is not None and way.get(register) is node for way in ways)
-                )
+                }
             mask = self.live[block].begin
             while mask:
                 low = mask & -mask

@@ -5,7 +5,7 @@ from __future__ import annotations
 import struct
 from typing import TYPE_CHECKING, NamedTuple
 
-from skverdict.codegen.machine.graph import JA, JMP, MASK32, REGISTER, WIDE
+from skverdict.codegen.machine.graph import JA, JMP, MASK32, WIDE
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -96,5 +96,3 @@ def encode(order: Sequence[Line], endian: str) -> Encoded:
 def _signed(word: int) -> int:
     return word - (1 << 32) if word >> 31 else word
 
-
-__all__ = ["REGISTER", "Encoded", "TooFar", "encode"]

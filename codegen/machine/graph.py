@@ -34,18 +34,19 @@ MASK32 = (1 << 32) - 1
 class Node:
     """One value, or one effect.
 
-    `opcode` is that of the instruction, with the register bit as lifted; what `args` and `imm` hold depends on
-    the kind: ALU: the two operands, or one and `imm`. UNARY: the operand. LOAD: the base. STORE: base and
-    value, and the opcode is that of a store from a register. ATOMIC: base and value. CALL: the arguments in
-    order. JUMP: both sides, or one and `imm`. EXIT: the result, if any. PHI: one for each predecessor of the
-    block. CONST: `imm`, a signed number of 64 bits. FRAME: `offset` from the frame pointer. ADDRESS: `symbol`.
-    ENTRY: `imm` is the register.
+    `opcode` is that of the instruction, with the register bit as lifted. What `args` and `imm` hold depends
+    on the kind:
 
-    `base` says what a LOAD or STORE points into, as far as that is known. `number` is given out when registers
-    are assigned; -1 if the node needs none.
+    - ALU: the two operands, or one and `imm`. UNARY, COPY: the operand. LOAD: the base.
+    - STORE: base and value; the opcode is that of a store from a register. ATOMIC: base and value.
+    - CALL: the arguments in order. JUMP: both sides, or one and `imm`. EXIT: the result, if any.
+    - PHI: one for each predecessor of the block. CONST: `imm`, a signed number of 64 bits.
+    - FRAME: `offset` from the frame pointer. ADDRESS: `symbol`. ENTRY: `imm` is the register.
+
+    `number` is given out when registers are assigned; -1 if the node needs none.
     """
 
-    __slots__ = ("args", "base", "imm", "kind", "line", "number", "offset", "opcode", "register", "symbol")
+    __slots__ = ("args", "imm", "kind", "line", "number", "offset", "opcode", "register", "symbol")
 
     def __init__(
         self,
@@ -66,23 +67,23 @@ class Node:
         self.line = line
         self.number = -1
         self.register = -1
-        self.base = ""
 
     def __repr__(self) -> str:
         return f"Node({KIND_NAMES[self.kind]}, {self.opcode:#04x}, {self.offset}, {self.imm}, {self.symbol})"
 
 
 KIND_NAMES = (
-    *("const", "frame", "address", "undef", "phi", "entry", "alu", "unary"),
-    *("load", "call", "copy", "atomic", "store", "jump", "goto", "exit"),
-)
+    "const", "frame", "address", "undef", "phi", "entry", "alu", "unary", "load", "call", "copy", "atomic",
+    "store", "jump", "goto", "exit",
+)  # fmt: skip
 
-# What a wide instruction or a local call refers to: `map` or `function`, the name, and an addend in bytes.
+# What a wide instruction or a local call refers to: `data` (a map or variable) or `function`, then the name,
+# and an addend in bytes.
 Symbol = tuple[str, str, int]
 
 
 class Block:
-    """`nodes` in order of execution; `end` is a JUMP, GOTO or EXIT; `successors` of a JUMP: taken, then not."""
+    """`nodes` in order of execution; `end` is a JUMP, GOTO or EXIT; a JUMP's ways: taken, then not."""
 
     __slots__ = ("end", "index", "nodes", "phis", "predecessors", "successors")
 
@@ -128,7 +129,7 @@ class Graph:
         return node
 
     def rebase_frames(self) -> None:
-        """Count accesses from the frame pointer itself where an operand has become an address of the stack."""
+        """Count accesses from the frame pointer where an operand has become an address of the stack."""
         for block in self.blocks:
             for node in block.nodes:
                 if node.kind in (LOAD, STORE, ATOMIC):

@@ -90,7 +90,7 @@ class _Survey:
 
 
 def give_homes(graph: Graph, uses: Uses) -> None:
-    """Let each value that is stored more than once for helpers to read have a place of its own, stored once."""
+    """Let each value that is stored repeatedly for helpers to read have a place of its own, stored once."""
     survey = _Survey(graph, uses)
     repeated: dict[tuple[int, Node], list[Part]] = {}
     for (part, value), stores in survey.stores.items():
@@ -105,12 +105,14 @@ def give_homes(graph: Graph, uses: Uses) -> None:
         readings = [reading for key in keys for reading in survey.readings.get(key, ())]
         if not readings:
             continue
-        alone = len(keys) == 1 and all(part != keys[0][0] for part, other in survey.stores if other is not value)
+        others = (part for part, other in survey.stores if other is not value)
+        alone = len(keys) == 1 and keys[0][0] not in others
         offset = keys[0][0][0] if alone else (survey.lowest - size) // size * size
         if offset < -STACK_SIZE:
             continue
         survey.lowest = min(survey.lowest, offset)
-        _settle(graph, through, (offset, size), value, [each for key in keys for each in survey.stores[key]], readings)
+        stores = [each for key in keys for each in survey.stores[key]]
+        _settle(graph, through, (offset, size), value, stores, readings)
         if not alone:
             for reading in readings:
                 reading.call.args[reading.place] = graph.frame(offset)
@@ -173,6 +175,6 @@ def _behind(
     shared = through[readings[0].block.index]
     for reading in readings:
         shared &= through[reading.block.index]
-    leading = (block for index, block in enumerate(graph.blocks) if shared >> index & 1)
-    block = max(leading, key=lambda each: through[each.index].bit_count())
+    leading = [block for block in graph.blocks if shared >> block.index & 1]
+    block = max(leading, key=lambda each: bin(through[each.index]).count("1"))
     return block, 0

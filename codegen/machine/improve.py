@@ -232,4 +232,5 @@ class _Improver:
             each._replace(offset=starts[each.name], size=len(done[each.name].content))
             for each in self.code.functions
         ]
-        return Code({name: bytes(content) for name, content in sections.items()}, functions, relocations, lines)
+        contents = {name: bytes(content) for name, content in sections.items()}
+        return Code(contents, functions, relocations, lines)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from skverdict.codegen.machine.graph import (
-    ADDRESS,
     ALU,
     ATOMIC,
     CALL,
@@ -13,13 +12,9 @@ from skverdict.codegen.machine.graph import (
     COPY,
     EXIT,
     FRAME,
-    JUMP,
     LOAD,
-    PHI,
-    REGISTER,
     SIZES,
     STORE,
-    UNARY,
     UNDEF,
     Graph,
     Node,
@@ -33,9 +28,8 @@ _SIZE = 0x18
 def legalise(graph: Graph, stores_constants: bool) -> None:
     """Put a COPY in front of every instruction for each floating operand that must be in a register.
 
-    `stores_constants`: a constant may be stored wherever memory is not known to be something else; otherwise
-    only where it is surely no context, which kernels before 6.3 let no constant be stored to. Raises Unliftable
-    for a value that was never set.
+    `stores_constants`: a constant may be stored to any memory; otherwise only to what is surely no context,
+    which kernels before 6.3 let no constant be stored to. Raises Unliftable for a value that was never set.
     """
     for block in graph.blocks:
         nodes: list[Node] = []
@@ -84,5 +78,3 @@ def may_store(graph: Graph, node: Node, number: int, stores_constants: bool) -> 
         return False
     return stores_constants or region(node.args[0], graph.program) not in (CONTEXT, UNKNOWN)
 
-
-__all__ = ["ADDRESS", "JUMP", "PHI", "REGISTER", "UNARY", "legalise", "may_store"]

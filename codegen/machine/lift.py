@@ -1,14 +1,13 @@
 """From the instructions of a function to its graph of values.
 
 Copies between registers disappear, since a copy is the same value; so do constants put into registers. Values
-that meet where ways join become PHI nodes, made only where something reads them (Braun and others, "Simple and
-efficient construction of static single assignment form", 2013).
+that meet where ways join become PHI nodes, for registers that are read later.
 """
 
 from __future__ import annotations
 
-import itertools
 import struct
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from skverdict.codegen.machine.folding import fold, is_small
@@ -155,7 +154,7 @@ def cut(slots: Sequence[Slot]) -> list[_Place]:
     cuts = sorted(starts)
     if cuts[-1] != count:
         raise Unliftable  # a jump leads out, or the last instruction neither leaves nor jumps
-    places = {first: _Place(first, last) for first, last in itertools.pairwise(cuts)}
+    places = {first: _Place(first, last) for first, last in pairwise(cuts)}
     for place in places.values():
         targets = ends.get(place.last - 1, (place.last,))
         if place.last == count and targets == (count,):
@@ -359,7 +358,14 @@ class _Lifter:
         block.filled = True
 
     def _arithmetic(
-        self, block: _Place, opcode: int, target: int, source: int, offset: int, imm: int, line: LineInfo | None
+        self,
+        block: _Place,
+        opcode: int,
+        target: int,
+        source: int,
+        offset: int,
+        imm: int,
+        line: LineInfo | None,
     ) -> Node:
         graph = self.graph
         code, class_ = opcode & CODE, opcode & CLASS
@@ -421,7 +427,14 @@ class _Lifter:
         return Node(kind, opcode, [base], offset=offset, line=line)
 
     def _store(
-        self, block: _Place, opcode: int, target: int, source: int, offset: int, imm: int, line: LineInfo | None
+        self,
+        block: _Place,
+        opcode: int,
+        target: int,
+        source: int,
+        offset: int,
+        imm: int,
+        line: LineInfo | None,
     ) -> None:
         base = block.state[target]
         if opcode & CLASS == ST:

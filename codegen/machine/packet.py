@@ -1,7 +1,7 @@
 """A pointer that was moved on for the comparison with the end of the packet stays moved.
 
-To read eight bytes, LLVM copies the pointer, adds eight to the copy, compares, and reads at the pointer. Reading
-eight bytes below the copy does the same without the copy.
+To read eight bytes, LLVM copies the pointer, adds eight to the copy, compares, and reads at the pointer.
+Reading eight bytes below the copy does the same without the copy.
 """
 
 from __future__ import annotations

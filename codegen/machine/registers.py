@@ -87,7 +87,7 @@ class Assignment:
     def choose(self, joins_answers: bool = False) -> None:
         """Set `register` of every node that needs one. Raises OutOfRegisters.
 
-        With `joins_answers`, a result that has lived across a call stays where it was until the function returns.
+        With `joins_answers`, a result that has lived across a call stays where it was until the return.
         """
         chooser = _Chooser(self.graph, self.nodes, list(self._beside), list(self._forbidden), joins_answers)
         chooser.choose()

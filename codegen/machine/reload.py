@@ -1,7 +1,7 @@
 """A number that was stored for a helper to read is loaded from there again, rather than kept.
 
-What a helper gives is in r0, and has to be moved to be kept across the next call, and once more to be handed to
-a third. If it lies on the stack, one load does.
+What a helper gives is in r0, and has to be moved to be kept across the next call, and once more to be handed
+to a third. If it lies on the stack, one load does.
 """
 
 from __future__ import annotations

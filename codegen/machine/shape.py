@@ -8,7 +8,6 @@ from skverdict.codegen.machine.code import Branch, Piece, Step
 from skverdict.codegen.machine.graph import (
     ALU32,
     ALU64,
-    CALL_CODE,
     CLASS,
     CODE,
     END,
@@ -17,7 +16,6 @@ from skverdict.codegen.machine.graph import (
     JGT,
     JLE,
     JLT,
-    JMP,
     JNE,
     JSGE,
     JSGT,
@@ -245,7 +243,7 @@ def _cut(piece: Piece, count: int, then: Piece) -> None:
 def _hoist_landings(pieces: list[Piece], before: dict[Piece, list[Piece]]) -> bool:
     """Do before a branch what only one of its ways does, if the other does not mind.
 
-    It saves the jump that would have to follow. Several branches can share it if they come one after the other.
+    It saves the jump that would have to follow. Several branches share it if one comes after the other.
     """
     live: dict[Piece, int] | None = None
     for landing in pieces[1:]:
@@ -264,7 +262,9 @@ def _hoist_landings(pieces: list[Piece], before: dict[Piece, list[Piece]]) -> bo
         if any(effects(step)[0] & ~_written_before(landing.steps, step) for step in landing.steps):
             continue
         chain = _chain(landing, before)
-        if chain is None or not all(_lets(piece, landing, writes, live, place) for place, piece in enumerate(chain)):
+        if chain is None:
+            continue
+        if not all(_lets(piece, landing, writes, live, place) for place, piece in enumerate(chain)):
             continue
         first = chain[0]
         first.steps += landing.steps
@@ -427,5 +427,3 @@ def _connect(line: Line, following: Piece | None, has_less: bool) -> None:
     else:
         line.jump = straight
 
-
-__all__ = ["ALU32", "CALL_CODE", "JMP", "Line", "arrange", "join", "opposite"]

@@ -96,13 +96,16 @@ def _drop_dead_stores(graph: Graph, uses: Uses) -> None:
         live = _live_at_end(block, entering)
         kept = []
         for node in reversed(block.nodes):
-            stores = node.kind == STORE and node.args[0].kind == FRAME
-            if stores and not bytes_at(node.offset, SIZES[node.opcode & _SIZE]) & live:
+            if _is_store(node) and not bytes_at(node.offset, SIZES[node.opcode & _SIZE]) & live:
                 continue
             live = _before(node, live, uses)
             kept.append(node)
         kept.reverse()
         block.nodes = kept
+
+
+def _is_store(node: Node) -> bool:
+    return node.kind == STORE and node.args[0].kind == FRAME
 
 
 def _live_at_end(block: Block, entering: dict[Block, int]) -> int:

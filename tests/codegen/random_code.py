@@ -1,7 +1,7 @@
 """Random machine code of the sort that LLVM makes: stack, map, helpers, branches ahead and a loop.
 
-Registers are always set before they are read, as the verifier demands: r6 is the context, r9 counts rounds, the
-others hold numbers.
+Registers are always set before they are read, as the verifier demands: r6 is the context, r9 counts rounds,
+r8 may be an address of the stack from the start to the end, the others hold numbers.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ SLOTS = ((-8, 8), (-12, 4), (-16, 4), (-24, 8), (-28, 4), (-30, 2), (-31, 1))
 KEYS = (-12, -16, -28)
 VALUES = (-8, -24)
 NUMBERS = (0, 1, 3, 7, 8, 32, 255, 256, 4095, -1, -8, 0x7FFFFFFF, -0x80000000)
-PLAIN = (0, 1, 2, 3, 4, 5, 7, 8)
+BASE = -32
 _ARITHMETIC = ("add", "sub", "mul", "or", "and", "xor", "lsh", "rsh", "arsh", "div", "mod")
 _SHIFTS = ("lsh", "rsh", "arsh")
 _CONDITIONS = ("jeq", "jne", "jgt", "jge", "jlt", "jle", "jsgt", "jsge", "jslt", "jsle", "jset")
@@ -37,6 +37,9 @@ class RandomCode:
         self.maps: set[int] = set()
         self.slot = 0
         self.compared: list[tuple[int, int]] = []
+        # Where r8 points, from the frame pointer, if it is an address.
+        self.pointer = random.choice((None, BASE, -16, -8))
+        self.plain = (0, 1, 2, 3, 4, 5, 7) if self.pointer is not None else (0, 1, 2, 3, 4, 5, 7, 8)
         starts: list[int] = []
         jumps: list[tuple[int, int, int]] = []
         self._begin()
@@ -55,7 +58,7 @@ class RandomCode:
                 self._put(self._condition())
         starts.append(self.slot)
         if random.random() < 0.5:
-            self._put(alu("mov", 0, src=random.choice((*PLAIN, 9))))
+            self._put(alu("mov", 0, src=random.choice((*self.plain, 9))))
         self._put(EXIT)
         for place, slot, target in jumps:
             self.code[place] = self.code[place]._replace(offset=starts[target] - slot - 1)
@@ -67,11 +70,13 @@ class RandomCode:
 
     def _begin(self) -> None:
         self._put(alu("mov", 6, src=1))
-        for register in PLAIN:
+        for register in self.plain:
             self._put(self._fresh(register))
         self._put(mov(9, 3))
         for offset, size in SLOTS:
-            self._put(store(10, offset, size, src=self.random.choice(PLAIN)))
+            self._put(store(10, offset, size, src=self.random.choice(self.plain)))
+        if self.pointer is not None:
+            self._address(8, self.pointer)
 
     def _fresh(self, register: int) -> Instruction:
         """An instruction that sets a register to something of which nothing else is known."""
@@ -83,7 +88,7 @@ class RandomCode:
         return self.random.choice(NUMBERS)
 
     def _register(self) -> int:
-        return self.random.choice(PLAIN)
+        return self.random.choice(self.plain)
 
     def _compute(self) -> None:
         random = self.random
@@ -98,7 +103,7 @@ class RandomCode:
 
     def _move(self) -> None:
         bits = self.random.choice(self.widths)
-        self._put(alu("mov", self._register(), bits, src=self.random.choice((*PLAIN, 9))))
+        self._put(alu("mov", self._register(), bits, src=self.random.choice((*self.plain, 9))))
 
     def _extend(self) -> None:
         register = self._register()
@@ -117,13 +122,24 @@ class RandomCode:
         else:
             self._put(self._fresh(self._register()))
 
-    def _store(self) -> None:
+    def _kept(self) -> int:
+        """A number in a register that calls leave alone."""
+        return 7 if self.pointer is not None else self.random.choice((7, 8))
+
+    def _slot(self) -> tuple[int, int, int]:
+        """Base register, offset and size of a part of the stack."""
         offset, size = self.random.choice(SLOTS)
-        self._put(store(10, offset, size, src=self._register()))
+        if self.pointer is None or self.random.random() < 0.5:
+            return 10, offset, size
+        return 8, offset - self.pointer, size
+
+    def _store(self) -> None:
+        base, offset, size = self._slot()
+        self._put(store(base, offset, size, src=self._register()))
 
     def _load(self) -> None:
-        offset, size = self.random.choice(SLOTS)
-        self._put(load_(self._register(), 10, offset, size))
+        base, offset, size = self._slot()
+        self._put(load_(self._register(), base, offset, size))
 
     def _address(self, register: int, offset: int) -> None:
         self._put(alu("mov", register, src=10), alu("add", register, imm=offset))
@@ -141,7 +157,7 @@ class RandomCode:
         self._put(call(RANDOM))
         if self.random.random() < 0.5:
             # Kept for later, on the stack too.
-            kept = self.random.choice((7, 8))
+            kept = self._kept()
             self._put(alu("mov", kept, src=0))
             if self.random.random() < 0.5:
                 self._put(alu("and", kept, self.random.choice(self.widths), imm=7))
@@ -151,20 +167,20 @@ class RandomCode:
     def _call_lookup(self) -> None:
         key = self.random.choice(KEYS)
         if self.random.random() < 0.7:
-            self._put(store(10, key, 4, src=self.random.choice((7, 7, 8, self._register()))))
+            self._put(store(10, key, 4, src=self.random.choice((7, 7, self._kept(), self._register()))))
         self._address(2, key)
         self._map()
         self._put(call(LOOKUP))
         # r0 is the entry or NULL: both ways leave a number in it.
         self._put(op("jump", "jeq", dst=0, imm=0, bits=64, offset=3))
-        self._put(load_(1, 0, 0, 8), store(0, 0, 8, src=self.random.choice((7, 8, 9))))
+        self._put(load_(1, 0, 0, 8), store(0, 0, 8, src=self.random.choice((7, self._kept(), 9))))
         self._put(alu("mov", 0, src=1))
         self._after_call()
 
     def _call_update(self) -> None:
         key, value = self.random.choice(KEYS), self.random.choice(VALUES)
         if self.random.random() < 0.7:
-            self._put(store(10, key, 4, src=self.random.choice((7, 7, 8, self._register()))))
+            self._put(store(10, key, 4, src=self.random.choice((7, 7, self._kept(), self._register()))))
         self._address(2, key)
         self._address(3, value)
         self._put(mov(4, 0))
@@ -176,7 +192,7 @@ class RandomCode:
         offset, size = self.random.choice(SLOTS)
         self._put(alu("mov", 1, src=6), mov(2, self.random.choice((0, 2, 60))))
         if self.random.random() < 0.4:
-            self._put(alu("mov", 2, src=self.random.choice((7, 8))))
+            self._put(alu("mov", 2, src=self._kept()))
         self._address(3, offset)
         self._put(mov(4, size), call(LOAD_BYTES))
         self._after_call()
