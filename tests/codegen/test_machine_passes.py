@@ -8,7 +8,9 @@ from skverdict.codegen.assembler import assemble
 from skverdict.codegen.disassembler import disassemble
 from skverdict.codegen.instruction_set import decode_instructions, encode_instructions
 from skverdict.codegen.llvm_object import Code, CodeRelocation, CodeSymbol
+from skverdict.codegen.machine.code import Branch, Piece, Step
 from skverdict.codegen.machine.improve import improve
+from skverdict.codegen.machine.shape import join, reachable
 from skverdict.codegen.object import MapReference, Program
 from skverdict.dsl.ir.module import Function, Map, Module
 from skverdict.dsl.ir.types import I32, U32, U64
@@ -243,14 +245,16 @@ def test_branches_that_end_alike_share_their_ends() -> None:
     assert count(lines, "bpf_ktime_get_ns") == 1
 
 
-def test_loads_through_different_kinds_of_pointer_stay_two() -> None:
-    """The verifier wants one kind of pointer for an instruction: a map's value or a socket, not either."""
-    lines = shortened(
-        f"r6 = r1\nr2 = 1\n*(u32 *)(r10 - 4) = r2\n{LOOKUP}if r0 == 0 goto none\n"
-        "r0 = *(u32 *)(r0 + 4)\nexit\nnone:\nr0 = *(u64 *)(r6 + 72)\nr0 = *(u32 *)(r0 + 4)\nexit",
-        "msg_verdict",
-    )
-    assert count(lines, "r0 = *(u32 *)(r0 + 4)") == 2
+@pytest.mark.parametrize(("memory", "loads"), [("packet", 1), ("context", 2), (("", 7), 2)])
+def test_only_loads_through_one_kind_of_pointer_become_one(memory: object, loads: int) -> None:
+    """The verifier wants one kind of pointer for an instruction: the packet or the context, not either."""
+    start, one, other = Piece(), Piece(), Piece()
+    start.branch, start.ways = Branch(0x15, 2, 0, 0), [one, other]
+    for piece, kind, number in ((one, "packet", 1), (other, memory, 2)):
+        piece.add(Step(0xB7, 1, imm=number), None)
+        piece.add(Step(0x61, 0, 1, 4, memory=kind), None)
+    pieces = reachable(join(start))
+    assert sum(step.opcode == 0x61 for piece in pieces for step in piece.steps) == loads
 
 
 @pytest.mark.parametrize("cpu", ["v1", "v3"])
