@@ -22,5 +22,16 @@ class SockOps:
     """An event in the life of a TCP connection: `struct bpf_sock_ops`, for `sock_ops`."""
 
 
+class Sock:
+    """A socket as the kernel shows it to programs: `struct bpf_sock`."""
+
+
+class TcpSock:
+    """What TCP knows of a connection: `struct bpf_tcp_sock`, from `bpf_tcp_sock(sk)`."""
+
+
+# The UAPI name of the structure behind each class of a pointer to a socket.
+SOCKET_CLASSES: dict[type, str] = {Sock: "bpf_sock", TcpSock: "bpf_tcp_sock"}
+
 # The UAPI name of the structure behind each class.
 CONTEXT_CLASSES: dict[type, str] = {SkSkb: "__sk_buff", SkMsg: "sk_msg_md", SockOps: "bpf_sock_ops"}

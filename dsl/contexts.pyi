@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import TypeVar, overload
 
-from skverdict.dsl.maps import Cell, SockHash, SockMap
+from skverdict.dsl.maps import Cell, PerfEventArray, ProgramArray, SockHash, SockMap
 from skverdict.dsl.scalars import be16, be32, i32, i64, u8, u32, u64
 from skverdict.dsl.structs import Struct
 
@@ -34,6 +34,57 @@ class PacketData:
     def view(self, type: type[T], offset: u32) -> Cell[T] | None:
         """The `type` at `offset` bytes, or None where the packet ends before its end."""
 
+class Sock:
+    """A socket as the kernel shows it to programs: `struct bpf_sock`."""
+
+    bound_dev_if: u32
+    family: u32
+    type: u32
+    protocol: u32
+    mark: u32
+    priority: u32
+    src_ip4: be32
+    src_ip6: Sequence[be32]
+    src_port: u32
+    dst_port: be16
+    dst_ip4: be32
+    dst_ip6: Sequence[be32]
+    state: u32
+    rx_queue_mapping: i32
+
+    def release(self) -> None:
+        """Give back a socket that was looked up; it is not used afterwards."""
+
+class TcpSock:
+    """What TCP knows of a connection: `struct bpf_tcp_sock`, from `bpf_tcp_sock(sk)`."""
+
+    snd_cwnd: u32
+    srtt_us: u32
+    rtt_min: u32
+    snd_ssthresh: u32
+    rcv_nxt: u32
+    snd_nxt: u32
+    snd_una: u32
+    mss_cache: u32
+    ecn_flags: u32
+    rate_delivered: u32
+    rate_interval_us: u32
+    packets_out: u32
+    retrans_out: u32
+    total_retrans: u32
+    segs_in: u32
+    data_segs_in: u32
+    segs_out: u32
+    data_segs_out: u32
+    lost_out: u32
+    sacked_out: u32
+    bytes_received: u64
+    bytes_acked: u64
+    dsack_dups: u32
+    delivered: u32
+    delivered_ce: u32
+    icsk_retransmits: u32
+
 class SkSkb:
     """What a socket received: `struct __sk_buff`, for parsers, stream verdicts and `skb_verdict`."""
 
@@ -60,8 +111,22 @@ class SkSkb:
     remote_port: be32
     local_port: u32
     gso_segs: u32
+    sk: Sock | None
     gso_size: u32
 
+    def tail_call(self, prog_array_map: ProgramArray, index: u32) -> None: ...
+    def perf_event_output(
+        self, map: PerfEventArray, flags: u64 = 0, data: object = ..., size: u64 = ...
+    ) -> i64: ...
+    def lookup_tcp(
+        self, tuple: object, tuple_size: u32 = ..., netns: i64 = ..., flags: u64 = 0
+    ) -> Sock | None: ...
+    def lookup_udp(
+        self, tuple: object, tuple_size: u32 = ..., netns: i64 = ..., flags: u64 = 0
+    ) -> Sock | None: ...
+    def skc_lookup_tcp(
+        self, tuple: object, tuple_size: u32 = ..., netns: i64 = ..., flags: u64 = 0
+    ) -> Sock | None: ...
     def store_bytes(self, offset: u32, source: object, len: u32 = ..., flags: u64 = 0) -> i64: ...
     def load_bytes(self, offset: u32, to: object, len: u32 = ...) -> i64: ...
     def change_tail(self, len: u32, flags: u64 = 0) -> i64: ...
@@ -86,7 +151,12 @@ class SkMsg:
     remote_port: be32
     local_port: u32
     size: u32
+    sk: Sock
 
+    def tail_call(self, prog_array_map: ProgramArray, index: u32) -> None: ...
+    def perf_event_output(
+        self, map: PerfEventArray, flags: u64 = 0, data: object = ..., size: u64 = ...
+    ) -> i64: ...
     def apply_bytes(self, bytes: u32) -> i64: ...
     def cork_bytes(self, bytes: u32) -> i64: ...
     def pull_data(self, start: u32, end: u32, flags: u64 = 0) -> i64: ...
@@ -137,11 +207,16 @@ class SockOps:
     sk_txhash: u32
     bytes_received: u64
     bytes_acked: u64
+    sk: Sock | None
     skb_data: PacketData
     skb_len: u32
     skb_tcp_flags: u32
     skb_hwtstamp: u64
 
+    def tail_call(self, prog_array_map: ProgramArray, index: u32) -> None: ...
+    def perf_event_output(
+        self, map: PerfEventArray, flags: u64 = 0, data: object = ..., size: u64 = ...
+    ) -> i64: ...
     def cb_flags_set(self, argval: i32) -> i64: ...
     def setsockopt(self, level: i32, optname: i32, optval: object, optlen: i32 = ...) -> i64: ...
     def getsockopt(self, level: i32, optname: i32, optval: object, optlen: i32 = ...) -> i64: ...
@@ -155,3 +230,4 @@ class SockOps:
     def get_netns_cookie(self) -> u64: ...
 
 CONTEXT_CLASSES: dict[type, str]
+SOCKET_CLASSES: dict[type, str]

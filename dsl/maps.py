@@ -11,6 +11,22 @@ import sys
 from skverdict.dsl.scalars import u32, u64
 
 
+class CellOf:
+    """The type `Cell[T]`: a place that holds a scalar."""
+
+    __slots__ = ("type",)
+
+    def __init__(self, type_: object) -> None:
+        self.type = type_
+
+
+class Cell:
+    """`Cell[T]`: the type of a place that holds a scalar, its `.value`, for the parameters of functions."""
+
+    def __class_getitem__(cls, item: object) -> CellOf:
+        return CellOf(item)
+
+
 class Map:
     """What every map holds: types as given, and where it was declared (`origin`: file and line)."""
 
@@ -108,17 +124,110 @@ class PerCpuArray(_Indexed):
     kind = "percpu_array"
 
 
+class Queue(Map):
+    """Values that come out in the order in which they went in (`BPF_MAP_TYPE_QUEUE`)."""
+
+    kind = "queue"
+    _needed = ("value", "max_entries")
+    key = None
+
+
+class Stack(Map):
+    """Values of which the latest comes out first (`BPF_MAP_TYPE_STACK`)."""
+
+    kind = "stack"
+    _needed = ("value", "max_entries")
+    key = None
+
+
+class BloomFilter(Map):
+    """Tells of a value that it was surely not put in, or probably was (`BPF_MAP_TYPE_BLOOM_FILTER`)."""
+
+    kind = "bloom_filter"
+    _needed = ("value", "max_entries")
+    key = None
+
+
+class LpmTrie(_Keyed):
+    """Values by the longest prefix of a key that is there (`BPF_MAP_TYPE_LPM_TRIE`).
+
+    The key is a Struct: a u32 first, how many bits count, and behind it the bytes in network order.
+    """
+
+    kind = "lpm_trie"
+
+
+class RingBuffer(Map):
+    """Records for user space, in order, of all CPUs (`BPF_MAP_TYPE_RINGBUF`); `max_entries` are bytes."""
+
+    kind = "ringbuf"
+    key = None
+    value = None
+
+
+class PerfEventArray(Map):
+    """Records for user space, of each CPU by itself (`BPF_MAP_TYPE_PERF_EVENT_ARRAY`)."""
+
+    kind = "perf_event_array"
+    _needed = ()
+    _defaults = (("max_entries", 0), ("flags", 0))
+    value = u32
+
+
+class ProgramArray(Map):
+    """Programs to go on with (`BPF_MAP_TYPE_PROG_ARRAY`); `programs` are those there from the start."""
+
+    kind = "prog_array"
+    _defaults = (("programs", None), ("flags", 0))
+    value = u32
+
+
+class ArrayOfMaps(Map):
+    """Maps by index (`BPF_MAP_TYPE_ARRAY_OF_MAPS`), all like `inner`; `maps` are there from the start."""
+
+    kind = "array_of_maps"
+    _needed = ("inner", "max_entries")
+    _defaults = (("maps", None), ("flags", 0))
+    value = u32
+
+
+class HashOfMaps(Map):
+    """Maps by key (`BPF_MAP_TYPE_HASH_OF_MAPS`), all like `inner`. User space puts them in."""
+
+    kind = "hash_of_maps"
+    _needed = ("key", "inner", "max_entries")
+    value = u32
+
+
+class SkStorage(Map):
+    """A value beside each socket, gone with it (`BPF_MAP_TYPE_SK_STORAGE`)."""
+
+    kind = "sk_storage"
+    _needed = ("value",)
+    max_entries = 0
+
+
 # The classes by the kind of `catalogue.maps.MAPS` that they declare.
 KINDS: dict[str, type[Map]] = {
     cls.kind: cls
     for cls in (
         ArrayMap,
+        ArrayOfMaps,
+        BloomFilter,
         HashMap,
+        HashOfMaps,
+        LpmTrie,
         LruHashMap,
         LruPerCpuHashMap,
         PerCpuArray,
         PerCpuHashMap,
+        PerfEventArray,
+        ProgramArray,
+        Queue,
+        RingBuffer,
+        SkStorage,
         SockHash,
         SockMap,
+        Stack,
     )
 }

@@ -51,6 +51,10 @@ CONSTANTS: dict[str, int] = {
     **_flags("BPF_RB_NO_WAKEUP BPF_RB_FORCE_WAKEUP"),
     **_numbers("BPF_RB_AVAIL_DATA BPF_RB_RING_SIZE BPF_RB_CONS_POS BPF_RB_PROD_POS"),
     **_flags("BPF_F_TIMER_ABS BPF_F_TIMER_CPU_PIN"),
+    # Clocks of bpf_timer_init.
+    "CLOCK_REALTIME": 0,
+    "CLOCK_MONOTONIC": 1,
+    "CLOCK_BOOTTIME": 7,
     # `op` of struct bpf_sock_ops.
     **_numbers(
         "VOID TIMEOUT_INIT RWND_INIT TCP_CONNECT_CB ACTIVE_ESTABLISHED_CB PASSIVE_ESTABLISHED_CB NEEDS_ECN "

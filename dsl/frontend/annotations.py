@@ -6,31 +6,42 @@ import ast
 from types import FunctionType
 from typing import TYPE_CHECKING
 
-from skverdict.dsl.contexts import CONTEXT_CLASSES
+from skverdict.dsl.contexts import CONTEXT_CLASSES, SOCKET_CLASSES
 from skverdict.dsl.errors import Diagnostic
 from skverdict.dsl.frontend.refusal import Refused, suggestion
 from skverdict.dsl.frontend.source import Source
 from skverdict.dsl.frontend.values import ScalarType, type_name
-from skverdict.dsl.ir.types import VOID, BigEndian, Bool, Int, Type
+from skverdict.dsl.ir.types import VOID, BigEndian, Bool, Int, Opaque, Type
 from skverdict.dsl.layout import LayoutError, type_of
+from skverdict.dsl.maps import CellOf
 
 if TYPE_CHECKING:
     from skverdict.dsl.frontend.scope import PolicyScope
 
 
 class Annotation:
-    """What an annotation says: a type of the language or a context, perhaps `| None`; all empty if absent."""
+    """What an annotation says: a type of the language or a context, perhaps `| None`; all empty if absent.
 
-    __slots__ = ("context", "optional", "type")
+    A `cell` is a place that holds a scalar, not the scalar.
+    """
 
-    def __init__(self, type_: Type | None = None, context: str | None = None, optional: bool = False) -> None:
+    __slots__ = ("cell", "context", "optional", "type")
+
+    def __init__(
+        self,
+        type_: Type | None = None,
+        context: str | None = None,
+        optional: bool = False,
+        cell: bool = False,
+    ) -> None:
+        self.cell = cell
         self.type = type_
         self.context = context
         self.optional = optional
 
     @property
     def is_scalar(self) -> bool:
-        return isinstance(self.type, (Int, BigEndian, Bool))
+        return isinstance(self.type, (Int, BigEndian, Bool)) and not self.cell
 
     @property
     def scalar(self) -> ScalarType:
@@ -47,7 +58,8 @@ class Annotation:
         """The annotation in the user's words."""
         if self.context is not None:
             return next(cls.__name__ for cls, name in CONTEXT_CLASSES.items() if name == self.context)
-        return type_name(self.type) if self.type is not None else "anything"
+        name = type_name(self.type) if self.type is not None else "anything"
+        return f"Cell[{name}]" if self.cell else name
 
 
 def read_annotation(
@@ -64,7 +76,7 @@ def read_annotation(
         for one, other in ((node.left, node.right), (node.right, node.left)):
             if isinstance(other, ast.Constant) and other.value is None:
                 inner = read_annotation(scope, source, function, one)
-                return Annotation(inner.type, inner.context, optional=True)
+                return Annotation(inner.type, inner.context, optional=True, cell=inner.cell)
     return _of_object(source, node, _evaluate(source, function, node))
 
 
@@ -99,7 +111,11 @@ def _of_object(source: Source, node: ast.expr, thing: object) -> Annotation:
         return Annotation(context=CONTEXT_CLASSES[thing])
     if thing is None:
         return Annotation(VOID)
+    if isinstance(thing, type) and thing in SOCKET_CLASSES:
+        return Annotation(Opaque(SOCKET_CLASSES[thing]))
     try:
+        if isinstance(thing, CellOf):
+            return Annotation(type_of(thing.type), cell=True)
         return Annotation(type_of(thing))
     except LayoutError as error:
         raise _refuse(source, node, error.message, error.hint) from None

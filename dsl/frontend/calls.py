@@ -9,16 +9,19 @@ import ast
 from collections.abc import Callable
 from types import FunctionType
 
+from skverdict.dsl.atomics import Atomic
+from skverdict.dsl.catalogue.helpers import HELPERS
 from skverdict.dsl.decorators import MARK
 from skverdict.dsl.frontend.arguments import assign_arguments, refuse_stars
 from skverdict.dsl.frontend.convert import cast
 from skverdict.dsl.frontend.dispatch import evaluate, expression
-from skverdict.dsl.frontend.helper_calls import call_helper
+from skverdict.dsl.frontend.helper_calls import call_helper, emit_call, may_call
 from skverdict.dsl.frontend.helper_table import method_names
 from skverdict.dsl.frontend.lowering import Label, Lowering
 from skverdict.dsl.frontend.maps import map_method
 from skverdict.dsl.frontend.memory import duplicate, member, new_struct, store
 from skverdict.dsl.frontend.values import (
+    NONE,
     ContextValue,
     MapValue,
     Method,
@@ -124,6 +127,12 @@ def _map_method(lowering: Lowering, node: ast.Call, method: Method) -> Operand:
 def _reference_method(lowering: Lowering, node: ast.Call, method: Method) -> Operand:
     assert isinstance(method.receiver, Reference) and isinstance(node.func, ast.Attribute)
     assign_arguments(lowering, node, f"`{method.name}`", [])
+    if method.name == "release":
+        # The kernel's number says nothing.
+        helper = HELPERS["bpf_sk_release"]
+        may_call(lowering, node, helper)
+        emit_call(lowering, node, helper, {"sock": (node.func.value, method.receiver)})
+        return NONE
     return duplicate(lowering, node.func.value, method.receiver)
 
 
@@ -157,6 +166,10 @@ def _call_python(
     thing = function.object
     if isinstance(thing, KernelHelper):
         return call_helper(lowering, node, thing.name)
+    if isinstance(thing, Atomic):
+        from skverdict.dsl.frontend.atomics import call_atomic
+
+        return call_atomic(lowering, node, thing)
     if isinstance(thing, FunctionType):
         mark = getattr(thing, MARK, "")
         if mark == "inline":

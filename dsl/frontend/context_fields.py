@@ -17,10 +17,11 @@ from skverdict.dsl.frontend.values import (
     Method,
     Operand,
     PacketValue,
+    Reference,
     Scalar,
     type_name,
 )
-from skverdict.dsl.ir.types import Array, Int, Type
+from skverdict.dsl.ir.types import Array, Int, Opaque, Pointer, Space, Type
 
 # The largest number that a field can hold, where that is less than its type's: a TCP or UDP port, a buffer or
 # message (the kernel bounds both by socket buffers, whose sizes are C ints), an address family, a protocol.
@@ -45,9 +46,25 @@ def context_attribute(lowering: Lowering, node: ast.Attribute, context: ContextV
     if field.role == "data":
         return PacketValue(context)
     _readable(lowering, node, context, field)
+    if field.role == "socket":
+        return _socket(lowering, node, context, field)
     if isinstance(field.type, Array):
         return ContextArray(context, field.name)
     return _load(lowering, node, context, field, field.name, field.type)
+
+
+# What a context's socket is: one in the making is known to the kernel by less.
+_SOCKETS = {"__sk_buff": "sock_common"}
+
+
+def _socket(lowering: Lowering, node: ast.AST, context: ContextValue, field: Field) -> Reference:
+    target = Opaque(_SOCKETS.get(context.name, "bpf_sock"))
+    type_ = Pointer(target, Space.SOCKET, field.nullable)
+    value = lowering.emit(node, "context.load", (context.value,), type_, field=field.name)
+    what = f"`{lowering.segment(node)}`"
+    return Reference(
+        target, Space.SOCKET, what, lowering.place(node), pointer=value, nullable=field.nullable
+    )
 
 
 def _unknown(
@@ -71,8 +88,6 @@ def _readable(lowering: Lowering, node: ast.AST, context: ContextValue, field: F
             node, "the end of the packet is not read directly",
             "`data.view(T, offset)` tests it and gives None where the packet is too short",
         )  # fmt: skip
-    if field.role == "socket":
-        raise lowering.refuse(node, f"`{class_name}.{field.name}` is a socket, which a policy cannot use yet")
     if lowering.kind not in field.readers:
         raise lowering.refuse(
             node,

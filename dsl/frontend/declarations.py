@@ -7,6 +7,14 @@ import re
 
 from skverdict.dsl.catalogue.maps import MAPS
 from skverdict.dsl.errors import Place
+from skverdict.dsl.frontend.map_rules import (
+    SMALLEST_COUNT,
+    check_entries,
+    check_prefix_key,
+    check_special,
+    initial_entries,
+    inner_map,
+)
 from skverdict.dsl.frontend.scope import PolicyScope, origin_place
 from skverdict.dsl.ir.module import Location, Map
 from skverdict.dsl.ir.types import Type, size_of
@@ -34,19 +42,31 @@ def declare_map(scope: PolicyScope, name: str, declaration: DeclaredMap) -> None
                 place, f"two maps are called `{name}`", "give one of them another name",
                 [(place_of(scope, other.origin), "the other one")],
             )  # fmt: skip
-    kind = MAPS[declaration.kind]
-    key = _part(scope, place, name, "key", declaration.key, kind.key_sizes)
-    value = _part(scope, place, name, "value", declaration.value, kind.value_sizes)
-    entries = _number(scope, place, name, "max_entries", declaration.max_entries, 1)
-    flags = _number(scope, place, name, "flags", declaration.flags, 0) | kind.required
-    unknown = flags & ~kind.flags
-    if unknown:
-        scope.reporter.error(place, f"`{name}`: a {kind.class_name} does not take the flags {unknown:#x}")
+    map_ = map_of(scope, place, name, declaration)
     if scope.reporter.failures > before:
         scope.add_map(declaration, None)
         return
     location = declaration_location(scope, declaration.origin, place)
-    scope.add_map(declaration, Map(name, declaration.kind, key, value, entries, flags, location))
+    scope.add_map(declaration, map_._replace(location=location))
+
+
+def map_of(scope: PolicyScope, place: Place, name: str, declaration: DeclaredMap) -> Map:
+    """What a declaration says; mistakes in it are reported."""
+    kind = MAPS[declaration.kind]
+    key = _part(scope, place, name, "key", declaration.key, kind.key_sizes)
+    value = _part(scope, place, name, "value", declaration.value, kind.value_sizes)
+    smallest = SMALLEST_COUNT[kind.entries]
+    entries = _number(scope, place, name, "max_entries", declaration.max_entries, smallest)
+    check_entries(scope, place, name, kind, entries)
+    check_prefix_key(scope, place, name, kind, key)
+    check_special(scope, place, name, kind, value)
+    flags = _number(scope, place, name, "flags", declaration.flags, 0) | kind.required
+    unknown = flags & ~kind.flags
+    if unknown:
+        scope.reporter.error(place, f"`{name}`: a {kind.class_name} does not take the flags {unknown:#x}")
+    inner = inner_map(scope, place, name, declaration)
+    initial = initial_entries(scope, place, name, declaration, entries, inner)
+    return Map(name, declaration.kind, key, value, entries, flags, None, inner, initial)
 
 
 def place_of(scope: PolicyScope, origin: tuple[str, int]) -> Place:
@@ -99,7 +119,9 @@ def _part(
     annotation: object,
     sizes: range | tuple[int, ...],
 ) -> Type | None:
-    """The type of a map's key or value, if the kernel takes its size."""
+    """The type of a map's key or value, if the kernel takes its size; None where its kind has none."""
+    if 0 in sizes:
+        return None
     try:
         type_ = type_of(annotation)
     except LayoutError as error:

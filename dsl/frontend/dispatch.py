@@ -30,6 +30,7 @@ _LATE: dict[type[ast.AST], str] = {
     ast.Break: "loops",
     ast.Continue: "loops",
     ast.Match: "matching",
+    ast.With: "locking",
 }
 
 E = TypeVar("E", bound=Evaluate)

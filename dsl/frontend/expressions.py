@@ -9,6 +9,7 @@ from skverdict.dsl.frontend.context_fields import array_element, context_attribu
 from skverdict.dsl.frontend.convert import as_scalar, convert, fits, unify
 from skverdict.dsl.frontend.dispatch import evaluate, expression
 from skverdict.dsl.frontend.lowering import Label, Lowering
+from skverdict.dsl.frontend.maps import METHOD_NAMES
 from skverdict.dsl.frontend.memory import element, load, member
 from skverdict.dsl.frontend.python_values import operand_of
 from skverdict.dsl.frontend.refusal import suggestion
@@ -26,18 +27,18 @@ from skverdict.dsl.frontend.values import (
     Reference,
     Scalar,
     ScalarType,
+    SocketArray,
     TypeValue,
     VariableKey,
     Window,
     describe,
 )
 from skverdict.dsl.ir.module import Block
-from skverdict.dsl.ir.types import I64, Array, BigEndian, Int, Struct, Type
+from skverdict.dsl.ir.types import I64, Array, BigEndian, Int, Opaque, Struct, Type
 from skverdict.dsl.layout import bit_field
 from skverdict.dsl.maps import Map
 from skverdict.dsl.structs import Array as ArrayType
 
-MAP_METHODS = ("lookup", "update", "delete", "redirect")
 PACKET_METHODS = ("view", "startswith")
 BYTES_METHODS = ("startswith",)
 BIG_ENDIAN_METHODS = ("host", "raw")
@@ -47,6 +48,10 @@ BIG_ENDIAN_METHODS = ("host", "raw")
 def attribute(lowering: Lowering, node: ast.Attribute, expected: Type | None) -> Operand:
     owner = evaluate(lowering, node.value)
     if isinstance(owner, Reference):
+        if isinstance(owner.target, Opaque):
+            from skverdict.dsl.frontend.objects import object_attribute
+
+            return object_attribute(lowering, node, owner)
         return _of_reference(lowering, node, owner)
     if isinstance(owner, ContextValue):
         return context_attribute(lowering, node, owner)
@@ -58,7 +63,10 @@ def attribute(lowering: Lowering, node: ast.Attribute, expected: Type | None) ->
         return load(lowering, node, place(lowering, node, owner))
     names: tuple[str, ...] = ()
     if isinstance(owner, MapValue):
-        names = MAP_METHODS
+        names = METHOD_NAMES[owner.map.kind]
+        if node.attr == "redirect":
+            # It has a message of its own where there are no sockets.
+            return Method(owner, node.attr)
     elif isinstance(owner, PacketValue):
         names = PACKET_METHODS
     elif isinstance(owner, Window):
@@ -141,6 +149,10 @@ def subscript(lowering: Lowering, node: ast.Subscript, expected: Type | None) ->
     if isinstance(node.slice, ast.Slice):
         return _slice(lowering, node, owner)
     index = evaluate(lowering, node.slice)
+    if isinstance(owner, SocketArray):
+        from skverdict.dsl.frontend.objects import socket_array_element
+
+        return socket_array_element(lowering, node, owner, index)
     if isinstance(owner, ContextArray):
         return array_element(lowering, node, owner, index)
     if isinstance(owner, Reference) and isinstance(owner.target, Array):

@@ -5,18 +5,22 @@ from __future__ import annotations
 import ast
 from collections.abc import Callable
 
+from skverdict.dsl.catalogue.constants import CONSTANTS
 from skverdict.dsl.catalogue.helpers import HELPERS, MAP_CALLERS, Argument, Helper
+from skverdict.dsl.catalogue.maps import MAPS, MEMORY
 from skverdict.dsl.catalogue.programs import KERNELS
 from skverdict.dsl.frontend.arguments import assign_arguments
-from skverdict.dsl.frontend.convert import as_scalar, convert
+from skverdict.dsl.frontend.convert import as_scalar, convert, wrap
 from skverdict.dsl.frontend.dispatch import evaluate
 from skverdict.dsl.frontend.lowering import Lowering
-from skverdict.dsl.frontend.memory import SCALAR_KINDS, on_stack, pointer, spill
+from skverdict.dsl.frontend.memory import SCALAR_KINDS, on_stack, pointer, refuse_special, spill
 from skverdict.dsl.frontend.values import (
     NONE,
     ContextValue,
+    Lease,
     MapValue,
     Operand,
+    PythonValue,
     Reference,
     Scalar,
     constant,
@@ -25,7 +29,20 @@ from skverdict.dsl.frontend.values import (
     with_article,
 )
 from skverdict.dsl.ir.module import Map, Value
-from skverdict.dsl.ir.types import I64, U32, U64, Int, Opaque, Pointer, Space, Struct, Type, size_of
+from skverdict.dsl.ir.types import (
+    I64,
+    U8,
+    U32,
+    U64,
+    Array,
+    Int,
+    Opaque,
+    Pointer,
+    Space,
+    Struct,
+    Type,
+    size_of,
+)
 from skverdict.dsl.maps import KINDS
 
 # Licenses that let a program call every helper (`license_is_gpl_compatible` of the kernel).
@@ -38,15 +55,42 @@ GPL_COMPATIBLE = (
     "Dual MPL/GPL",
 )
 
+# What arguments are that a call leaves out.
+_DEFAULTS = {"flags": 0, "netns": CONSTANTS["BPF_F_CURRENT_NETNS"]}
+# Map kinds whose entries are bytes that a lookup points to.
+_MEMORY_MAPS = tuple(kind.kind for kind in MAPS.values() if kind.entry == MEMORY)
+# Pointers that a call may leave out, where the helper takes NULL.
+_NULLABLE = ("value", "memory", "buffer", "callback_context")
+# What the calls that give something back did, as in "it was submitted".
+DONE = {"bpf_ringbuf_submit": "submitted", "bpf_ringbuf_discard": "discarded"}
+
 _RESULTS: dict[str, Int] = {"i64": I64, "u64": U64, "u32": U32}
 
 
 class Arguments:
     """The arguments of one call while they are lowered in order."""
 
-    __slots__ = ("helper", "lowering", "map", "memory", "node", "operands")
+    __slots__ = (
+        "allocated",
+        "given",
+        "given_back",
+        "helper",
+        "home",
+        "lowering",
+        "map",
+        "memory",
+        "node",
+        "operands",
+    )
 
-    def __init__(self, lowering: Lowering, node: ast.Call, helper: Helper) -> None:
+    def __init__(
+        self,
+        lowering: Lowering,
+        node: ast.Call,
+        helper: Helper,
+        given: dict[str, tuple[ast.AST, Operand]],
+    ) -> None:
+        self.given = given
         self.lowering = lowering
         self.node = node
         self.helper = helper
@@ -54,6 +98,11 @@ class Arguments:
         # What the latest `map` and `memory` arguments were: they decide what the next ones must be.
         self.map: Map | None = None
         self.memory: Type | None = None
+        # What the memory that the call gives holds, and what the call takes back.
+        self.allocated: Type | None = None
+        self.given_back: Lease | None = None
+        # The map of the entry that a lock or timer lies in.
+        self.home: Map | None = None
 
 
 def call_helper(
@@ -62,12 +111,12 @@ def call_helper(
     """Call the helper `name`; `leading` are arguments that the call's syntax already gave. Raises Refused."""
     helper = HELPERS[name]
     may_call(lowering, node, helper)
-    parameters = helper.arguments
+    parameters = arguments_of(helper)
     names = [parameter.name for parameter in parameters]
     optional = [
         parameter.name
         for parameter in parameters
-        if parameter.kind == "size" or (parameter.kind == "scalar" and parameter.name == "flags")
+        if parameter.kind in ("size", "varargs") or parameter.name in _DEFAULTS
     ]
     given = assign_arguments(lowering, node, f"`{name}`", names[len(leading) :], optional)
     evaluated: dict[str, tuple[ast.AST, Operand]] = {
@@ -78,6 +127,14 @@ def call_helper(
     return emit_call(lowering, node, helper, evaluated)
 
 
+def arguments_of(helper: Helper) -> tuple[Argument, ...]:
+    """The arguments of `helper`, those that any number may be given of one by one."""
+    if not helper.arguments or helper.arguments[-1].kind != "varargs":
+        return helper.arguments
+    more = helper.arguments[-1]
+    return (*helper.arguments[:-1], *(more._replace(name=f"{more.name}{number}") for number in (1, 2, 3)))
+
+
 def _receiver(node: ast.Call) -> ast.AST:
     return node.func.value if isinstance(node.func, ast.Attribute) else node
 
@@ -86,17 +143,36 @@ def emit_call(
     lowering: Lowering, node: ast.Call, helper: Helper, given: dict[str, tuple[ast.AST, Operand]]
 ) -> Operand:
     """Call `helper` with evaluated arguments by name; sizes and flags may be absent. Raises Refused."""
-    arguments = Arguments(lowering, node, helper)
-    for parameter in helper.arguments:
-        rule = _RULES.get(parameter.kind)
-        if rule is None:
-            raise lowering.refuse(
-                node,
-                f"`{helper.name}` takes a {parameter.kind.replace('_', ' ')}, which a policy cannot make",
-            )
+    arguments = Arguments(lowering, node, helper, given)
+    for parameter in arguments_of(helper):
+        if parameter.kind == "varargs" and parameter.name not in given:
+            continue
         where, operand = given.get(parameter.name, (node, None))
-        arguments.operands.append(rule(arguments, parameter, where, operand))
+        rule = rule_of(lowering, node, helper, parameter)
+        value = None
+        if parameter.nullable and parameter.kind in _NULLABLE:
+            from skverdict.dsl.frontend.helper_arguments import null
+
+            value = null(arguments, parameter, where, operand)
+        arguments.operands.append(value or rule(arguments, parameter, where, operand))
+    if arguments.home is not None and arguments.map is not None and arguments.home != arguments.map:
+        raise lowering.refuse(
+            node, f"it lies in `{arguments.home.name}`, and the map given is `{arguments.map.name}`"
+        )
     return _result(arguments)
+
+
+def rule_of(lowering: Lowering, node: ast.AST, helper: Helper, parameter: Argument) -> Rule:
+    """How an argument of that kind is made. Raises Refused for one that a policy cannot have."""
+    rule = _RULES.get(parameter.kind)
+    if rule is None:
+        from skverdict.dsl.frontend.helper_arguments import REFUSED, RULES
+
+        rule = RULES.get(parameter.kind)
+        if rule is None:
+            what, hint = REFUSED[parameter.kind]
+            raise lowering.refuse(node, f"`{helper.name}` takes {what}", hint)
+    return rule
 
 
 def may_call(lowering: Lowering, node: ast.AST, helper: Helper) -> None:
@@ -112,12 +188,12 @@ def may_call(lowering: Lowering, node: ast.AST, helper: Helper) -> None:
             f"Linux {lowering.scope.kernel} does not let a {kind} program call `{helper.name}`",
             f"Linux {helper.callers[kind]} does",
         )
+    if lowering.here.leases:
+        from skverdict.dsl.frontend.locking import check_no_lock
+
+        check_no_lock(lowering, node, helper.name)
     if helper.sleeps:
         raise lowering.refuse(node, f"`{helper.name}` may sleep, which no program here may")
-    if helper.acquires or helper.releases:
-        raise lowering.refuse(
-            node, f"`{helper.name}` deals with something that must be released, which a policy cannot do yet"
-        )
     if helper.gpl_only and lowering.scope.license not in GPL_COMPATIBLE:
         raise lowering.refuse(
             node,
@@ -128,10 +204,10 @@ def may_call(lowering: Lowering, node: ast.AST, helper: Helper) -> None:
 
 def takes(helper: Helper) -> bool:
     """True if the language has something for each argument of `helper`, and can use what it gives."""
+    from skverdict.dsl.frontend.helper_arguments import REFUSED
+
     maps = not helper.maps or any(kind in KINDS for kind in helper.maps)
-    arguments = all(argument.kind in _RULES for argument in helper.arguments)
-    result = helper.returns in (*_RESULTS, "void", "map_value")
-    return maps and arguments and result and not (helper.acquires or helper.releases or helper.sleeps)
+    return maps and not helper.sleeps and not any(argument.kind in REFUSED for argument in helper.arguments)
 
 
 def _callers_hint(kinds: tuple[str, ...]) -> str:
@@ -142,23 +218,44 @@ def _result(arguments: Arguments) -> Operand:
     lowering, node, helper = arguments.lowering, arguments.node, arguments.helper
     operands = tuple(arguments.operands)
     operand: Operand
-    if helper.returns in _RESULTS:
+    if helper.name == "bpf_tail_call":
+        # It gives nothing: where it comes back, r0 holds what the verifier lets nobody read.
+        lowering.effect(node, "call.helper", operands, helper=helper.name)
+        operand = NONE
+    elif helper.returns in _RESULTS:
         type_ = _RESULTS[helper.returns]
         operand = Scalar(type_, lowering.emit(node, "call.helper", operands, type_, helper=helper.name))
     elif helper.returns == "void":
         lowering.effect(node, "call.helper", operands, helper=helper.name)
         operand = NONE
-    elif helper.returns == "map_value" and arguments.map is not None and arguments.map.value is not None:
+    elif helper.returns == "map_value" and arguments.map is not None and arguments.map.kind in _MEMORY_MAPS:
         target = arguments.map.value
+        assert target is not None
         value = lowering.emit(
             node, "call.helper", operands, Pointer(target, Space.MAP_VALUE, nullable=True), helper=helper.name
         )
         what = f"the entry of `{arguments.map.name}`"
         operand = Reference(
-            target, Space.MAP_VALUE, what, lowering.place(node), pointer=value, nullable=True
+            target,
+            Space.MAP_VALUE,
+            what,
+            lowering.place(node),
+            pointer=value,
+            nullable=True,
+            home=arguments.map,
         )
     else:
-        raise lowering.refuse(node, f"`{helper.name}` gives a pointer that a policy cannot use yet")
+        from skverdict.dsl.frontend.helper_results import pointer_result
+
+        operand = pointer_result(arguments)
+    if "lock" in arguments.given:
+        from skverdict.dsl.frontend.locking import locks
+
+        locks(arguments)
+    if arguments.given_back is not None:
+        from skverdict.dsl.frontend.leases import end
+
+        end(lowering, node, arguments.given_back, DONE.get(helper.name, "released"))
     if helper.moves_buffer:
         lowering.move_buffer(node, helper.name)
         if lowering.kind == "stream_parser" and lowering.scope.kernel == KERNELS[-1]:
@@ -171,26 +268,29 @@ def _result(arguments: Arguments) -> Operand:
 
 
 # One rule for each kind of argument. `operand` is None where the call leaves the argument out.
-_Rule = Callable[[Arguments, Argument, ast.AST, "Operand | None"], Value]
+Rule = Callable[[Arguments, Argument, ast.AST, "Operand | None"], Value]
 
 
 def _scalar(arguments: Arguments, parameter: Argument, node: ast.AST, operand: Operand | None) -> Value:
     type_ = Int(parameter.bits, parameter.signed)
     lowering = arguments.lowering
     wanted = f"{with_article(type_)} for `{parameter.name}`"
-    number = as_scalar(lowering, node, operand or constant(0), wanted)
+    number = as_scalar(lowering, node, operand or constant(_DEFAULTS.get(parameter.name, 0)), wanted)
+    if parameter.name == "netns" and number.constant == CONSTANTS["BPF_F_CURRENT_NETNS"]:
+        # A negative number in an argument that the kernel declares without a sign.
+        number = constant(wrap(number.constant, type_))
     return lowering.value(node, convert(lowering, node, number, type_))
 
 
 def _context(arguments: Arguments, parameter: Argument, node: ast.AST, operand: Operand | None) -> Value:
     if not isinstance(operand, ContextValue):
-        raise _wrong(arguments, parameter, node, operand, "the program's context")
+        raise wrong(arguments, parameter, node, operand, "the program's context")
     return operand.value
 
 
 def _map(arguments: Arguments, parameter: Argument, node: ast.AST, operand: Operand | None) -> Value:
     if not isinstance(operand, MapValue):
-        raise _wrong(arguments, parameter, node, operand, "a map")
+        raise wrong(arguments, parameter, node, operand, "a map")
     helper, map_ = arguments.helper, operand.map
     lowering = arguments.lowering
     if helper.maps and map_.kind not in helper.maps:
@@ -205,6 +305,8 @@ def _map(arguments: Arguments, parameter: Argument, node: ast.AST, operand: Oper
             _callers_hint(callers),
         )
     arguments.map = map_
+    if operand.pointer is not None:
+        return operand.pointer
     return lowering.emit(node, "map", (), Pointer(Opaque("bpf_map"), Space.MAP), map=map_.name)
 
 
@@ -244,34 +346,52 @@ def _entry_part(
 
 
 def _memory(arguments: Arguments, parameter: Argument, node: ast.AST, operand: Operand | None) -> Value:
+    content = operand.object if isinstance(operand, PythonValue) else None
+    if isinstance(content, (str, bytes)) and parameter.kind == "memory":
+        return _text(arguments, node, content)
     if not isinstance(operand, Reference):
-        raise _wrong(arguments, parameter, node, operand, "a structure")
+        raise wrong(arguments, parameter, node, operand, "a structure")
     arguments.memory = operand.target
     if parameter.kind == "memory":
         # Not every helper reads from the packet; all of them read from the stack.
         return on_stack(arguments.lowering, node, operand, parameter.name)
-    return _written(arguments, node, operand)
+    return written(arguments, node, operand)
 
 
-def _written(arguments: Arguments, node: ast.AST, operand: Reference) -> Value:
+def _text(arguments: Arguments, node: ast.AST, content: str | bytes) -> Value:
+    """A text that is known now: with the NUL at its end for a str, without for bytes."""
+    from skverdict.dsl.frontend.helper_arguments import string
+
+    text = content if isinstance(content, str) else content.decode("utf-8", "surrogateescape")
+    address = string(arguments, node, text)
+    assert isinstance(address.type, Pointer) and isinstance(address.type.target, Array)
+    size = address.type.target.count - isinstance(content, bytes)
+    if not size:
+        raise arguments.lowering.refuse(node, "there are no bytes here")
+    arguments.memory = Array(U8, size)
+    return address
+
+
+def written(arguments: Arguments, node: ast.AST, operand: Reference) -> Value:
     if operand.space is Space.PACKET:
         raise arguments.lowering.refuse(
             node, f"`{arguments.helper.name}` cannot write into the packet", "use a structure of your own"
         )
+    refuse_special(arguments.lowering, node, operand)
     return pointer(arguments.lowering, node, operand)
 
 
 def _size(arguments: Arguments, parameter: Argument, node: ast.AST, operand: Operand | None) -> Value:
-    assert arguments.memory is not None
     lowering = arguments.lowering
-    largest = size_of(arguments.memory)
+    largest = size_of(arguments.memory) if arguments.memory is not None else 0
     smallest = 0 if parameter.nullable else 1
     type_ = Int(parameter.bits, parameter.signed)
     number = as_scalar(lowering, node, constant(largest) if operand is None else operand)
     if number.low < smallest or number.high > largest:
+        what = "None" if arguments.memory is None else f"the {type_name(arguments.memory)}"
         raise lowering.refuse(
             node,
-            f"the size must be {smallest} to {largest}, the bytes of the {type_name(arguments.memory)}, "
+            f"the size must be {smallest} to {largest}, the bytes of {what}, "
             f"but it may be {number.low} to {number.high}",
         )
     return lowering.value(node, convert(lowering, node, number, type_))
@@ -280,11 +400,11 @@ def _size(arguments: Arguments, parameter: Argument, node: ast.AST, operand: Ope
 def _number(arguments: Arguments, parameter: Argument, node: ast.AST, operand: Operand | None) -> Value:
     wanted = Int(parameter.bits, parameter.signed)
     if not isinstance(operand, Reference) or operand.target != wanted:
-        raise _wrong(arguments, parameter, node, operand, f"a place that holds {with_article(wanted)}")
-    return _written(arguments, node, operand)
+        raise wrong(arguments, parameter, node, operand, f"a place that holds {with_article(wanted)}")
+    return written(arguments, node, operand)
 
 
-def _wrong(
+def wrong(
     arguments: Arguments, parameter: Argument, node: ast.AST, operand: Operand | None, wanted: str
 ) -> Exception:
     found = "nothing" if operand is None else describe(operand)
@@ -293,7 +413,7 @@ def _wrong(
     )
 
 
-_RULES: dict[str, _Rule] = {
+_RULES: dict[str, Rule] = {
     "scalar": _scalar,
     "context": _context,
     "map": _map,

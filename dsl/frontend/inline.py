@@ -31,7 +31,7 @@ from skverdict.dsl.frontend.values import (
     describe,
     with_article,
 )
-from skverdict.dsl.ir.types import Int, Space
+from skverdict.dsl.ir.types import Int, Opaque, Space, Type
 
 
 def call_inline(lowering: Lowering, node: ast.Call, function: FunctionType) -> Operand:
@@ -136,7 +136,7 @@ def checked_argument(
         if not isinstance(operand, ContextValue) or operand.name != annotation.context:
             raise _mismatch(lowering, node, name, annotation, operand)
     elif annotation.type is not None:
-        if not isinstance(operand, Reference) or operand.target != annotation.type:
+        if not isinstance(operand, Reference) or not _is_of(operand, annotation.type):
             raise _mismatch(lowering, node, name, annotation, operand)
         if operand.nullable and not annotation.optional:
             raise lowering.refuse(
@@ -157,6 +157,11 @@ def _maybe_argument(
     if found is None:
         raise _mismatch(lowering, node, name, annotation, operand)
     return found
+
+
+def _is_of(operand: Reference, type_: Type) -> bool:
+    """True for a place of that type; a Sock may be one of which less can be read."""
+    return operand.target in (type_, Opaque("sock_common") if type_ == Opaque("bpf_sock") else type_)
 
 
 def _mismatch(

@@ -11,6 +11,7 @@ from skverdict.dsl.frontend.values import Lease, Reference
 if TYPE_CHECKING:
     from skverdict.dsl.frontend.lowering import Lowering
     from skverdict.dsl.frontend.state import Edge, State
+    from skverdict.dsl.ir.types import Type
 
 HELD, NULL, ENDED, MIXED = "held", "null", "ended", "mixed"
 
@@ -86,10 +87,10 @@ def trail_of(edges: list[Edge], leases: Leases) -> tuple[tuple[Place, str], ...]
     return trails[0][:common]
 
 
-def take(lowering: Lowering, node: ast.AST, what: str, remedy: str, verb: str) -> Lease:
+def take(lowering: Lowering, node: ast.AST, what: str, remedy: str, verb: str, whole: Type) -> Lease:
     """The program holds something from here on. Raises Refused if an earlier turn of a loop left it held."""
     path = lowering.point(node)
-    lease = Lease(what, remedy, verb, lowering.place(node), path)
+    lease = Lease(what, remedy, verb, lowering.place(node), path, whole)
     status = lowering.here.leases.get(lease)
     if status is not None and status.kind in (HELD, MIXED):
         raise lowering.refuse(
@@ -99,13 +100,8 @@ def take(lowering: Lowering, node: ast.AST, what: str, remedy: str, verb: str) -
     return lease
 
 
-def give_back(lowering: Lowering, node: ast.AST, reference: Reference, did: str) -> None:
-    """The program no longer holds what `reference` leads to."""
-    assert reference.lease is not None
-    end(lowering, node, reference.lease, did)
-
-
 def end(lowering: Lowering, node: ast.AST, lease: Lease, did: str) -> None:
+    """The program no longer holds what it took."""
     lowering.here.leases[lease] = Status(ENDED, did, lowering.place(node))
 
 

@@ -140,7 +140,8 @@ def _declare(scope: PolicyScope, namespace: dict[str, Any]) -> None:
 def _programs(scope: PolicyScope, namespace: dict[str, Any]) -> list[Function]:
     functions: list[Function] = []
     seen: set[int] = set()
-    scope.programs.update(thing.__name__ for thing in namespace.values() if mark_of(thing) in PROGRAMS)
+    kinds = {thing.__name__: mark_of(thing) for thing in namespace.values() if mark_of(thing)}
+    scope.kinds.update({name: kind for name, kind in kinds.items() if kind in PROGRAMS})
     for thing in namespace.values():
         kind = mark_of(thing)
         if kind in PROGRAMS and id(thing) not in seen:

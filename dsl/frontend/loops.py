@@ -14,7 +14,7 @@ from skverdict.dsl.frontend.lowering import Label, Loop, Lowering
 from skverdict.dsl.frontend.names import assign
 from skverdict.dsl.frontend.refusal import Refused
 from skverdict.dsl.frontend.state import Edge, Missing, Slot, State, merge, same_state
-from skverdict.dsl.frontend.statements import body
+from skverdict.dsl.frontend.statements import body, unlock
 from skverdict.dsl.frontend.values import PythonValue, Scalar, VariableKey, constant, describe, limits
 from skverdict.dsl.ir.types import BOOL, I64, U32, U64, BigEndian, Bool, Int
 
@@ -63,6 +63,7 @@ def _forget_ranges(lowering: Lowering, node: ast.stmt) -> None:
 def body_of_loop(lowering: Lowering, loop: Loop, statements: Sequence[ast.stmt]) -> None:
     """The statements of a loop, in which `break` and `continue` belong to `loop`."""
     outer = lowering.frame.loop
+    loop.locks = len(lowering.frame.locks)
     lowering.frame.loop = loop
     try:
         body(lowering, statements)
@@ -316,6 +317,7 @@ def _no_bound(
 def break_statement(lowering: Lowering, node: ast.Break) -> None:
     loop = lowering.frame.loop
     assert loop is not None
+    unlock(lowering, node, loop.locks)
     lowering.jump(node, loop.end, f"when line {node.lineno} breaks the loop")
 
 
@@ -323,4 +325,5 @@ def break_statement(lowering: Lowering, node: ast.Break) -> None:
 def continue_statement(lowering: Lowering, node: ast.Continue) -> None:
     loop = lowering.frame.loop
     assert loop is not None
+    unlock(lowering, node, loop.locks)
     lowering.jump(node, loop.again, f"when line {node.lineno} continues the loop")

@@ -17,6 +17,7 @@ from skverdict.dsl.ir.types import Int, Type
 if TYPE_CHECKING:
     from types import FunctionType
 
+    from skverdict.dsl.frontend.locking import Locked
     from skverdict.dsl.frontend.scope import PolicyScope
     from skverdict.dsl.frontend.source import FunctionNode, Source
 
@@ -56,13 +57,14 @@ class Label:
 
 
 class Loop:
-    """The innermost loop around a statement."""
+    """The innermost loop around a statement; `locks` counts the `with` blocks around the loop."""
 
-    __slots__ = ("again", "end")
+    __slots__ = ("again", "end", "locks")
 
-    def __init__(self, again: Label, end: Label) -> None:
+    def __init__(self, again: Label, end: Label, locks: int = 0) -> None:
         self.again = again
         self.end = end
+        self.locks = locks
 
 
 class Frame:
@@ -75,6 +77,7 @@ class Frame:
         "end",
         "function",
         "locals",
+        "locks",
         "loop",
         "node",
         "outer",
@@ -110,6 +113,8 @@ class Frame:
         # The local that takes the structure to give back, where several `return` statements give one.
         self.result: str | None = None
         self.loop: Loop | None = None
+        # The `with` blocks around a statement that hold a lock, the outermost first.
+        self.locks: list[Locked] = []
         # Where `return` goes; None in a program, which returns for good.
         self.end: Label | None = None
         # What the function gives back, from its annotation.
@@ -179,6 +184,8 @@ class Lowering:
         self.function = function
         self.kind = kind or function.kind
         self.callers = callers
+        # True for what a helper calls back, and for what that calls.
+        self.callback = False
         # The call, here or in a subprogram, that may move the packet; empty if there is none.
         self.moves = ""
         # The smallest and the largest number that is returned.
@@ -189,6 +196,8 @@ class Lowering:
         self.state: State | None = State({}, START)
         # How many mistakes were reported.
         self.failures = 0
+        # The call whose result the statement at hand throws away.
+        self.discarded: ast.AST | None = None
         # The name that a structure made next should have in the IR.
         self.name_hint: str | None = None
         # Which turns of unrolled loops this is: the same place is another point in each.

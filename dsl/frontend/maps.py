@@ -6,6 +6,7 @@ import ast
 from collections.abc import Callable
 
 from skverdict.dsl.catalogue.helpers import HELPERS
+from skverdict.dsl.catalogue.programs import PROGRAMS
 from skverdict.dsl.frontend.arguments import assign_arguments
 from skverdict.dsl.frontend.convert import cast
 from skverdict.dsl.frontend.dispatch import evaluate
@@ -29,18 +30,46 @@ _SOCKET_UPDATE = {"sockmap": "bpf_sock_map_update", "sockhash": "bpf_sock_hash_u
 
 def map_method(lowering: Lowering, node: ast.Call, receiver: MapValue, name: str) -> Operand:
     """`map.name(...)`. Raises Refused."""
-    return _METHODS[name](lowering, node, receiver)
+    method = _METHODS.get(name)
+    if method is None:
+        from skverdict.dsl.frontend.map_methods import METHODS
+
+        method = METHODS[name]
+    return method(lowering, node, receiver)
 
 
-def _call(
-    lowering: Lowering, node: ast.Call, receiver: MapValue, helper_name: str, names: dict[str, str]
+# What a program can do with a map, by its kind; sockets go in and out in their own way.
+_TABLE = ("lookup", "update", "delete")
+_CALLABLE = (*_TABLE, "for_each")
+METHOD_NAMES: dict[str, tuple[str, ...]] = {
+    **dict.fromkeys(("array", "hash", "lru_hash"), _CALLABLE),
+    **dict.fromkeys(("percpu_array", "percpu_hash", "lru_percpu_hash"), (*_CALLABLE, "lookup_percpu")),
+    **dict.fromkeys(SOCKET_MAPS, ("redirect", *_TABLE)),
+    **dict.fromkeys(("array_of_maps", "hash_of_maps"), ("lookup",)),
+    **dict.fromkeys(("queue", "stack"), ("push", "pop", "peek")),
+    "lpm_trie": _TABLE,
+    "bloom_filter": ("push",),
+    "ringbuf": ("reserve", "submit", "discard", "output", "query"),
+    "perf_event_array": ("output",),
+    "prog_array": ("tail_call",),
+    "sk_storage": ("get", "delete"),
+}
+
+
+def call_with_map(
+    lowering: Lowering,
+    node: ast.Call,
+    receiver: MapValue,
+    helper_name: str,
+    names: dict[str, str],
+    optional: tuple[str, ...] = ("flags",),
 ) -> Operand:
     """Call a helper whose map is the receiver; `names` are the method's parameters and the helper's."""
     helper = HELPERS[helper_name]
     may_call(lowering, node, helper)
     assert isinstance(node.func, ast.Attribute)
     what = f"`{receiver.map.name}.{node.func.attr}`"
-    given = assign_arguments(lowering, node, what, list(names), ["flags"])
+    given = assign_arguments(lowering, node, what, list(names), optional)
     evaluated: dict[str, tuple[ast.AST, Operand]] = {}
     for parameter, argument in given.items():
         evaluated[names[parameter]] = (argument, evaluate(lowering, argument))
@@ -50,30 +79,32 @@ def _call(
 
 
 def _lookup(lowering: Lowering, node: ast.Call, receiver: MapValue) -> Operand:
-    if receiver.map.kind in SOCKET_MAPS:
+    if receiver.map.kind in SOCKET_MAPS and PROGRAMS[lowering.kind].context != "__sk_buff":
         raise lowering.refuse(
-            node, f"`{receiver.map.name}` gives no sockets to a program",
+            node, f"`{receiver.map.name}` gives no sockets to a {lowering.kind} program",
             "`redirect` looks the socket up by itself and gives SK_DROP if there is none",
         )  # fmt: skip
-    return _call(lowering, node, receiver, "bpf_map_lookup_elem", {"key": "key"})
+    return call_with_map(lowering, node, receiver, "bpf_map_lookup_elem", {"key": "key"})
 
 
 def _update(lowering: Lowering, node: ast.Call, receiver: MapValue) -> Operand:
     helper = _SOCKET_UPDATE.get(receiver.map.kind)
     if helper is not None:
-        return _call(
+        return call_with_map(
             lowering, node, receiver, helper, {"skops": "skops", "key": "key", "flags": "flags"}
         )
     names = {"key": "key", "value": "value", "flags": "flags"}
-    return _call(lowering, node, receiver, "bpf_map_update_elem", names)
+    return call_with_map(lowering, node, receiver, "bpf_map_update_elem", names)
 
 
 def _delete(lowering: Lowering, node: ast.Call, receiver: MapValue) -> Operand:
+    if receiver.map.kind == "sk_storage":
+        return call_with_map(lowering, node, receiver, "bpf_sk_storage_delete", {"sk": "sk"})
     if receiver.map.kind == "array":
         raise lowering.refuse(
             node, "an array's entries cannot be deleted", "set the entry to zero, or use a HashMap"
         )
-    return _call(lowering, node, receiver, "bpf_map_delete_elem", {"key": "key"})
+    return call_with_map(lowering, node, receiver, "bpf_map_delete_elem", {"key": "key"})
 
 
 def _redirect(lowering: Lowering, node: ast.Call, receiver: MapValue) -> Operand:
@@ -90,7 +121,7 @@ def _redirect(lowering: Lowering, node: ast.Call, receiver: MapValue) -> Operand
         )  # fmt: skip
     first = HELPERS[helper].arguments[0].name
     names = {first: first, "key": "key", "flags": "flags"}
-    result = _call(lowering, node, receiver, helper, names)
+    result = call_with_map(lowering, node, receiver, helper, names)
     # The helper is declared to give a long; it gives SK_PASS or SK_DROP.
     assert isinstance(result, Scalar)
     return cast(lowering, node, result, I32).with_range(0, 1)
@@ -119,6 +150,11 @@ def has_key(
             node, f"`{receiver.map.name}` cannot be asked for a socket by a program",
             "`redirect` gives SK_DROP if there is none",
         )  # fmt: skip
+    if receiver.map.kind == "bloom_filter":
+        from skverdict.dsl.frontend.map_methods import may_contain
+
+        may_contain(lowering, node, receiver, key_node, key, yes, no)
+        return
     helper = HELPERS["bpf_map_lookup_elem"]
     may_call(lowering, node, helper)
     # A call node of its own, so that messages point at the key and the map.

@@ -14,6 +14,8 @@ from skverdict.dsl.ir.module import Value
 from skverdict.dsl.ir.types import BOOL, U32, U64, Array, BigEndian, Bool, Int, Pointer, Space, Struct, Type
 
 SCALAR_KINDS = (Int, BigEndian, Bool)
+# Structures that only helpers read and write where they lie in a map.
+KERNEL_STRUCTS = ("bpf_spin_lock", "bpf_timer")
 
 
 def raw_pointer(lowering: Lowering, node: ast.AST, reference: Reference) -> Value:
@@ -81,6 +83,11 @@ def member(lowering: Lowering, node: ast.Attribute, reference: Reference) -> Ref
             f"`{reference.target.name}` has no member `{node.attr}`",
             suggestion(node.attr, names) or f"its members are {', '.join(names)}",
         )
+    if reference.target.name in KERNEL_STRUCTS:
+        raise lowering.refuse(
+            node, f"a {reference.target.name} is the kernel's own: its members are not for programs",
+            "hand it to its helpers, such as `bpf_spin_lock` or `bpf_timer_start`",
+        )  # fmt: skip
     base = pointer(lowering, node.value, reference)
     address = lowering.emit(node, "member", (base,), Pointer(found.type, reference.space), name=found.name)
     return reference.part(address, found.type, f"`{lowering.segment(node)}`")
@@ -158,8 +165,30 @@ def store(
                     f"`{name}` refers to a part of this structure, and would go on referring to the old one",
                     "assign the members one by one",
                 )
+    refuse_special(lowering, node, reference)
     source = pointer(lowering, value_node, value)
     lowering.effect(node, "copy", (pointer(lowering, node, reference), source))
+
+
+def refuse_special(lowering: Lowering, node: ast.AST, reference: Reference) -> None:
+    """Raises Refused for all the bytes of an entry that holds a lock or timer, which no program may touch."""
+    if reference.space is Space.MAP_VALUE and special_members(reference.target):
+        name = special_members(reference.target)[0]
+        raise lowering.refuse(
+            node, f"{reference.what} holds a {name}, which the kernel lets nobody copy",
+            "take the other members one by one",
+        )  # fmt: skip
+
+
+def special_members(type_: Type) -> list[str]:
+    """The kernel's structures inside a value, one name for each."""
+    if isinstance(type_, Array):
+        return special_members(type_.element) * type_.count
+    if not isinstance(type_, Struct):
+        return []
+    if type_.name in KERNEL_STRUCTS:
+        return [type_.name]
+    return [name for member in type_.members for name in special_members(member.type)]
 
 
 def writable(lowering: Lowering, node: ast.AST, reference: Reference) -> None:
@@ -191,6 +220,7 @@ def on_stack(lowering: Lowering, node: ast.AST, reference: Reference, name: str)
     address = pointer(lowering, node, reference)
     if reference.space is Space.STACK:
         return address
+    refuse_special(lowering, node, reference)
     local = lowering.scratch(name, reference.target)
     copy = lowering.emit(node, "local.address", (), Pointer(reference.target, Space.STACK), local=local)
     lowering.effect(node, "copy", (copy, address))
@@ -199,6 +229,7 @@ def on_stack(lowering: Lowering, node: ast.AST, reference: Reference, name: str)
 
 def duplicate(lowering: Lowering, node: ast.AST, reference: Reference) -> Reference:
     """`reference.copy()`: a new structure on the stack with the same bytes."""
+    refuse_special(lowering, node, reference)
     source = pointer(lowering, node, reference)
     twin = new_struct(lowering, node, reference.target, lowering.take_name("copy"))
     lowering.effect(node, "copy", (pointer(lowering, node, twin), source))

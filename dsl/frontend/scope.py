@@ -35,8 +35,8 @@ class PolicyScope:
         # By identity, with the declaration itself, so that no other object can take its place.
         self._declared: dict[int, tuple[DeclaredMap, Map | None]] = {}
         self._globals: dict[int, tuple[DeclaredGlobal[object], Global | None]] = {}
-        # The names of the policy's programs.
-        self.programs: set[str] = set()
+        # The kinds of the policy's programs, by their names.
+        self.kinds: dict[str, str] = {}
         # The policy's subprograms, by what they are called with (`subprograms.Signature`).
         self.subprograms: dict[Signature, Subprogram] = {}
         self._counts: dict[int, dict[str, int]] = {}
@@ -75,7 +75,7 @@ class PolicyScope:
         taken = {map_.name for map_ in self.maps} | {variable.name for variable in self.globals()}
         taken |= {subprogram.name for subprogram in self.subprograms.values()}
         number, free = 1, name
-        while free in taken or free in self.programs:
+        while free in taken or free in self.kinds:
             number += 1
             free = f"{name}_{number}"
         return free

@@ -30,12 +30,14 @@ class Sources:
                 self._by_file[file] = None
         return self._by_file[file]
 
-    def place(self, location: Location) -> Place:
-        """The rest of the line from where `location` points."""
-        source = next(each for each in self._by_file.values() if each and each.name == location.file)
-        text = source.line(location.line)
-        width = max(1, len(text.rstrip()) - location.column + 1)
-        return Place(source.path, location.line, location.column, width, text)
+    def place(self, location: Location | None) -> Place:
+        """A place that the IR names, up to the end of its line; the file as a whole if it names none."""
+        for source in self._by_file.values():
+            if source is not None and location is not None and source.name == location.file:
+                text = source.line(location.line)
+                width = max(1, len(text.rstrip()) - location.column + 1)
+                return Place(source.path, location.line, location.column, width, text)
+        return Place(self.path, 0, 1)
 
     def lines(self) -> dict[str, Sequence[str]]:
         """The lines of every file that was used, by its name in the IR."""

@@ -86,6 +86,7 @@ def expression_statement(lowering: Lowering, node: ast.Expr) -> None:
     value = node.value
     if isinstance(value, ast.Constant) and (isinstance(value.value, str) or value.value is ...):
         return
+    lowering.discarded = value
     evaluate(lowering, value)
     if not isinstance(value, (ast.Call, ast.NamedExpr)):
         raise lowering.refuse(value, "this statement has no effect", "assign the value, or remove the line")
@@ -235,6 +236,7 @@ def return_statement(lowering: Lowering, node: ast.Return) -> None:
         lowering.bind(RESULT, value)
     else:
         _bind_result(lowering, node, value)
+    unlock(lowering, node, 0)
     lowering.jump(node, frame.end, f"when line {node.lineno} returns")
 
 
@@ -297,12 +299,22 @@ def _return_for_good(lowering: Lowering, node: ast.Return) -> None:
     _warn_of_verdict(lowering, node.value)
     low, high = lowering.returned or (number.low, number.high)
     lowering.returned = (min(low, number.low), max(high, number.high))
+    result_value = lowering.value(node.value, number)
     check_end(lowering, node)
-    lowering.leave(node, (lowering.value(node.value, number),))
+    lowering.leave(node, (result_value,))
+
+
+def unlock(lowering: Lowering, node: ast.AST, depth: int) -> None:
+    """Leave all but the outermost `depth` of the `with` blocks around a statement."""
+    if len(lowering.frame.locks) > depth:
+        from skverdict.dsl.frontend.locking import unlock_down_to
+
+        unlock_down_to(lowering, node, lowering.frame, depth)
 
 
 def check_end(lowering: Lowering, node: ast.AST) -> None:
     """Raises Refused if the function returns with something that it must give back."""
+    unlock(lowering, node, 0)
     if lowering.here.leases:
         from skverdict.dsl.frontend.leases import check_none_held
 

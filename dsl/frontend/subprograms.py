@@ -8,10 +8,9 @@ lowered again, for the errors alone, for each further kind of program that calls
 from __future__ import annotations
 
 import ast
+from collections.abc import Callable
 from types import FunctionType
 
-from skverdict.dsl.catalogue.contexts import CONTEXTS
-from skverdict.dsl.errors import Place
 from skverdict.dsl.frontend.annotations import Annotation, read_annotation
 from skverdict.dsl.frontend.arguments import assign_arguments
 from skverdict.dsl.frontend.declarations import check_identifier
@@ -57,15 +56,15 @@ class Argument:
         return (self.type, self.read_only)
 
 
-# A function and the types of its arguments.
+# A function, the types of its arguments, and for what calls it back the helper that does.
 Signature = tuple[int, tuple[tuple[Type, str], ...]]
 
 
 class Subprogram:
     """One function for arguments of certain types. `function` is its IR, or None if it has errors.
 
-    `checked` are the kinds of program that it was lowered for. `moves` is the call in it that may move the
-    packet. `returned` are the smallest and the largest number that it gives.
+    `checked` are the kinds of program that it was lowered for, and whether a helper calls it back. `moves` is
+    the call in it that may move the packet. `returned` are the smallest and the largest number that it gives.
     """
 
     __slots__ = ("busy", "checked", "function", "moves", "name", "returned")
@@ -73,7 +72,7 @@ class Subprogram:
     def __init__(self, name: str) -> None:
         self.name = name
         self.function: Function | None = None
-        self.checked: set[str] = set()
+        self.checked: set[tuple[str, bool]] = set()
         self.busy = False
         self.moves = ""
         self.returned: tuple[int, int] | None = None
@@ -106,6 +105,10 @@ def _emit_call(
     lowering: Lowering, node: ast.Call, subprogram: Subprogram, values: tuple[Value, ...]
 ) -> Operand:
     assert subprogram.function is not None
+    if lowering.here.leases:
+        from skverdict.dsl.frontend.locking import check_no_lock
+
+        check_no_lock(lowering, node, subprogram.name)
     result = subprogram.function.result
     operand: Operand = NONE
     if isinstance(result, ScalarType):
@@ -165,28 +168,74 @@ def instance(
     lowering: Lowering, node: ast.AST, function: FunctionType, arguments: tuple[Argument, ...]
 ) -> Subprogram:
     """The function for these arguments, lowered for programs of this kind. Raises Refused."""
+    source, definition = lowering.scope.definition(function)
+    returns = read_annotation(lowering.scope, source, function, definition.returns)
+    if not returns.nothing and (not returns.is_scalar or returns.optional):
+        raise refusal(
+            source, definition.returns or definition,
+            f"a @subprogram gives back a number or nothing, not {returns.text}",
+            "fill a Struct that is passed to it, or use @inline",
+        )  # fmt: skip
+    names = [parameter.arg for parameter in definition.args.args]
+    parameters = tuple(
+        Parameter(name, Value(number, argument.type))
+        for number, (name, argument) in enumerate(zip(names, arguments, strict=True))
+    )
+
+    def bind(inner: Lowering) -> None:
+        for parameter, argument, one in zip(parameters, arguments, definition.args.args, strict=True):
+            bind_parameter(inner, source, one, parameter_operand(inner, parameter.value, argument, one))
+
+    shape = Shape(parameters, returns.scalar if returns.is_scalar else VOID, bind)
+    signature = (id(function), tuple(argument.key for argument in arguments))
+    return lowered(lowering, node, function, signature, shape)
+
+
+class Shape:
+    """A function's parameters and result in the IR; `bind` gives its names their meaning.
+
+    `callback`: a helper calls it back.
+    """
+
+    __slots__ = ("bind", "callback", "parameters", "result")
+
+    def __init__(
+        self,
+        parameters: tuple[Parameter, ...],
+        result: Type,
+        bind: Callable[[Lowering], None],
+        callback: bool = False,
+    ) -> None:
+        self.parameters = parameters
+        self.result = result
+        self.bind = bind
+        self.callback = callback
+
+
+def lowered(
+    lowering: Lowering, node: ast.AST, function: FunctionType, signature: Signature, shape: Shape
+) -> Subprogram:
+    """The function of that shape, lowered for programs of this kind. Raises Refused."""
     scope = lowering.scope
-    signature: Signature = (id(function), tuple(argument.key for argument in arguments))
-    subprogram = scope.subprograms.get(signature)
     source, definition = scope.definition(function)
+    subprogram = scope.subprograms.get(signature)
     if subprogram is None:
-        place = source.place(definition)
-        if not check_identifier(scope, place, "function", function.__name__):
+        if not check_identifier(scope, source.place(definition), "function", function.__name__):
             raise Refused(None)
-        name = scope.unused_name(function.__name__)
-        subprogram = scope.subprograms[signature] = Subprogram(name)
+        subprogram = scope.subprograms[signature] = Subprogram(scope.unused_name(function.__name__))
     if subprogram.busy:
         raise lowering.refuse(
             node, f"`{function.__name__}` comes back to itself through calls",
             "the kernel takes no recursion; use a loop",
         )  # fmt: skip
-    if lowering.kind not in subprogram.checked:
+    caller = (lowering.kind, shape.callback or lowering.callback)
+    if caller not in subprogram.checked:
         subprogram.busy = True
         try:
-            _lower(lowering, node, function, arguments, subprogram)
+            _lower(lowering, node, function, shape, subprogram)
         finally:
             subprogram.busy = False
-            subprogram.checked.add(lowering.kind)
+            subprogram.checked.add(caller)
     if subprogram.function is None:
         raise Refused(None)
     if subprogram.moves:
@@ -195,42 +244,24 @@ def instance(
 
 
 def _lower(
-    caller: Lowering,
-    node: ast.AST,
-    function: FunctionType,
-    arguments: tuple[Argument, ...],
-    subprogram: Subprogram,
+    caller: Lowering, node: ast.AST, function: FunctionType, shape: Shape, subprogram: Subprogram
 ) -> None:
     """Lower the function for the caller's kind of program; errors are reported."""
     scope = caller.scope
     source, definition = scope.definition(function)
-    returns = read_annotation(scope, source, function, definition.returns)
-    if not returns.nothing and (not returns.is_scalar or returns.optional):
-        raise refusal(
-            source, definition.returns or definition,
-            f"a @subprogram gives back a number or nothing, not {returns.text}",
-            "fill a Struct that is passed to it, or use @inline",
-        )  # fmt: skip
     callers = ((caller.place(node), f"`{function.__name__}` is called here"), *caller.callers)
     inference = Inference()
     while True:
-        parameters = tuple(
-            Parameter(parameter.arg, Value(number, argument.type))
-            for number, (parameter, argument) in enumerate(
-                zip(definition.args.args, arguments, strict=True)
-            )
-        )
+        location = source.location(definition)
         result = Function(
-            subprogram.name,
-            "subprogram",
-            parameters,
-            returns.scalar if returns.is_scalar else VOID,
-            location=source.location(definition),
+            subprogram.name, "subprogram", shape.parameters, shape.result, location=location
         )
         frame = Frame(function, definition, source, scope.assigned(source, definition))
         lowering = Lowering(scope, result, frame, inference, caller.kind, callers)
+        lowering.callback = shape.callback or caller.callback
         try:
-            _body(lowering, source, definition, arguments)
+            shape.bind(lowering)
+            _body(lowering, definition)
         except Retype:
             continue
         break
@@ -242,50 +273,51 @@ def _lower(
         subprogram.moves = lowering.moves
 
 
-def _body(
-    lowering: Lowering, source: Source, definition: FunctionNode, arguments: tuple[Argument, ...]
-) -> None:
-    for parameter, argument, node in zip(
-        lowering.function.parameters, arguments, definition.args.args, strict=True
-    ):
-        if not node.arg.isascii():
-            # The kernel checks the names in BTF.
-            lowering.scope.reporter.error(
-                source.place(node), f"the parameter `{node.arg}` must be ASCII letters, digits and `_`"
-            )
-        operand = parameter_operand(parameter.value, argument, node.arg, source.place(node))
-        if lowering.frame.assigned[node.arg] > 1 and isinstance(operand, (Scalar, Reference)):
-            # It is assigned to: it becomes a variable.
-            assign(lowering, definition, node.arg, definition, operand)
-        else:
-            lowering.bind(node.arg, operand)
+def _body(lowering: Lowering, definition: FunctionNode) -> None:
     body(lowering, definition.body)
-    if lowering.state is not None:
-        if isinstance(lowering.function.result, ScalarType):
-            lowering.report(no_return(lowering, definition))
-            return
-        try:
-            check_end(lowering, definition.body[-1])
-        except Refused as refused:
-            lowering.report(refused)
-            return
-        lowering.leave(definition.body[-1], ())
+    if lowering.state is None:
+        return
+    last = definition.body[-1]
+    if isinstance(lowering.function.result, ScalarType):
+        lowering.report(no_return(lowering, definition))
+        return
+    try:
+        check_end(lowering, last)
+    except Refused as refused:
+        lowering.report(refused)
+        return
+    lowering.leave(last, ())
 
 
-def parameter_operand(value: Value, argument: Argument, name: str, place: Place) -> Operand:
+def bind_parameter(lowering: Lowering, source: Source, node: ast.arg, operand: Operand) -> None:
+    """A parameter's name stands for `operand`."""
+    if not node.arg.isascii():
+        # The kernel checks the names in BTF.
+        lowering.scope.reporter.error(
+            source.place(node), f"the parameter `{node.arg}` must be ASCII letters, digits and `_`"
+        )
+    definition = lowering.frame.node
+    if lowering.frame.assigned[node.arg] > 1 and isinstance(operand, (Scalar, Reference)):
+        # It is assigned to: it becomes a variable.
+        assign(lowering, definition, node.arg, definition, operand)
+    else:
+        lowering.bind(node.arg, operand)
+
+
+def parameter_operand(lowering: Lowering, value: Value, argument: Argument, node: ast.arg) -> Operand:
     """What a parameter stands for inside the function."""
     type_ = value.type
     if not isinstance(type_, Pointer):
         assert isinstance(type_, ScalarType)
         return Scalar(type_, value)
     if type_.space is Space.CONTEXT:
-        assert isinstance(type_.target, Opaque) and type_.target.name in CONTEXTS
+        assert isinstance(type_.target, Opaque)
         return ContextValue(type_.target.name, value)
     return Reference(
         type_.target,
         type_.space,
-        f"`{name}`",
-        place,
+        f"`{node.arg}`",
+        lowering.place(node),
         pointer=value,
         nullable=argument.optional,
         epoch=START if type_.space is Space.PACKET else None,

@@ -11,7 +11,6 @@ _ROWS: tuple[tuple[str, str, str], ...] = (
     ("ClassDef", "a class inside a function is not supported", "declare the Struct in the module"),
     ("Delete", "`del` is not supported", "use `map.delete(key)` to remove a map's entry"),
     ("AsyncFor", "`async for` is not supported", "use `for ... in range(...)`"),
-    ("With", "`with` is not supported", ""),
     ("AsyncWith", "`async with` is not supported", ""),
     ("Raise", "a program cannot raise an exception", "return a verdict such as SK_DROP"),
     ("Try", "`try` is not supported: nothing raises in a program", "test results with `if`"),

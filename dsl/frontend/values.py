@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from skverdict.dsl.errors import Place
 from skverdict.dsl.ir.module import Global, Map, Value
-from skverdict.dsl.ir.types import BOOL, Array, BigEndian, Bool, Int, Space, Struct, Type
+from skverdict.dsl.ir.types import BOOL, Array, BigEndian, Bool, Int, Opaque, Space, Struct, Type
 
 ScalarType = Int | BigEndian | Bool
 
@@ -101,12 +101,16 @@ class Lease:
     """Something that a program holds and must give back on every path: a record, a socket, a lock.
 
     `what` names it for messages, `remedy` is the code that gives it back, `verb` what that code does, as in
-    "it was submitted". Two leases are the same if they are taken at the same point (`path`).
+    "it was submitted", and `whole` the type of all of it. Two leases are the same if they are taken at the
+    same point (`path`).
     """
 
-    __slots__ = ("path", "place", "remedy", "verb", "what")
+    __slots__ = ("path", "place", "remedy", "verb", "what", "whole")
 
-    def __init__(self, what: str, remedy: str, verb: str, place: Place, path: tuple[object, ...]) -> None:
+    def __init__(
+        self, what: str, remedy: str, verb: str, place: Place, path: tuple[object, ...], whole: Type
+    ) -> None:
+        self.whole = whole
         self.what = what
         self.remedy = remedy
         self.verb = verb
@@ -258,6 +262,16 @@ class ContextArray:
         self.field = field
 
 
+class SocketArray:
+    """An array field of a socket, such as `src_ip6`."""
+
+    __slots__ = ("field", "socket")
+
+    def __init__(self, socket: Reference, field: str) -> None:
+        self.socket = socket
+        self.field = field
+
+
 class PacketValue:
     """The packet's readable bytes."""
 
@@ -350,12 +364,13 @@ class GlobalValue:
 
 
 class MapValue:
-    """A map of the policy."""
+    """A map of the policy, or one that was found in a map of maps: then `pointer` is its address."""
 
-    __slots__ = ("map",)
+    __slots__ = ("map", "pointer")
 
-    def __init__(self, map_: Map) -> None:
+    def __init__(self, map_: Map, pointer: Value | None = None) -> None:
         self.map = map_
+        self.pointer = pointer
 
 
 class TypeValue:
@@ -398,6 +413,7 @@ Operand = (
     | Reference
     | ContextValue
     | ContextArray
+    | SocketArray
     | PacketValue
     | Window
     | PacketByte
@@ -425,9 +441,15 @@ def type_name(type_: Type) -> str:
     """A type as a policy writes it."""
     if isinstance(type_, Struct):
         return type_.name
+    if isinstance(type_, Opaque):
+        return _OBJECTS.get(type_.name, type_.name)
     if isinstance(type_, Array):
         return f"Array[{type_name(type_.element)}, {type_.count}]"
     return str(type_)
+
+
+# How a policy writes what is known to the kernel by another name.
+_OBJECTS = {"bpf_sock": "Sock", "sock_common": "Sock", "bpf_tcp_sock": "TcpSock", "bpf_map": "map"}
 
 
 def with_article(thing: Type | str) -> str:
@@ -442,7 +464,7 @@ def describe(operand: Operand) -> str:
         return f"the number {operand.text}" if operand.type is None else with_article(operand.type)
     if isinstance(operand, Reference):
         inner = type_name(operand.target)
-        is_aggregate = isinstance(operand.target, (Struct, Array))
+        is_aggregate = isinstance(operand.target, (Struct, Array, Opaque))
         holder = with_article(inner if is_aggregate else f"place that holds {with_article(inner)}")
         return f"{holder} that may be None" if operand.nullable else holder
     if isinstance(operand, MaybeNumber):
@@ -463,6 +485,7 @@ def describe(operand: Operand) -> str:
 _SIMPLE: dict[type, str] = {
     ContextValue: "the context",
     ContextArray: "an array of the context",
+    SocketArray: "an array of a socket",
     PacketValue: "the packet's data",
     Window: "a slice of bytes",
     PacketByte: "a byte of the packet that may be None",

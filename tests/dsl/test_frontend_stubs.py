@@ -11,10 +11,12 @@ import pytest
 import skverdict.dsl
 from skverdict.dsl.catalogue.constants import CONSTANTS
 from skverdict.dsl.catalogue.contexts import CONTEXTS
-from skverdict.dsl.catalogue.helpers import HELPERS
+from skverdict.dsl.catalogue.helpers import HELPERS, Helper
 from skverdict.dsl.catalogue.maps import MAPS
+from skverdict.dsl.catalogue.sockets import STRUCTURES
 from skverdict.dsl.frontend.helper_calls import takes
 from skverdict.dsl.frontend.helper_table import method_names
+from skverdict.dsl.frontend.maps import METHOD_NAMES
 from skverdict.dsl.ir.types import Array
 from skverdict.dsl.maps import KINDS
 
@@ -23,6 +25,11 @@ PACKAGE = Path(skverdict.dsl.__file__).parent
 
 def stub(name: str) -> ast.Module:
     return ast.parse((PACKAGE / name).read_text())
+
+
+def returns_of(helper: Helper) -> str:
+    """What a call gives in a policy: of a tail call nothing, whatever the kernel declares."""
+    return "void" if helper.name == "bpf_tail_call" else helper.returns
 
 
 def classes(tree: ast.Module) -> dict[str, ast.ClassDef]:
@@ -38,9 +45,11 @@ def test_fields_of_contexts(context: object) -> None:
     }
     expected = {}
     for field in context.fields.values():  # type: ignore[attr-defined]
-        if not field.readers or field.role in ("data_end", "socket"):
+        if not field.readers or field.role == "data_end":
             continue
         type_ = str(field.low or field.type)
+        if field.role == "socket":
+            type_ = "Sock | None" if field.nullable else "Sock"
         if isinstance(field.type, Array):
             type_ = f"Sequence[{field.type.element}]"
         expected[field.name] = "PacketData" if field.role == "data" else type_
@@ -55,17 +64,45 @@ def test_methods_of_contexts(context: object) -> None:
         if isinstance(node, ast.FunctionDef)
     }
     expected = {
-        name: ([one.name for one in HELPERS[helper].arguments[1:]], HELPERS[helper].returns)
+        name: ([one.name for one in HELPERS[helper].arguments[1:]], returns_of(HELPERS[helper]))
         for name, helper in method_names(context.name).items()  # type: ignore[attr-defined]
         if takes(HELPERS[helper])
     }
     # `from` is a keyword of Python, so the stub calls that parameter `source`.
     renamed = {"from": "source"}
+    written = {"socket": "Sock | None", "void": "None"}
     shown = {
-        name: ([renamed.get(one, one) for one in names], returns)
+        name: ([renamed.get(one, one) for one in names], written.get(returns, returns))
         for name, (names, returns) in expected.items()
     }
     assert declared == shown
+
+
+@pytest.mark.parametrize("name", ["Sock", "TcpSock"])
+def test_fields_of_sockets(name: str) -> None:
+    declared = {
+        node.target.id: ast.unparse(node.annotation)
+        for node in classes(stub("contexts.pyi"))[name].body
+        if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name)
+    }
+    table = {"Sock": "bpf_sock", "TcpSock": "bpf_tcp_sock"}[name]
+    assert declared == {
+        field.name: f"Sequence[{field.type.element}]" if isinstance(field.type, Array) else str(field.type)
+        for field in STRUCTURES[table].fields.values()
+    }
+
+
+@pytest.mark.parametrize("kind", METHOD_NAMES)
+def test_methods_of_maps(kind: str) -> None:
+    declared = classes(stub("maps.pyi"))
+    names: set[str] = set()
+    pending = [MAPS[kind].class_name]
+    while pending:
+        node = declared.get(pending.pop())
+        if node is not None:
+            names |= {each.name for each in node.body if isinstance(each, ast.FunctionDef)}
+            pending += [ast.unparse(base).partition("[")[0] for base in node.bases]
+    assert {name for name in names if not name.startswith("_")} == set(METHOD_NAMES[kind])
 
 
 def test_constants() -> None:
