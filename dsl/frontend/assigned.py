@@ -47,6 +47,39 @@ def _statement(node: ast.AST) -> Iterator[_Store]:
                 yield from _statement(part)
 
 
+def is_counter(definition: ast.AST, name: str, count: int) -> bool:
+    """True if nothing but ranges assigns a name that is assigned `count` times."""
+    return count == sum(
+        isinstance(node, ast.For)
+        and isinstance(node.iter, ast.Call)
+        and isinstance(node.target, ast.Name)
+        and node.target.id == name
+        for node in ast.walk(definition)
+    )
+
+
+def direction_of(node: ast.AST, name: str) -> int | None:
+    """1 if a piece of code only adds positive literals to a name, -1 if it only takes some away, else None."""
+    steps = {
+        part.target: _step(part)
+        for part in ast.walk(node)
+        if isinstance(part, ast.AugAssign) and isinstance(part.target, ast.Name)
+    }
+    found = {
+        steps.get(part)
+        for part in ast.walk(node)
+        if isinstance(part, ast.Name) and part.id == name and isinstance(part.ctx, ast.Store)
+    }
+    return found.pop() if len(found) == 1 else None
+
+
+def _step(node: ast.AugAssign) -> int | None:
+    value = node.value
+    if not isinstance(value, ast.Constant) or type(value.value) is not int or value.value <= 0:
+        return None
+    return {ast.Add: 1, ast.Sub: -1}.get(type(node.op))
+
+
 def _may_stop_anywhere(node: ast.For) -> bool:
     """True for a loop over a tuple that `break` may leave: its name may be any of the elements then."""
     if isinstance(node.iter, ast.Call):

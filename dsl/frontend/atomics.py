@@ -43,7 +43,7 @@ def call_atomic(lowering: Lowering, node: ast.Call, atomic: Atomic) -> Operand:
         )
     writable(lowering, place_node, place)
     numbers = [
-        convert(lowering, given[name], evaluate(lowering, given[name], target), target) for name in names[1:]
+        convert(lowering, given[name], evaluate(lowering, given[name]), target) for name in names[1:]
     ]
     operands = (
         pointer(lowering, place_node, place),

@@ -9,6 +9,7 @@ from skverdict.dsl.catalogue.contexts import CONTEXTS
 from skverdict.dsl.frontend.convert import as_scalar, convert, unify
 from skverdict.dsl.frontend.dispatch import evaluate
 from skverdict.dsl.frontend.lowering import Lowering
+from skverdict.dsl.frontend.operators import is_of_literals
 from skverdict.dsl.frontend.values import (
     ContextArray,
     Operand,
@@ -17,16 +18,17 @@ from skverdict.dsl.frontend.values import (
     Scalar,
     constant,
     describe,
+    limits,
 )
-from skverdict.dsl.ir.types import BOOL, Array, Int, Type
+from skverdict.dsl.ir.types import BOOL, Array, Int
 
-Builtin = Callable[[Lowering, ast.Call, "Type | None"], Operand]
+Builtin = Callable[[Lowering, ast.Call], Operand]
 
 
 def _extreme(name: str, comparison: str, python: Callable[[int, int], int]) -> Builtin:
     """`min` or `max`: the first operand stays if `comparison` holds."""
 
-    def lower(lowering: Lowering, node: ast.Call, expected: Type | None) -> Operand:
+    def lower(lowering: Lowering, node: ast.Call) -> Operand:
         _no_keywords(lowering, node, name)
         if len(node.args) < 2:
             raise lowering.refuse(node, f"`{name}` needs at least two numbers")
@@ -44,7 +46,8 @@ def _extreme(name: str, comparison: str, python: Callable[[int, int], int]) -> B
             return constant(python(first.constant, second.constant))
         type_ = unify(lowering, nodes, first, second)
         assert isinstance(type_, Int)
-        pending = first.pending + second.pending
+        flexible = is_of_literals(first) and is_of_literals(second)
+        began = first.began or second.began
         first, second = convert(lowering, nodes[0], first, type_), convert(lowering, nodes[1], second, type_)
         if first.constant is not None and second.constant is not None:
             return Scalar(type_, constant=python(first.constant, second.constant))
@@ -52,12 +55,12 @@ def _extreme(name: str, comparison: str, python: Callable[[int, int], int]) -> B
         keep = lowering.emit(node, comparison, (a, b), BOOL)
         value = lowering.emit(node, "select", (keep, a, b), type_)
         low, high = python(first.low, second.low), python(first.high, second.high)
-        return Scalar(type_, value, low=low, high=high, pending=pending)
+        return Scalar(type_, value, low=low, high=high, flexible=flexible, began=began)
 
     return lower
 
 
-def _abs(lowering: Lowering, node: ast.Call, expected: Type | None) -> Operand:
+def _abs(lowering: Lowering, node: ast.Call) -> Operand:
     _no_keywords(lowering, node, "abs")
     if len(node.args) != 1:
         raise lowering.refuse(node, "`abs` needs one number")
@@ -72,10 +75,16 @@ def _abs(lowering: Lowering, node: ast.Call, expected: Type | None) -> Operand:
     zero = lowering.value(node, Scalar(type_, constant=0))
     negative = lowering.emit(node, "lt", (value, zero), BOOL)
     turned = lowering.emit(node, "sub", (zero, value), type_)
-    return Scalar(type_, lowering.emit(node, "select", (negative, turned, value), type_))
+    chosen = lowering.emit(node, "select", (negative, turned, value), type_)
+    if number.low <= limits(type_)[0]:
+        # The most negative number has no positive one beside it.
+        return Scalar(type_, chosen, began=number.began)
+    low = 0 if number.low <= 0 <= number.high else min(abs(number.low), abs(number.high))
+    high = max(abs(number.low), abs(number.high))
+    return Scalar(type_, chosen, low=low, high=high, flexible=number.flexible, began=number.began)
 
 
-def _len(lowering: Lowering, node: ast.Call, expected: Type | None) -> Operand:
+def _len(lowering: Lowering, node: ast.Call) -> Operand:
     _no_keywords(lowering, node, "len")
     if len(node.args) != 1:
         raise lowering.refuse(node, "`len` needs one argument")
@@ -93,7 +102,7 @@ def _len(lowering: Lowering, node: ast.Call, expected: Type | None) -> Operand:
     )
 
 
-def _range(lowering: Lowering, node: ast.Call, expected: Type | None) -> Operand:
+def _range(lowering: Lowering, node: ast.Call) -> Operand:
     raise lowering.refuse(node, "`range` belongs behind `for ... in`, or behind `in`")
 
 

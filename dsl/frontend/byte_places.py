@@ -8,7 +8,7 @@ from __future__ import annotations
 import ast
 from typing import NamedTuple
 
-from skverdict.dsl.frontend.convert import as_scalar, convert, settle
+from skverdict.dsl.frontend.convert import as_scalar, convert
 from skverdict.dsl.frontend.dispatch import evaluate
 from skverdict.dsl.frontend.lowering import Label, Lowering
 from skverdict.dsl.frontend.memory import pointer
@@ -93,8 +93,6 @@ def _position(lowering: Lowering, node: ast.expr) -> _Position:
     number = as_scalar(lowering, inner, evaluate(lowering, inner))
     if number.constant is not None and number.constant + base >= 0:
         return _Position(number.constant + base)
-    if number.low < 0:
-        settle(lowering, number, U32)
     if number.low < 0 or isinstance(number.type, (BigEndian, Bool)):
         raise no_offset(lowering, inner, number)
     value = lowering.value(inner, convert(lowering, inner, number, U32))

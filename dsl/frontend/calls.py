@@ -35,12 +35,12 @@ from skverdict.dsl.frontend.values import (
     type_name,
 )
 from skverdict.dsl.helpers import KernelHelper
-from skverdict.dsl.ir.types import Array, BigEndian, Int, Struct, Type
+from skverdict.dsl.ir.types import Array, BigEndian, Int, Struct
 from skverdict.dsl.layout import bit_field
 
 
 @expression(ast.Call)
-def call(lowering: Lowering, node: ast.Call, expected: Type | None) -> Operand:
+def call(lowering: Lowering, node: ast.Call) -> Operand:
     refuse_stars(lowering, node)
     function = evaluate(lowering, node.func)
     if isinstance(function, TypeValue):
@@ -50,7 +50,7 @@ def call(lowering: Lowering, node: ast.Call, expected: Type | None) -> Operand:
             return _startswith(lowering, node, function)
         return _METHODS[type(function.receiver)](lowering, node, function)
     if isinstance(function, PythonValue):
-        return _call_python(lowering, node, function, expected)
+        return _call_python(lowering, node, function)
     raise lowering.refuse(node.func, f"{describe(function)} cannot be called")
 
 
@@ -62,7 +62,7 @@ def _call_type(lowering: Lowering, node: ast.Call, function: TypeValue) -> Opera
         raise lowering.refuse(node, "an array lives inside a Struct", "declare a Struct with this member")
     name = type_name(type_)
     given = assign_arguments(lowering, node, f"`{name}`", ["number"])
-    return cast(lowering, given["number"], evaluate(lowering, given["number"], type_), type_)
+    return cast(lowering, given["number"], evaluate(lowering, given["number"]), type_)
 
 
 def _make_struct(lowering: Lowering, node: ast.Call, type_: Struct) -> Reference:
@@ -77,9 +77,7 @@ def _make_struct(lowering: Lowering, node: ast.Call, type_: Struct) -> Reference
     local = lowering.take_name(type_.name)
     values: list[tuple[str, ast.expr, Operand]] = []
     for name, argument in given.items():
-        found = type_.member(name) or bit_field(type_, name)
-        assert found is not None
-        values.append((name, argument, evaluate(lowering, argument, found.type)))
+        values.append((name, argument, evaluate(lowering, argument)))
     made = new_struct(lowering, node, type_, local)
     for name, argument, value in values:
         target = ast.copy_location(ast.Attribute(node.func, name, ast.Store()), argument)
@@ -161,7 +159,7 @@ _METHODS: dict[type, Callable[[Lowering, ast.Call, Method], Operand]] = {
 
 
 def _call_python(
-    lowering: Lowering, node: ast.Call, function: PythonValue, expected: Type | None
+    lowering: Lowering, node: ast.Call, function: PythonValue
 ) -> Operand:
     thing = function.object
     if isinstance(thing, KernelHelper):
@@ -185,7 +183,7 @@ def _call_python(
 
     builtin = BUILTINS.get(thing) if callable(thing) and _hashable(thing) else None
     if builtin is not None:
-        return builtin(lowering, node, expected)
+        return builtin(lowering, node)
     if thing is print:
         from skverdict.dsl.frontend.printing import print_line
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 
-from skverdict.dsl.frontend.convert import convert, unify
+from skverdict.dsl.frontend.convert import convert, unify_to_compare
 from skverdict.dsl.frontend.lowering import Label, Lowering
 from skverdict.dsl.frontend.values import Scalar, ScalarType, limits, truth, with_article
 from skverdict.dsl.ir.types import BOOL, BigEndian, Bool
@@ -35,7 +35,7 @@ def compare(
         return truth(_holds(name, first.constant, second.constant))
     _fits_other(lowering, nodes[1], second, first)
     _fits_other(lowering, nodes[0], first, second)
-    type_ = unify(lowering, nodes, first, second)
+    type_ = unify_to_compare(lowering, nodes, first, second)
     _has_order(lowering, node, name, nodes[0], type_)
     first, second = convert(lowering, nodes[0], first, type_), convert(lowering, nodes[1], second, type_)
     operands = (lowering.value(node, first), lowering.value(node, second))
@@ -60,7 +60,7 @@ def _fits_other(lowering: Lowering, node: ast.expr, literal: Scalar, other: Scal
     if literal.type is None and other.type is not None:
         low, high = limits(other.type)
         assert literal.constant is not None
-        if not low <= literal.constant <= high and not other.pending:
+        if not low <= literal.constant <= high:
             raise lowering.refuse(
                 node,
                 f"this comparison never changes: {with_article(other.type)} is {low} to {high}, "

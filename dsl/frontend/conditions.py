@@ -25,7 +25,7 @@ from skverdict.dsl.frontend.values import (
     describe,
     truth,
 )
-from skverdict.dsl.ir.types import BOOL, Type
+from skverdict.dsl.ir.types import BOOL
 
 
 def decide(lowering: Lowering, node: ast.expr, yes: Label, no: Label) -> None:
@@ -161,7 +161,7 @@ def _reach(parts: list[ast.expr]) -> int:
 
 
 @expression(ast.BoolOp)
-def bool_operation_value(lowering: Lowering, node: ast.BoolOp, expected: Type | None) -> Operand:
+def bool_operation_value(lowering: Lowering, node: ast.BoolOp) -> Operand:
     return materialise(lowering, node, _decide_bool)
 
 
@@ -331,5 +331,5 @@ def _compare_once(lowering: Lowering, node: ast.Compare) -> Scalar | None:
 
 
 @expression(ast.Compare)
-def comparison_value(lowering: Lowering, node: ast.Compare, expected: Type | None) -> Operand:
+def comparison_value(lowering: Lowering, node: ast.Compare) -> Operand:
     return as_bool(lowering, node)

@@ -1,13 +1,15 @@
 """Implicit and explicit conversion of scalars.
 
 Implicitly, a number goes to any type that holds all it can be; everything else is written out: `u32(x)`.
+What type an operation has depends on the types of its operands alone, never on what comes later.
 """
 
 from __future__ import annotations
 
 import ast
 
-from skverdict.dsl.frontend.lowering import Lowering, Retype
+from skverdict.dsl.frontend.lowering import Lowering
+from skverdict.dsl.frontend.refusal import Refused
 from skverdict.dsl.frontend.values import (
     GlobalValue,
     MaybeNumber,
@@ -16,12 +18,11 @@ from skverdict.dsl.frontend.values import (
     Reference,
     Scalar,
     ScalarType,
-    VariableKey,
     describe,
     limits,
     with_article,
 )
-from skverdict.dsl.ir.types import BOOL, Array, BigEndian, Bool, Int, Struct
+from skverdict.dsl.ir.types import BOOL, I64, U64, Array, BigEndian, Bool, Int, Struct
 
 
 def wrap(number: int, type_: Int) -> int:
@@ -47,33 +48,12 @@ def common_type(first: Int, second: Int) -> Int | None:
     return Int(bits, signed=True) if bits <= 64 else None
 
 
-def settle(lowering: Lowering, scalar: Scalar, type_: ScalarType) -> None:
-    """A variable whose type comes from a literal takes `type_`, where the one it has will not do.
-
-    Raises Retype if that changes its type.
-    """
-    if not isinstance(type_, Int) or scalar.type == type_:
-        return
-    changed = False
-    for key in scalar.pending:
-        inference = lowering.inference
-        low, high = inference.literals.get(key, (0, 0))
-        if key not in inference.hints and key not in inference.unsettled and fits(low, high, type_):
-            inference.hints[key] = type_
-            changed = True
-    if changed:
-        raise Retype
-
-
-def unsettle(lowering: Lowering, key: VariableKey) -> None:
-    """A variable did not do with the type that it had taken: it keeps its first, and the place that asked for
-    another is told.
-
-    Raises Retype if it had taken one.
-    """
-    if lowering.inference.hints.pop(key, None) is not None:
-        lowering.inference.unsettled.add(key)
-        raise Retype
+def annotation_hint(lowering: Lowering, scalar: Scalar, type_: ScalarType) -> str:
+    """The annotation to write where the variable begins that makes `scalar` an i64; empty if it is none."""
+    first = lowering.frame.first_literals.get(scalar.began)
+    if first is None or not isinstance(type_, Int):
+        return ""
+    return f"`{scalar.began}` is an i64 since it begins with a literal; {first.format(type_)}"
 
 
 def as_scalar(lowering: Lowering, node: ast.AST, operand: Operand, wanted: str = "a number") -> Scalar:
@@ -125,16 +105,15 @@ def convert(lowering: Lowering, node: ast.AST, operand: Operand, type_: ScalarTy
     """Implicit conversion. Raises Refused if it could lose something."""
     scalar = as_scalar(lowering, node, operand, with_article(type_))
     if scalar.type == type_:
-        return scalar
+        return Scalar(type_, scalar.value, scalar.constant, scalar.low, scalar.high) if scalar.flexible else scalar
     if scalar.type is None:
         return literal(lowering, node, scalar, type_)
     if isinstance(type_, Int) and isinstance(scalar.type, Int) and fits(scalar.low, scalar.high, type_):
         return _convert(lowering, node, scalar, type_)
-    settle(lowering, scalar, type_)
     raise lowering.refuse(
         node,
         f"{with_article(type_)} is needed here, but this is {describe(scalar)}",
-        _cast_hint(lowering, node, scalar.type, type_),
+        annotation_hint(lowering, scalar, type_) or _cast_hint(lowering, node, scalar.type, type_),
     )
 
 
@@ -215,34 +194,72 @@ def truth_value(lowering: Lowering, node: ast.AST, scalar: Scalar) -> Scalar:
 
 
 def unify(lowering: Lowering, nodes: tuple[ast.AST, ast.AST], first: Scalar, second: Scalar) -> ScalarType:
-    """The type that two numbers share when they meet in one operation. Raises Refused."""
+    """The type in which two numbers are added and the like. Raises Refused if there is none.
+
+    A literal, and what is made of literals alone, takes the type of the other. Otherwise it is the smallest
+    type that holds all numbers of both; there is none for an unsigned number of 64 bits and a signed one, so
+    the signed one must be known not to be negative.
+    """
     if first.type is None and second.type is None:
         raise AssertionError("two literals are folded")
-    if first.type is None or second.type is None:
-        known = second.type if first.type is None else first.type
-        assert known is not None
-        return known
+    for node, one, other in ((nodes[0], first, second), (nodes[1], second, first)):
+        if (one.type is None or (one.flexible and not other.flexible)) and other.type is not None:
+            return _adapted(lowering, node, one, other.type)
+    if first.flexible and second.flexible:
+        return I64
     if first.type == second.type:
+        assert first.type is not None
         return first.type
     if isinstance(first.type, Int) and isinstance(second.type, Int):
-        if fits(second.low, second.high, first.type) and not fits(first.low, first.high, second.type):
-            return first.type
-        if fits(first.low, first.high, second.type) and not fits(second.low, second.high, first.type):
-            return second.type
+        both = common_type(first.type, second.type)
+        if both is None and (first if first.type.signed else second).low >= 0:
+            both = U64
+        if both is not None:
+            return both
+    raise _nothing_in_common(lowering, nodes, first, second)
+
+
+def _adapted(lowering: Lowering, node: ast.AST, scalar: Scalar, type_: ScalarType) -> ScalarType:
+    """`type_`, which a number made of literals takes. Raises Refused if it may not fit."""
+    if scalar.flexible and isinstance(type_, Int) and not fits(scalar.low, scalar.high, type_):
+        low, high = limits(type_)
+        raise lowering.refuse(
+            node,
+            f"this is {scalar.low} to {scalar.high}, which does not fit {with_article(type_)} ({low} to {high})",
+            f"write `i64({lowering.segment(node)})`, or give the other number a wider type",
+        )
+    return type_
+
+
+def unify_to_compare(
+    lowering: Lowering, nodes: tuple[ast.AST, ast.AST], first: Scalar, second: Scalar
+) -> ScalarType:
+    """The type in which two numbers are compared: any that holds what both can be. Raises Refused."""
+    if isinstance(first.type, Int) and isinstance(second.type, Int) and first.type != second.type:
+        for type_, other in ((first.type, second), (second.type, first)):
+            if fits(other.low, other.high, type_):
+                return type_
         both = common_type(first.type, second.type)
         if both is not None:
             return both
-        settle(lowering, first, second.type)
-        settle(lowering, second, first.type)
+        raise _nothing_in_common(lowering, nodes, first, second)
+    return unify(lowering, nodes, first, second)
+
+
+def _nothing_in_common(
+    lowering: Lowering, nodes: tuple[ast.AST, ast.AST], first: Scalar, second: Scalar
+) -> Refused:
     left, right = nodes
     hint = ""
     if isinstance(first.type, Int) and isinstance(second.type, Int):
-        hint = f"write `{first.type}({lowering.segment(right)})` or `{second.type}({lowering.segment(left)})`"
+        hint = (
+            annotation_hint(lowering, first, second.type)
+            or annotation_hint(lowering, second, first.type)
+            or f"write `{first.type}({lowering.segment(right)})` or `{second.type}({lowering.segment(left)})`"
+        )
     elif isinstance(first.type, BigEndian) != isinstance(second.type, BigEndian):
         order = left if isinstance(first.type, BigEndian) else right
         hint = f"write `{lowering.segment(order)}.host()`"
-    raise lowering.refuse(
+    return lowering.refuse(
         right, f"{describe(first)} and {describe(second)} have no type in common", hint
     )
-
-

@@ -13,10 +13,8 @@ from typing import Any, TypeVar
 from skverdict.dsl.frontend.lowering import Label, Lowering
 from skverdict.dsl.frontend.refusal import Refused
 from skverdict.dsl.frontend.values import Operand
-from skverdict.dsl.ir.types import Type
 
-# `expected` is the type that the place wants, if it wants one; a literal may take it.
-Evaluate = Callable[[Lowering, Any, "Type | None"], Operand]
+Evaluate = Callable[[Lowering, Any], Operand]
 Execute = Callable[[Lowering, Any], None]
 Decide = Callable[[Lowering, Any, Label, Label], None]
 
@@ -68,12 +66,12 @@ def condition(*kinds: type[ast.AST]) -> Callable[[D], D]:
     return register
 
 
-def evaluate(lowering: Lowering, node: ast.expr, expected: Type | None = None) -> Operand:
+def evaluate(lowering: Lowering, node: ast.expr) -> Operand:
     """Lower an expression. Raises Refused."""
     handler = EXPRESSIONS.get(type(node))
     if handler is None:
         raise unsupported(lowering, node)
-    return handler(lowering, node, expected)
+    return handler(lowering, node)
 
 
 def execute(lowering: Lowering, node: ast.stmt) -> None:

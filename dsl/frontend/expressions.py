@@ -11,6 +11,7 @@ from skverdict.dsl.frontend.dispatch import evaluate, expression
 from skverdict.dsl.frontend.lowering import Label, Lowering
 from skverdict.dsl.frontend.maps import METHOD_NAMES
 from skverdict.dsl.frontend.memory import element, load, member
+from skverdict.dsl.frontend.operators import is_of_literals
 from skverdict.dsl.frontend.python_values import operand_of
 from skverdict.dsl.frontend.refusal import suggestion
 from skverdict.dsl.frontend.state import State
@@ -29,12 +30,11 @@ from skverdict.dsl.frontend.values import (
     ScalarType,
     SocketArray,
     TypeValue,
-    VariableKey,
     Window,
     describe,
 )
 from skverdict.dsl.ir.module import Block
-from skverdict.dsl.ir.types import I64, Array, BigEndian, Int, Opaque, Struct, Type
+from skverdict.dsl.ir.types import I64, U64, Array, BigEndian, Int, Opaque, Struct
 from skverdict.dsl.layout import bit_field
 from skverdict.dsl.maps import Map
 from skverdict.dsl.structs import Array as ArrayType
@@ -45,7 +45,7 @@ BIG_ENDIAN_METHODS = ("host", "raw")
 
 
 @expression(ast.Attribute)
-def attribute(lowering: Lowering, node: ast.Attribute, expected: Type | None) -> Operand:
+def attribute(lowering: Lowering, node: ast.Attribute) -> Operand:
     owner = evaluate(lowering, node.value)
     if isinstance(owner, Reference):
         if isinstance(owner.target, Opaque):
@@ -132,7 +132,7 @@ def _of_python(lowering: Lowering, node: ast.Attribute, owner: PythonValue) -> O
 
 
 @expression(ast.Subscript)
-def subscript(lowering: Lowering, node: ast.Subscript, expected: Type | None) -> Operand:
+def subscript(lowering: Lowering, node: ast.Subscript) -> Operand:
     owner = evaluate(lowering, node.value)
     if isinstance(owner, PacketValue):
         from skverdict.dsl.frontend.byte_places import packet_subscript
@@ -209,25 +209,25 @@ def _of_container(
 
 
 @expression(ast.IfExp)
-def conditional(lowering: Lowering, node: ast.IfExp, expected: Type | None) -> Operand:
+def conditional(lowering: Lowering, node: ast.IfExp) -> Operand:
     yes, no = lowering.label(node, "then"), lowering.label(node, "else")
     decide(lowering, node.test, yes, no)
     sides = [(label, part) for label, part in ((yes, node.body), (no, node.orelse)) if label.edges]
     if len(sides) == 1:
         lowering.enter(sides[0][0])
-        return evaluate(lowering, sides[0][1], expected)
-    return _choose(lowering, node, sides, expected)
+        return evaluate(lowering, sides[0][1])
+    return _choose(lowering, node, sides)
 
 
 def _choose(
-    lowering: Lowering, node: ast.expr, sides: list[tuple[Label, ast.expr]], expected: Type | None
+    lowering: Lowering, node: ast.expr, sides: list[tuple[Label, ast.expr]]
 ) -> Operand:
     """One of two numbers, each computed on its own path."""
     ends: list[tuple[Block, State]] = []
     numbers: list[Scalar] = []
     for label, part in sides:
         lowering.enter(label)
-        operand = evaluate(lowering, part, expected)
+        operand = evaluate(lowering, part)
         if isinstance(operand, (Reference, ContextValue, MapValue, TypeValue, NoneValue, PythonValue)):
             raise lowering.refuse(
                 part, f"a conditional expression chooses between numbers, but this is {describe(operand)}",
@@ -235,7 +235,8 @@ def _choose(
             )  # fmt: skip
         numbers.append(as_scalar(lowering, part, operand))
         ends.append((lowering.block, lowering.here))
-    type_, pending = _chosen_type(lowering, node, (sides[0][1], sides[1][1]), numbers, expected)
+    type_ = _chosen_type(lowering, (sides[0][1], sides[1][1]), numbers)
+    of_literals = is_of_literals(numbers[0]) and is_of_literals(numbers[1])
     end = lowering.label(node, "chosen")
     local = lowering.new_local("choice", type_)
     low, high = [], []
@@ -248,31 +249,24 @@ def _choose(
         lowering.jump(part, end)
     lowering.enter(end)
     value = lowering.emit(node, "local.get", (), type_, local=local)
-    return Scalar(type_, value, low=min(low), high=max(high), pending=pending)
+    flexible = of_literals and type_ == I64
+    began = numbers[0].began or numbers[1].began
+    return Scalar(type_, value, low=min(low), high=max(high), flexible=flexible, began=began)
 
 
 def _chosen_type(
-    lowering: Lowering,
-    node: ast.expr,
-    nodes: tuple[ast.expr, ast.expr],
-    numbers: list[Scalar],
-    expected: Type | None,
-) -> tuple[ScalarType, tuple[VariableKey, ...]]:
+    lowering: Lowering, nodes: tuple[ast.expr, ast.expr], numbers: list[Scalar]
+) -> ScalarType:
     first, second = numbers
     if first.type is None and second.type is None:
-        if isinstance(expected, ScalarType):
-            return expected, ()
-        key: VariableKey = (lowering.frame.path, f"{node.lineno}:{node.col_offset}")
-        lowering.inference.note(key, min(first.low, second.low), max(first.high, second.high))
-        hint = lowering.inference.hints.get(key)
-        return (hint, ()) if hint else (I64, (key,))
-    if isinstance(expected, ScalarType) and _suits(first, expected) and _suits(second, expected):
-        return expected, ()
-    return unify(lowering, nodes, first, second), first.pending + second.pending
+        low, high = min(first.low, second.low), max(first.high, second.high)
+        return U64 if fits(low, high, U64) and not fits(low, high, I64) else I64
+    first, second = _beside(first, second), _beside(second, first)
+    return unify(lowering, nodes, first, second)
 
 
-def _suits(number: Scalar, type_: ScalarType) -> bool:
-    """True if a number converts to `type_` by itself."""
-    if number.type is None or isinstance(number.type, Int):
-        return isinstance(type_, Int) and fits(number.low, number.high, type_)
-    return number.type == type_
+def _beside(number: Scalar, other: Scalar) -> Scalar:
+    """A literal that does not fit the other side's type is an i64: `byte if found else -1`."""
+    if is_of_literals(number) and isinstance(other.type, Int) and not fits(number.low, number.high, other.type):
+        return Scalar(I64, low=number.low, high=number.high)
+    return number

@@ -131,7 +131,7 @@ def checked_argument(
     if annotation.optional and isinstance(operand, (PacketByte, MaybeNumber, NoneValue)):
         return _maybe_argument(lowering, node, name, operand, annotation)
     if annotation.is_scalar and not (isinstance(operand, Reference) and annotation.optional):
-        return convert(lowering, node, operand, annotation.scalar).firm()
+        return convert(lowering, node, operand, annotation.scalar)
     if annotation.context is not None:
         if not isinstance(operand, ContextValue) or operand.name != annotation.context:
             raise _mismatch(lowering, node, name, annotation, operand)

@@ -5,59 +5,83 @@ from __future__ import annotations
 import ast
 from collections.abc import Callable, Sequence
 
-from skverdict.dsl.frontend.assigned import assigned_names
+from skverdict.dsl.frontend.assigned import assigned_names, direction_of
 from skverdict.dsl.frontend.compare import compare
 from skverdict.dsl.frontend.conditions import decide
-from skverdict.dsl.frontend.convert import as_scalar, convert, fits, settle
+from skverdict.dsl.frontend.convert import as_scalar, convert, fits
 from skverdict.dsl.frontend.dispatch import evaluate, statement
 from skverdict.dsl.frontend.lowering import Label, Loop, Lowering
 from skverdict.dsl.frontend.names import assign
 from skverdict.dsl.frontend.refusal import Refused
-from skverdict.dsl.frontend.state import Edge, Missing, Slot, State, merge, same_state
+from skverdict.dsl.frontend.state import Edge, Missing, Slot, State, merge, same_state, tightened
 from skverdict.dsl.frontend.statements import body, unlock
-from skverdict.dsl.frontend.values import PythonValue, Scalar, VariableKey, constant, describe, limits
-from skverdict.dsl.ir.types import BOOL, I64, U32, U64, BigEndian, Bool, Int
+from skverdict.dsl.frontend.values import PythonValue, Scalar, constant, describe, limits
+from skverdict.dsl.ir.types import BOOL, I64, U64, BigEndian, Bool, Int
 
 # The verifier gives up on a program after walking this many instructions, and a turn takes at least one.
 MOST_TURNS = 1_000_000
 
 
 def _until_stable(
-    lowering: Lowering, head: Callable[[], Label], turn: Callable[[Label], Sequence[Edge]]
+    lowering: Lowering,
+    node: ast.While | ast.For,
+    head: Callable[[], Label],
+    turn: Callable[[Label], Sequence[Edge]],
 ) -> None:
     """Lower a loop for a state at its head that holds at every turn.
 
     `head` makes the label of the head, with the edge that enters the loop; `turn` enters it, lowers a turn
     and gives the edges that lead back. What a turn changes must be forgotten at the head, so the loop is
-    lowered again until nothing new is found; what is forgotten only grows, so this ends.
+    lowered again until nothing new is found; what is forgotten only grows, so this ends. The ranges that are
+    found in the end may be tighter than those that were assumed; if they hold as well, they stay.
     """
-    assumed: State | None = None
+    before = lowering.here.copy()
+    assumed = _without_ranges(lowering, node)
+    proven: State | None = None
+    mark = lowering.mark()
     while True:
-        mark, before = lowering.mark(), lowering.here.copy()
         label = head()
-        if assumed is not None:
-            label.edges[0].state = assumed
-        entry = label.edges[0]
+        label.edges[0].state = assumed
         found = turn(label)
         if not found:
             return
-        met = merge([entry, *found], label.epoch)
-        if same_state(entry.state, met):
+        met = merge([label.edges[0], *found], label.epoch)
+        stable = same_state(assumed, met)
+        tighter: State | None = None
+        if stable and proven is None:
+            true = merge([Edge(before, None, ""), *found], label.epoch)
+            tighter = tightened(assumed, true)
+        if tighter is not None:
+            proven, assumed = assumed, tighter
+            lowering.take_back(mark)
+        elif stable:
             return
-        assumed = met
+        elif proven is not None and assumed is not proven:
+            # What was found to be tighter does not hold: the wider ranges do.
+            assumed = proven
+            lowering.take_back(mark)
+        else:
+            assumed = met
         lowering.undo(mark)
-        lowering.state = before
+        lowering.state = before.copy()
 
 
-def _forget_ranges(lowering: Lowering, node: ast.stmt) -> None:
-    """Numbers that a loop assigns may be anything of their type at its head."""
-    state = lowering.here
+def _without_ranges(lowering: Lowering, node: ast.While | ast.For) -> State:
+    """The state now, but numbers that a loop assigns may be anything of their type; one that only grows begins
+    at what it is now, if it does not wrap, and one that only shrinks ends there.
+    """
+    state = lowering.here.copy()
     for name in assigned_names([node], lowering.frame.source.has_walrus):
         binding = state.names.get(name)
         if isinstance(binding, Slot) and isinstance(binding.shape, Scalar):
-            assert binding.shape.type is not None
-            low, high = limits(binding.shape.type)
-            state.names[name] = binding.reshaped(binding.shape.with_range(low, high))
+            shape = binding.shape
+            assert shape.type is not None
+            low, high = limits(shape.type)
+            direction = direction_of(node, name)
+            if direction is not None:
+                low, high = (shape.low, high) if direction > 0 else (low, shape.high)
+            state.names[name] = binding.reshaped(shape.with_range(low, high))
+    return state
 
 
 def body_of_loop(lowering: Lowering, loop: Loop, statements: Sequence[ast.stmt]) -> None:
@@ -74,7 +98,6 @@ def body_of_loop(lowering: Lowering, loop: Loop, statements: Sequence[ast.stmt])
 @statement(ast.While)
 def while_loop(lowering: Lowering, node: ast.While) -> None:
     _refuse_endless(lowering, node)
-    _forget_ranges(lowering, node)
     end = lowering.label(node, "end")
 
     def head() -> Label:
@@ -102,7 +125,7 @@ def while_loop(lowering: Lowering, node: ast.While) -> None:
         _otherwise(lowering, node, done, end)
         return label.edges[entered:]
 
-    _until_stable(lowering, head, turn)
+    _until_stable(lowering, node, head, turn)
     lowering.enter(end)
 
 
@@ -166,15 +189,10 @@ def _range_of(lowering: Lowering, node: ast.For) -> tuple[Scalar, Scalar, int]:
 
 
 def _counter(lowering: Lowering, node: ast.For, low: int, high: int) -> Scalar:
-    """What the count of a range is like, without a value: numbers from a literal, so its type may change."""
-    key: VariableKey = (lowering.frame.path, f"{node.lineno}:{node.col_offset}")
-    lowering.inference.note(key, low, high)
-    hint = lowering.inference.hints.get(key)
-    if hint is not None:
-        return Scalar(hint, low=low, high=high)
+    """What the count of a range is like, without a value."""
     for type_ in (I64, U64):
         if fits(low, high, type_):
-            return Scalar(type_, low=low, high=high, pending=(key,))
+            return Scalar(type_, low=low, high=high, flexible=type_ == I64)
     raise lowering.refuse(node.iter, "the numbers of this range do not fit 64 bits")
 
 
@@ -198,7 +216,6 @@ def _counted(lowering: Lowering, node: ast.For, numbers: range) -> None:
     counter = lowering.new_local(f"{node.target.id}.counter", type_)
     first = lowering.value(node.iter, Scalar(type_, constant=numbers[0]))
     lowering.effect(node.iter, "local.set", (first,), local=counter)
-    _forget_ranges(lowering, node)
 
     def turn(label: Label) -> Sequence[Edge]:
         end.edges.clear()
@@ -220,7 +237,7 @@ def _counted(lowering: Lowering, node: ast.For, numbers: range) -> None:
         _otherwise(lowering, node, done, end)
         return label.edges[entered:]
 
-    _until_stable(lowering, lambda: _head(lowering, node), turn)
+    _until_stable(lowering, node, lambda: _head(lowering, node), turn)
     lowering.enter(end)
 
 
@@ -235,7 +252,7 @@ def _set_counter(lowering: Lowering, node: ast.For, counter: str, shape: Scalar)
     assert isinstance(node.target, ast.Name) and shape.type is not None
     name = node.target.id
     now = lowering.emit(node.target, "local.get", (), shape.type, local=counter)
-    number = Scalar(shape.type, now, low=shape.low, high=shape.high, pending=shape.pending)
+    number = Scalar(shape.type, now, low=shape.low, high=shape.high, flexible=shape.flexible)
     assign(lowering, node.target, name, node.target, number)
 
 
@@ -267,7 +284,6 @@ def _bounded(lowering: Lowering, node: ast.For, start: Scalar, stop: Scalar, ste
     counter = lowering.new_local(f"{node.target.id}.counter", type_)
     first = lowering.value(start_node, convert(lowering, start_node, start, type_))
     lowering.effect(node.iter, "local.set", (first,), local=counter)
-    _forget_ranges(lowering, node)
 
     def turn(label: Label) -> Sequence[Edge]:
         end.edges.clear()
@@ -295,7 +311,7 @@ def _bounded(lowering: Lowering, node: ast.For, start: Scalar, stop: Scalar, ste
         _otherwise(lowering, node, done, end)
         return label.edges[entered:]
 
-    _until_stable(lowering, lambda: _head(lowering, node), turn)
+    _until_stable(lowering, node, lambda: _head(lowering, node), turn)
     lowering.enter(end)
 
 
@@ -305,7 +321,6 @@ def _no_bound(
     """The refusal of a range that may have too many turns; the end that is computed is at fault."""
     is_stop = stop.constant is None and (start.constant is not None or step > 0)
     number, node, what = (stop, nodes[1], "end") if is_stop else (start, nodes[0], "start")
-    settle(lowering, number, U32)
     text = lowering.segment(node)
     hint = f"bound it, such as `range(min({text}, 64))`" if is_stop and step > 0 else "bound it with `min`"
     return lowering.refuse(

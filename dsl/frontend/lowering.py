@@ -10,9 +10,9 @@ from skverdict.dsl.errors import Diagnostic, Place
 from skverdict.dsl.frontend.annotations import Annotation
 from skverdict.dsl.frontend.refusal import Refused
 from skverdict.dsl.frontend.state import Binding, Edge, State, merge
-from skverdict.dsl.frontend.values import START, Epoch, Scalar, VariableKey
+from skverdict.dsl.frontend.values import START, Epoch, Scalar
 from skverdict.dsl.ir.module import Attribute, Block, Function, Local, Operation, Value
-from skverdict.dsl.ir.types import Int, Type
+from skverdict.dsl.ir.types import Type
 
 if TYPE_CHECKING:
     from types import FunctionType
@@ -20,29 +20,6 @@ if TYPE_CHECKING:
     from skverdict.dsl.frontend.locking import Locked
     from skverdict.dsl.frontend.scope import PolicyScope
     from skverdict.dsl.frontend.source import FunctionNode, Source
-
-
-class Retype(Exception):
-    """A variable that began with a literal met its type: lower the function again with that type."""
-
-
-class Inference:
-    """What is known about variables that begin with a literal, over all attempts to lower one program."""
-
-    __slots__ = ("hints", "literals", "unsettled")
-
-    def __init__(self) -> None:
-        # The types that variables have taken.
-        self.hints: dict[VariableKey, Int] = {}
-        # The smallest and the largest literal that each is set to.
-        self.literals: dict[VariableKey, tuple[int, int]] = {}
-        # Those that did not do with the type that they had taken.
-        self.unsettled: set[VariableKey] = set()
-
-    def note(self, key: VariableKey, low: int, high: int) -> None:
-        """The variable is set to literals from `low` to `high`."""
-        known_low, known_high = self.literals.get(key, (low, high))
-        self.literals[key] = (min(low, known_low), max(high, known_high))
 
 
 class Label:
@@ -75,6 +52,7 @@ class Frame:
         "call",
         "declared",
         "end",
+        "first_literals",
         "function",
         "locals",
         "locks",
@@ -108,6 +86,8 @@ class Frame:
         self.path: tuple[int, ...] = (*outer.path, number) if outer else ()
         self.locals: dict[str, Local] = {}
         self.declared: dict[str, Type] = {}
+        # Variables that are an i64 because they begin with a literal, and how to write another type for each.
+        self.first_literals: dict[str, str] = {}
         # Locals that hold the structures made here, which nobody outside can refer to.
         self.owned: set[str] = set()
         # The local that takes the structure to give back, where several `return` statements give one.
@@ -135,12 +115,14 @@ class Mark:
         "block",
         "blocks",
         "declared",
+        "failures",
         "labels",
         "local_names",
         "locals",
         "numbers",
         "operations",
         "owned",
+        "reported",
         "result",
         "returns",
         "scratch",
@@ -162,6 +144,8 @@ class Mark:
         self.owned = set(frame.owned)
         self.result = frame.result
         self.returns = len(frame.end.edges) if frame.end else 0
+        self.failures = lowering.failures
+        self.reported = len(lowering._reported)
 
 
 class Lowering:
@@ -176,7 +160,6 @@ class Lowering:
         scope: PolicyScope,
         function: Function,
         frame: Frame,
-        inference: Inference,
         kind: str = "",
         callers: tuple[tuple[Place, str], ...] = (),
     ) -> None:
@@ -191,11 +174,11 @@ class Lowering:
         # The smallest and the largest number that is returned.
         self.returned: tuple[int, int] | None = None
         self.frame = frame
-        self.inference = inference
         self.block = Block("entry")
         self.state: State | None = State({}, START)
         # How many mistakes were reported.
         self.failures = 0
+        self._reported: list[Diagnostic] = []
         # The call whose result the statement at hand throws away.
         self.discarded: ast.AST | None = None
         # The name that a structure made next should have in the IR.
@@ -331,7 +314,7 @@ class Lowering:
         return Mark(self)
 
     def undo(self, mark: Mark) -> None:
-        """Take back what was emitted since `mark`."""
+        """Take back what was emitted since `mark`; what was reported stays."""
         frame = self.frame
         del self.function.blocks[mark.blocks :]
         self.block = mark.block
@@ -345,6 +328,13 @@ class Lowering:
         frame.owned, frame.result = set(mark.owned), mark.result
         if frame.end:
             del frame.end.edges[mark.returns :]
+
+    def take_back(self, mark: Mark) -> None:
+        """Take back what was reported since `mark`: more is known about the same code now."""
+        self.failures = mark.failures
+        for diagnostic in self._reported[mark.reported :]:
+            self.scope.reporter.take_back(diagnostic)
+        del self._reported[mark.reported :]
 
     # Names.
 
@@ -375,8 +365,8 @@ class Lowering:
 
     def report(self, refused: Refused) -> None:
         self.failures += 1
-        if refused.diagnostic is not None:
-            self.scope.reporter.add(refused.diagnostic)
+        if refused.diagnostic is not None and self.scope.reporter.add(refused.diagnostic):
+            self._reported.append(refused.diagnostic)
 
     def segment(self, node: ast.AST) -> str:
         return self.frame.source.segment(node)

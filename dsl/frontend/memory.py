@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 
 from skverdict.dsl.errors import Place
-from skverdict.dsl.frontend.convert import as_scalar, convert, settle
+from skverdict.dsl.frontend.convert import as_scalar, convert
 from skverdict.dsl.frontend.lowering import Lowering
 from skverdict.dsl.frontend.refusal import suggestion
 from skverdict.dsl.frontend.state import refers_to
@@ -117,7 +117,6 @@ def checked_index(
     if isinstance(index.type, (BigEndian, Bool)):
         raise lowering.refuse(node, f"an index must be a number, but this is {describe(index)}")
     if index.low < 0 or index.high >= count:
-        settle(lowering, index, U32)
         text = lowering.segment(node)
         raise lowering.refuse(
             node,

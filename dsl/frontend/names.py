@@ -6,8 +6,8 @@ import ast
 import builtins
 
 from skverdict.dsl.errors import Place
-from skverdict.dsl.frontend.assigned import RESULT
-from skverdict.dsl.frontend.convert import as_scalar, convert, fits, unsettle
+from skverdict.dsl.frontend.assigned import RESULT, is_counter
+from skverdict.dsl.frontend.convert import as_scalar, convert, fits
 from skverdict.dsl.frontend.dispatch import evaluate, expression
 from skverdict.dsl.frontend.lowering import Frame, Lowering
 from skverdict.dsl.frontend.memory import pointer, raw_pointer
@@ -23,7 +23,7 @@ from skverdict.dsl.frontend.values import (
     PythonValue,
     Reference,
     Scalar,
-    VariableKey,
+    ScalarType,
     constant,
     describe,
     truth,
@@ -31,13 +31,13 @@ from skverdict.dsl.frontend.values import (
     with_article,
 )
 from skverdict.dsl.globals import Global
-from skverdict.dsl.ir.types import I64, SCALARS, U8, U64, Bool, Int, Pointer, Space, Type
+from skverdict.dsl.ir.types import I64, SCALARS, U8, U64, Bool, Int, Space, Type
 
 _MISSING = object()
 
 
 @expression(ast.Constant)
-def constant_value(lowering: Lowering, node: ast.Constant, expected: Type | None) -> Operand:
+def constant_value(lowering: Lowering, node: ast.Constant) -> Operand:
     value = node.value
     if isinstance(value, bool):
         return truth(value)
@@ -51,7 +51,7 @@ def constant_value(lowering: Lowering, node: ast.Constant, expected: Type | None
 
 
 @expression(ast.Name)
-def name_value(lowering: Lowering, node: ast.Name, expected: Type | None) -> Operand:
+def name_value(lowering: Lowering, node: ast.Name) -> Operand:
     frame = lowering.frame
     if node.id in frame.assigned:
         return read(lowering, node, node.id)
@@ -97,7 +97,9 @@ def _read_slot(lowering: Lowering, node: ast.AST, slot: Slot) -> Operand:
     if isinstance(shape, Scalar):
         assert shape.type is not None
         value = lowering.emit(node, "local.get", (), shape.type, local=slot.local.name)
-        return Scalar(shape.type, value, low=shape.low, high=shape.high, pending=shape.pending)
+        return Scalar(
+            shape.type, value, low=shape.low, high=shape.high, flexible=shape.flexible, began=shape.began
+        )
     value = lowering.emit(node, "local.get", (), slot.local.type, local=slot.local.name)
     return shape.altered(value=value) if isinstance(shape, MaybeNumber) else shape.altered(pointer=value)
 
@@ -219,39 +221,40 @@ def _assign_scalar(
             raise lowering.refuse(
                 value_node, f"`{name}` is declared as {type_name(declared)}, but this is {describe(value)}"
             )
-        value = convert(lowering, value_node, value, declared).firm()  # type: ignore[arg-type]
+        value = convert(lowering, value_node, value, declared)  # type: ignore[arg-type]
     if frame.assigned.get(name, 0) <= 1:
         lowering.bind(name, value)
         return
-    key: VariableKey = (frame.path, name)
     local = frame.locals.get(name)
-    if local is not None and not isinstance(local.type, Pointer):
+    type_: ScalarType
+    if local is not None and isinstance(local.type, ScalarType):
         type_ = local.type
-        is_pending = key in lowering.inference.literals and key not in lowering.inference.hints
-    elif value.type is None or value.pending:
-        if not fits(value.low, value.high, I64) and not fits(value.low, value.high, U64):
+    elif value.flexible or value.type is None:
+        type_ = I64 if fits(value.low, value.high, I64) else U64
+        if not fits(value.low, value.high, type_):
             raise lowering.refuse(value_node, f"{value.constant} does not fit 64 bits")
-        lowering.inference.note(key, 0, 0)
-        type_ = lowering.inference.hints.get(key) or _provisional(value)
-        is_pending = key not in lowering.inference.hints
+        frame.first_literals[name] = _annotated(lowering, node, name, value_node)
     else:
-        type_, is_pending = value.type, False
-    pending: tuple[VariableKey, ...] = (key,) if is_pending else ()
-    if pending and value.constant is not None:
-        # The literals that a variable is set to must fit the type that it takes later.
-        lowering.inference.note(key, value.constant, value.constant)
+        type_ = value.type
     number = _converted(lowering, name, value_node, value, type_)
     if local is None or local.type != type_:
         local = lowering.local(name, type_)
     lowering.effect(node, "local.set", (lowering.value(value_node, number),), local=local.name)
-    shape = Scalar(number.type, low=number.low, high=number.high, pending=pending)
+    flexible = value.flexible and is_counter(frame.node, name, frame.assigned[name])
+    began = name if name in frame.first_literals else ""
+    shape = Scalar(type_, low=number.low, high=number.high, flexible=flexible, began=began)
     lowering.bind(name, Slot(local, shape))
 
 
-def _provisional(value: Scalar) -> Int:
-    if isinstance(value.type, Int):
-        return value.type
-    return I64 if fits(value.low, value.high, I64) else U64
+def _annotated(lowering: Lowering, node: ast.AST, name: str, value_node: ast.AST) -> str:
+    """How to say the type of a variable where it begins, with `{}` for the type."""
+    line = getattr(node, "lineno", 0)
+    if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
+        return f"give the parameter its type on line {line}: `{name}: {{}}`"
+    if isinstance(node, ast.NamedExpr) or node is value_node:
+        return f"declare it before line {line}: `{name}: {{}}`"
+    text = lowering.segment(value_node).replace("{", "{{").replace("}", "}}")
+    return f"write `{name}: {{}} = {text}` on line {line}"
 
 
 def _converted(lowering: Lowering, name: str, node: ast.AST, value: Scalar, type_: Type) -> Scalar:
@@ -263,7 +266,6 @@ def _converted(lowering: Lowering, name: str, node: ast.AST, value: Scalar, type
     except Refused as refused:
         if refused.diagnostic is None:
             raise
-        unsettle(lowering, (lowering.frame.path, name))
         if value.type is None:
             raise
         raise lowering.refuse(
@@ -322,8 +324,8 @@ def _assign_struct(lowering: Lowering, node: ast.AST, name: str, value: Referenc
 
 
 @expression(ast.NamedExpr)
-def walrus(lowering: Lowering, node: ast.NamedExpr, expected: Type | None) -> Operand:
-    value = evaluate(lowering, node.value, expected)
+def walrus(lowering: Lowering, node: ast.NamedExpr) -> Operand:
+    value = evaluate(lowering, node.value)
     assign(lowering, node, node.target.id, node.value, value)
     return read(lowering, node.target, node.target.id)
 

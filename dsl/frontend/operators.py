@@ -8,12 +8,12 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from skverdict.dsl.frontend.conditions import as_bool
-from skverdict.dsl.frontend.convert import as_scalar, convert, fits, literal, settle, unify, wrap
+from skverdict.dsl.frontend.convert import as_scalar, convert, fits, literal, unify, wrap
 from skverdict.dsl.frontend.dispatch import evaluate, expression
 from skverdict.dsl.frontend.lowering import Lowering
 from skverdict.dsl.frontend.ranges import RANGES
 from skverdict.dsl.frontend.values import Operand, Scalar, constant, describe, limits, with_article
-from skverdict.dsl.ir.types import BOOL, BigEndian, Bool, Int, Type
+from skverdict.dsl.ir.types import BOOL, I64, BigEndian, Bool, Int
 
 
 class Operator(NamedTuple):
@@ -46,10 +46,9 @@ LITERAL_BITS = 4096
 
 
 @expression(ast.BinOp)
-def binary_operation(lowering: Lowering, node: ast.BinOp, expected: Type | None) -> Operand:
-    left = evaluate(lowering, node.left, expected)
-    is_shift = isinstance(node.op, (ast.LShift, ast.RShift))
-    right = evaluate(lowering, node.right, None if is_shift else expected)
+def binary_operation(lowering: Lowering, node: ast.BinOp) -> Operand:
+    left = evaluate(lowering, node.left)
+    right = evaluate(lowering, node.right)
     return binary(lowering, node, node.op, (node.left, node.right), left, right)
 
 
@@ -71,14 +70,45 @@ def binary(
         raise lowering.refuse(nodes[1], "division by zero")
     if first.type is None and second.type is None:
         return constant(_fold_literals(lowering, node, nodes, rule, first, second))
-    if rule.name in _SHIFTS:
+    if rule.name in _SHIFTS and not (is_of_literals(first) and is_of_literals(second)):
         return _shift(lowering, node, nodes, rule, first, second)
     if rule.name in _BITWISE:
         first, second = _mask(first, second), _mask(second, first)
     type_ = unify(lowering, nodes, first, second)
-    first, second = convert(lowering, nodes[0], first, type_), convert(lowering, nodes[1], second, type_)
     assert isinstance(type_, Int)
-    return _apply(lowering, node, rule, first, second, type_)
+    if is_of_literals(first) and is_of_literals(second):
+        return _flexible(lowering, node, rule, nodes, first, second)
+    began = first.began or second.began
+    first, second = convert(lowering, nodes[0], first, type_), convert(lowering, nodes[1], second, type_)
+    return _apply(lowering, node, rule, first, second, type_, began)
+
+
+def is_of_literals(scalar: Scalar) -> bool:
+    """True for a literal, and for a number that comes of literals alone."""
+    return scalar.flexible or scalar.type is None
+
+
+def _flexible(
+    lowering: Lowering,
+    node: ast.AST,
+    rule: Operator,
+    nodes: tuple[ast.expr, ast.expr],
+    first: Scalar,
+    second: Scalar,
+) -> Scalar:
+    """An operation on numbers that come of literals: Python's integers, so the result must fit 64 bits."""
+    found = RANGES[rule.name]((first.low, first.high), (second.low, second.high))
+    if rule.name in _SHIFTS and not 0 <= second.low <= second.high < I64.bits:
+        found = None
+    if found is None and rule.name not in ("add", "sub", "mul", "shl"):
+        # Nothing tighter is known, but these cannot leave the type.
+        found = limits(I64)
+    if found is None or not fits(*found, I64):
+        text = lowering.segment(nodes[0])
+        raise lowering.refuse(node, "this may need more than 64 bits", f"write `i64({text})` to let it wrap")
+    first, second = convert(lowering, nodes[0], first, I64), convert(lowering, nodes[1], second, I64)
+    value = lowering.emit(node, rule.name, (lowering.value(node, first), lowering.value(node, second)), I64)
+    return Scalar(I64, value, low=found[0], high=found[1], flexible=True)
 
 
 def _number(lowering: Lowering, node: ast.expr, operand: Operand, rule: Operator) -> Scalar:
@@ -135,6 +165,7 @@ def _shift(
     if value.type is None:
         assert value.constant is not None and isinstance(count.type, Int)
         value = literal(lowering, nodes[0], value, count.type)
+    began = value.began
     type_ = value.type
     assert isinstance(type_, Int)
     if count.constant is not None and not 0 <= count.constant < type_.bits:
@@ -147,7 +178,6 @@ def _shift(
         count = Scalar(type_, constant=count.constant)
     if count.type != type_:
         if count.low < 0:
-            settle(lowering, count, type_)
             raise lowering.refuse(
                 nodes[1], f"a shift count must not be negative, but this is {describe(count)}",
                 f"write `u32({lowering.segment(nodes[1])})`",
@@ -159,20 +189,25 @@ def _shift(
             cut = lowering.emit(node, "convert", (lowering.value(node, count),), type_)
             fit = fits(count.low, count.high, type_)
             count = Scalar(type_, cut, low=count.low, high=count.high) if fit else Scalar(type_, cut)
-    return _apply(lowering, node, rule, value, count, type_)
+    return _apply(lowering, node, rule, value, count, type_, began)
 
 
 def _apply(
-    lowering: Lowering, node: ast.AST, rule: Operator, first: Scalar, second: Scalar, type_: Int
+    lowering: Lowering,
+    node: ast.AST,
+    rule: Operator,
+    first: Scalar,
+    second: Scalar,
+    type_: Int,
+    began: str = "",
 ) -> Scalar:
-    pending = first.pending + tuple(key for key in second.pending if key not in first.pending)
     if first.constant is not None and second.constant is not None:
         return Scalar(type_, constant=wrap(rule.python(first.constant, second.constant), type_))
     value = lowering.emit(
         node, rule.name, (lowering.value(node, first), lowering.value(node, second)), type_
     )
     low, high = result_range(rule.name, first, second, type_)
-    return Scalar(type_, value, low=low, high=high, pending=pending)
+    return Scalar(type_, value, low=low, high=high, began=began)
 
 
 def result_range(name: str, first: Scalar, second: Scalar, type_: Int) -> tuple[int, int]:
@@ -193,10 +228,10 @@ def _no_operator(lowering: Lowering, node: ast.AST, operation: ast.operator) -> 
 
 
 @expression(ast.UnaryOp)
-def unary_operation(lowering: Lowering, node: ast.UnaryOp, expected: Type | None) -> Operand:
+def unary_operation(lowering: Lowering, node: ast.UnaryOp) -> Operand:
     if isinstance(node.op, ast.Not):
         return _not(lowering, node)
-    scalar = as_scalar(lowering, node.operand, evaluate(lowering, node.operand, expected))
+    scalar = as_scalar(lowering, node.operand, evaluate(lowering, node.operand))
     symbol = {ast.USub: "-", ast.UAdd: "+", ast.Invert: "~"}[type(node.op)]
     if isinstance(scalar.type, (BigEndian, Bool)):
         text = lowering.segment(node.operand)
@@ -212,6 +247,8 @@ def unary_operation(lowering: Lowering, node: ast.UnaryOp, expected: Type | None
     fixed = Scalar(type_, constant=0 if symbol == "-" else wrap(-1, type_))
     first, second = (fixed, scalar) if symbol == "-" else (scalar, fixed)
     rule = OPERATORS[ast.Sub if symbol == "-" else ast.BitXor]
+    if scalar.flexible:
+        return _flexible(lowering, node, rule, (node.operand, node.operand), first, second)
     return _apply(lowering, node, rule, first, second, type_)
 
 

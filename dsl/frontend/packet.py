@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 
 from skverdict.dsl.frontend.arguments import assign_arguments
-from skverdict.dsl.frontend.convert import as_scalar, convert, settle
+from skverdict.dsl.frontend.convert import as_scalar, convert
 from skverdict.dsl.frontend.dispatch import evaluate
 from skverdict.dsl.frontend.lowering import Lowering
 from skverdict.dsl.frontend.values import Operand, PacketValue, Reference, Scalar, TypeValue, describe
@@ -22,8 +22,6 @@ def view(lowering: Lowering, node: ast.Call, packet: PacketValue) -> Reference:
     type_node, offset_node = given["type"], given["offset"]
     target = _viewed_type(lowering, type_node)
     offset = as_scalar(lowering, offset_node, evaluate(lowering, offset_node))
-    if offset.low < 0:
-        settle(lowering, offset, U32)
     if offset.low < 0 or isinstance(offset.type, (BigEndian, Bool)):
         raise no_offset(lowering, offset_node, offset)
     if offset.low + size_of(target) > FARTHEST:

@@ -10,7 +10,7 @@ from skverdict.dsl.decorators import MARK
 from skverdict.dsl.frontend.annotations import read_annotation
 from skverdict.dsl.frontend.declarations import check_name
 from skverdict.dsl.frontend.definitions import check_definition, refusal
-from skverdict.dsl.frontend.lowering import Frame, Inference, Lowering, Retype
+from skverdict.dsl.frontend.lowering import Frame, Lowering
 from skverdict.dsl.frontend.refusal import Refused
 from skverdict.dsl.frontend.scope import PolicyScope
 from skverdict.dsl.frontend.source import FunctionNode, Source
@@ -37,12 +37,7 @@ def lower_program(scope: PolicyScope, function: FunctionType, kind: str) -> Func
         scope.reporter.error(
             source.place(parameter), f"the parameter `{parameter.arg}` must be ASCII letters, digits and `_`"
         )
-    inference = Inference()
-    while True:
-        try:
-            return _lower(scope, source, node, function, kind, inference)
-        except Retype:  # noqa: PERF203  (hardly ever, and each time one variable more has its type)
-            continue
+    return _lower(scope, source, node, function, kind)
 
 
 def _lower(
@@ -51,7 +46,6 @@ def _lower(
     node: FunctionNode,
     function: FunctionType,
     kind: str,
-    inference: Inference,
 ) -> Function | None:
     context = PROGRAMS[kind].context
     parameter = node.args.args[0]
@@ -59,7 +53,7 @@ def _lower(
     parameters = (Parameter(parameter.arg, value),)
     result = Function(node.name, kind, parameters, I32, location=source.location(node))
     frame = Frame(function, node, source, scope.assigned(source, node))
-    lowering = Lowering(scope, result, frame, inference)
+    lowering = Lowering(scope, result, frame)
     lowering.bind(parameter.arg, ContextValue(context, value))
     body(lowering, node.body)
     if lowering.state is not None:

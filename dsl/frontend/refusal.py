@@ -27,12 +27,20 @@ class Reporter:
         self.failures = 0
         self._seen: set[tuple[object, ...]] = set()
 
-    def add(self, diagnostic: Diagnostic) -> None:
+    def add(self, diagnostic: Diagnostic) -> bool:
+        """Report a finding; False if it was told already."""
         self.failures += diagnostic.severity == "error"
         key = (*diagnostic.place.key, diagnostic.message)
-        if key not in self._seen:
-            self._seen.add(key)
-            (self.errors if diagnostic.severity == "error" else self.warnings).append(diagnostic)
+        if key in self._seen:
+            return False
+        self._seen.add(key)
+        (self.errors if diagnostic.severity == "error" else self.warnings).append(diagnostic)
+        return True
+
+    def take_back(self, diagnostic: Diagnostic) -> None:
+        """Forget an error that was added: the code that it is about is looked at again."""
+        self._seen.remove((*diagnostic.place.key, diagnostic.message))
+        self.errors.remove(diagnostic)
 
     def error(
         self, place: Place, message: str, hint: str = "", notes: Iterable[tuple[Place, str]] = ()

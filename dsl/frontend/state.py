@@ -252,6 +252,22 @@ def same_state(first: State, second: State) -> bool:
     )
 
 
+def tightened(state: State, found: State) -> State | None:
+    """`state` with the ranges of `found` where those are tighter; None if none is."""
+    tighter: State | None = None
+    for name, binding in state.names.items():
+        other = found.names.get(name)
+        if not isinstance(binding, Slot) or not isinstance(other, Slot) or binding.local != other.local:
+            continue
+        wide, narrow = binding.shape, other.shape
+        if not isinstance(wide, Scalar) or not isinstance(narrow, Scalar):
+            continue
+        if narrow.low > wide.low or narrow.high < wide.high:
+            tighter = tighter or state.copy()
+            tighter.names[name] = binding.reshaped(wide.with_range(narrow.low, narrow.high))
+    return tighter
+
+
 def _as_weak(assumed: Binding, found: Binding) -> bool:
     """True if what was `assumed` about a name still holds for what was `found`."""
     if isinstance(assumed, (Missing, Broken, Conflict)):

@@ -11,9 +11,9 @@ from skverdict.dsl.frontend.assigned import RESULT, assigned_names
 from skverdict.dsl.frontend.conditions import decide
 from skverdict.dsl.frontend.convert import convert
 from skverdict.dsl.frontend.dispatch import evaluate, execute, statement
-from skverdict.dsl.frontend.lowering import Label, Lowering, Retype
+from skverdict.dsl.frontend.lowering import Label, Lowering
 from skverdict.dsl.frontend.memory import pointer
-from skverdict.dsl.frontend.names import assign, assign_maybe, is_scalar_type
+from skverdict.dsl.frontend.names import assign, assign_maybe
 from skverdict.dsl.frontend.operators import binary
 from skverdict.dsl.frontend.refusal import Refused
 from skverdict.dsl.frontend.state import BROKEN, Slot
@@ -47,8 +47,6 @@ def body(lowering: Lowering, statements: Sequence[ast.stmt]) -> None:
         except RecursionError:
             lowering.report(lowering.refuse(node, "this statement is nested too deeply"))
             _recover(lowering, node)
-        except Retype:
-            raise
         except Exception as error:
             # A user whose policy meets a mistake of ours needs the place, too.
             what = f"{type(error).__name__}: {error}".rstrip(": ")
@@ -105,16 +103,10 @@ def _named_value(
     lowering: Lowering, target: ast.expr, node: ast.expr, annotation: ast.expr | None
 ) -> Operand:
     """The value of an assignment; a structure that is made for a name takes that name in the IR."""
-    frame = lowering.frame
-    expected = frame.declared.get(target.id) if isinstance(target, ast.Name) else None
-    if isinstance(target, ast.Name):
-        slot = frame.locals.get(target.id)
-        if expected is None and slot is not None and is_scalar_type(slot.type):
-            expected = slot.type
-        if isinstance(node, ast.Call):
-            lowering.name_hint = target.id
+    if isinstance(target, ast.Name) and isinstance(node, ast.Call):
+        lowering.name_hint = target.id
     try:
-        return evaluate(lowering, node, expected)
+        return evaluate(lowering, node)
     finally:
         lowering.name_hint = None
 
@@ -229,7 +221,7 @@ def return_statement(lowering: Lowering, node: ast.Return) -> None:
         _return_for_good(lowering, node)
         return
     returns = frame.returns
-    value = NoneValue() if node.value is None else evaluate(lowering, node.value, returns.type)
+    value = NoneValue() if node.value is None else evaluate(lowering, node.value)
     if returns.nothing:
         if not isinstance(value, NoneValue):
             raise _nothing_wanted(lowering, node, value)
@@ -252,7 +244,7 @@ def _bind_result(lowering: Lowering, node: ast.Return, value: Operand) -> None:
     if isinstance(value, NoneValue):
         raise lowering.refuse(where, f"`{frame.node.name}` must return {with_article(returns.text)}")
     if returns.is_scalar and not returns.optional:
-        assign(lowering, node, RESULT, where, convert(lowering, where, value, returns.scalar).firm())
+        assign(lowering, node, RESULT, where, convert(lowering, where, value, returns.scalar))
         return
     if isinstance(value, PythonValue) or (isinstance(value, Reference) and value.target != returns.type):
         raise lowering.refuse(
@@ -295,7 +287,7 @@ def _return_for_good(lowering: Lowering, node: ast.Return) -> None:
         if lowering.function.kind in PROGRAMS:
             raise lowering.refuse(node, "a program returns a number", "such as `return SK_PASS`")
         raise lowering.refuse(node, f"`{name}` must return {with_article(result)}")
-    number = convert(lowering, node.value, evaluate(lowering, node.value, result), result)
+    number = convert(lowering, node.value, evaluate(lowering, node.value), result)
     _warn_of_verdict(lowering, node.value)
     low, high = lowering.returned or (number.low, number.high)
     lowering.returned = (min(low, number.low), max(high, number.high))

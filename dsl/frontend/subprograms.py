@@ -17,7 +17,7 @@ from skverdict.dsl.frontend.declarations import check_identifier
 from skverdict.dsl.frontend.definitions import check_definition, refusal
 from skverdict.dsl.frontend.dispatch import evaluate
 from skverdict.dsl.frontend.inline import checked_argument
-from skverdict.dsl.frontend.lowering import Frame, Inference, Lowering, Retype
+from skverdict.dsl.frontend.lowering import Frame, Lowering
 from skverdict.dsl.frontend.memory import raw_pointer
 from skverdict.dsl.frontend.names import assign
 from skverdict.dsl.frontend.refusal import Refused
@@ -250,21 +250,13 @@ def _lower(
     scope = caller.scope
     source, definition = scope.definition(function)
     callers = ((caller.place(node), f"`{function.__name__}` is called here"), *caller.callers)
-    inference = Inference()
-    while True:
-        location = source.location(definition)
-        result = Function(
-            subprogram.name, "subprogram", shape.parameters, shape.result, location=location
-        )
-        frame = Frame(function, definition, source, scope.assigned(source, definition))
-        lowering = Lowering(scope, result, frame, inference, caller.kind, callers)
-        lowering.callback = shape.callback or caller.callback
-        try:
-            shape.bind(lowering)
-            _body(lowering, definition)
-        except Retype:
-            continue
-        break
+    location = source.location(definition)
+    result = Function(subprogram.name, "subprogram", shape.parameters, shape.result, location=location)
+    frame = Frame(function, definition, source, scope.assigned(source, definition))
+    lowering = Lowering(scope, result, frame, caller.kind, callers)
+    lowering.callback = shape.callback or caller.callback
+    shape.bind(lowering)
+    _body(lowering, definition)
     if lowering.failures:
         subprogram.function = None
     elif not subprogram.checked:

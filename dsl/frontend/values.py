@@ -12,9 +12,6 @@ from skverdict.dsl.ir.types import BOOL, Array, BigEndian, Bool, Int, Opaque, Sp
 
 ScalarType = Int | BigEndian | Bool
 
-# A variable of one expansion of one function: the path of calls to it, and the name.
-VariableKey = tuple[tuple[int, ...], str]
-
 
 def limits(type_: ScalarType) -> tuple[int, int]:
     """The smallest and the largest number of a type."""
@@ -26,14 +23,15 @@ def limits(type_: ScalarType) -> tuple[int, int]:
 
 
 class Scalar:
-    """A number. `type` is None for an integer literal that has not met a type yet.
+    """A number. `type` is None for an integer literal, which takes the type of what it meets.
 
     `constant` is the number if it is known now (`value` may then still be missing), and `name` what messages
-    call it; `low` and `high` are the smallest and the largest number that it can be. `pending` names the
-    variables that took a provisional type from a literal and would still change it.
+    call it; `low` and `high` are the smallest and the largest number that it can be. `flexible` numbers come
+    of literals alone, like the count of a range: an i64, but like a literal they take the type of what they
+    meet. `began` names a variable that is an i64 because it begins with a literal, for messages.
     """
 
-    __slots__ = ("constant", "high", "low", "name", "pending", "type", "value")
+    __slots__ = ("began", "constant", "flexible", "high", "low", "name", "type", "value")
 
     def __init__(
         self,
@@ -42,14 +40,16 @@ class Scalar:
         constant: int | None = None,
         low: int | None = None,
         high: int | None = None,
-        pending: tuple[VariableKey, ...] = (),
+        flexible: bool = False,
         name: str = "",
+        began: str = "",
     ) -> None:
+        self.began = began
+        self.flexible = flexible
         self.name = name
         self.type = type_
         self.value = value
         self.constant = constant
-        self.pending = pending
         if constant is not None:
             low = high = constant
         elif type_ is not None and (low is None or high is None):
@@ -64,14 +64,12 @@ class Scalar:
 
     def same(self, other: Scalar) -> bool:
         """True if both are the same number of the same type for certain."""
-        return (self.type, self.value, self.constant) == (other.type, other.value, other.constant)
-
-    def firm(self) -> Scalar:
-        """The same number with its type settled."""
-        return Scalar(self.type, self.value, self.constant, self.low, self.high) if self.pending else self
+        return (self.type, self.value, self.constant, self.flexible) == (
+            other.type, other.value, other.constant, other.flexible
+        )  # fmt: skip
 
     def with_range(self, low: int, high: int) -> Scalar:
-        return Scalar(self.type, self.value, self.constant, low, high, self.pending)
+        return Scalar(self.type, self.value, self.constant, low, high, self.flexible, began=self.began)
 
 
 class Epoch:

@@ -185,8 +185,8 @@ def test_hints_say_what_to_write() -> None:
         "write `ctx.remote_ip4.host()` for the number or `ctx.remote_ip4.raw()` for the bits"
     )
     assert hint("x: u8 = ctx.hash\nreturn x") == "write `u8(ctx.hash)`"
-    assert hint("return i32(u64(ctx.hash) + i64(ctx.priority))") == (
-        "write `u64(i64(ctx.priority))` or `i64(u64(ctx.hash))`"
+    assert hint("return i32(i64(ctx.hash) - 5 + u64(ctx.priority))") == (
+        "write `i64(u64(ctx.priority))` or `u64(i64(ctx.hash) - 5)`"
     )
 
 

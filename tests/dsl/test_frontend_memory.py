@@ -291,7 +291,7 @@ def test_a_view_of_an_array() -> None:
     n = 0
     for i in range(len(words)):
         n += words[i]
-    return n
+    return i32(n)
     """
     assert returned(body, packet=bytes([1, 0, 2, 0, 3, 1])) == 262
 
@@ -320,7 +320,7 @@ NARROWED = {
     "match": "if v is None:\n    return 0\nmatch v.value:\n    case 1:\n        pass\nreturn v.value",
     "new each turn": (
         "n = 0\nfor i in range(3):\n    w = ctx.data.view(u8, i)\n    if w is None:\n        break\n"
-        "    ctx.pull_data(3)\n    n += 1\nreturn n"
+        "    ctx.pull_data(3)\n    n += 1\nreturn i32(n)"
     ),
     "made again": "ctx.pull_data(3)\nv = ctx.data.view(u8, 0)\nif v is None:\n    return 0\nreturn v.value",
     "made again on both paths": (

@@ -97,8 +97,8 @@ def test_one_subprogram_serves_programs_of_several_kinds() -> None:
     policy = compiled("""
 @subprogram
 def tag(n: u32) -> u32:
-    m = 3
-    m += n
+    m = n
+    m += 3
     return m
 
 @skb_verdict
