@@ -7,3 +7,5 @@ import os
 from skverdict.runtime.kernel.libbpf import REFUSAL_VARIABLE
 
 os.environ[REFUSAL_VARIABLE] = "1"
+
+pytest_plugins = ["pytester"]

@@ -15,21 +15,24 @@ class Policy:
     """A policy that was read, checked and lowered.
 
     `path` is the file as given; `module` its IR; `sources` the lines of every file it was written in, by the
-    name that the IR's locations use; `warnings` what is allowed but deserves a look.
+    name that the IR's locations use, and `paths` where these files are; `warnings` what is allowed but
+    deserves a look.
     """
 
-    __slots__ = ("module", "path", "sources", "warnings")
+    __slots__ = ("module", "path", "paths", "sources", "warnings")
 
     def __init__(
         self,
         path: str,
         module: Module,
         sources: Mapping[str, Sequence[str]],
+        paths: Mapping[str, str],
         warnings: Sequence[Diagnostic] = (),
     ) -> None:
         self.path = path
         self.module = module
         self.sources = sources
+        self.paths = paths
         self.warnings = tuple(warnings)
 
     def __repr__(self) -> str:

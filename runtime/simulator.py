@@ -30,6 +30,7 @@ from skverdict.runtime.sockets.sock import Sock
 from skverdict.runtime.sockets.socket import Socket
 from skverdict.runtime.trace import Trace
 from skverdict.runtime.variables import Globals, with_values
+from skverdict.runtime.watching import watcher
 
 if TYPE_CHECKING:
     from skverdict.dsl import Policy
@@ -85,7 +86,9 @@ class Simulator:
         self.globals = Globals(self.object, {name: region.content for name, region in data.items()})
         self.programs = {
             name: SimulatedProgram(
-                load(self.object, name, made, data, self.environment), self.environment, self.trace
+                watcher().watch(load(self.object, name, made, data, self.environment)),
+                self.environment,
+                self.trace,
             )
             for name in self.object.programs
         }
@@ -340,9 +343,7 @@ def _object(source: Policy | Object | bytes | str | os.PathLike[str]) -> Object:
         if path.suffix == ".py":
             raise SimulationError(f"{path} is a policy; give load_policy({str(path)!r})")
         return read_object(path.read_bytes(), path.name)
-    from skverdict.codegen import build
-
-    return read_object(build(source), Path(source.path).with_suffix(".o").name)
+    return read_object(watcher().build(source), Path(source.path).with_suffix(".o").name)
 
 
 def _sock(socket: Socket | None) -> Sock | None:

@@ -43,6 +43,11 @@ class Sources:
         """The lines of every file that was used, by its name in the IR."""
         return {source.name: source.lines for source in self._by_file.values() if source is not None}
 
+    def paths(self) -> dict[str, str]:
+        """The absolute path of every file that was used, by its name in the IR."""
+        used = (source for source in self._by_file.values() if source is not None)
+        return {source.name: os.path.abspath(source.path) for source in used}
+
     def _read(self, path: str) -> Source:
         text = read_text(path)
         return Source(path, self._name(path), text, parse(path, text))

@@ -1,0 +1,54 @@
+"""Who looks on while simulators run programs: coverage, counters.
+
+A watcher is asked when a simulator is made, so that one which nobody watches pays nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from skverdict.dsl import Policy
+    from skverdict.runtime.machine.run import LoadedProgram
+
+
+class Watcher(Protocol):
+    """`build` gives the object of a policy, `watch` the program to run in place of a loaded one."""
+
+    def build(self, policy: Policy) -> bytes: ...
+
+    def watch(self, program: LoadedProgram) -> LoadedProgram: ...
+
+
+class Nobody:
+    """The watcher that changes nothing."""
+
+    def build(self, policy: Policy) -> bytes:
+        from skverdict.codegen import build
+
+        return build(policy)
+
+    def watch(self, program: LoadedProgram) -> LoadedProgram:
+        return program
+
+
+_watcher: ContextVar[Watcher] = ContextVar("_watcher")
+_NOBODY = Nobody()
+
+
+def watcher() -> Watcher:
+    """The watcher of simulators that are made now."""
+    return _watcher.get(_NOBODY)
+
+
+@contextmanager
+def watched_by(watcher: Watcher) -> Iterator[None]:
+    """Let `watcher` watch the simulators that are made inside the `with` block, also after its end."""
+    token = _watcher.set(watcher)
+    try:
+        yield
+    finally:
+        _watcher.reset(token)
