@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from functools import lru_cache
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
@@ -23,13 +24,19 @@ class Watcher(Protocol):
     def watch(self, program: LoadedProgram) -> LoadedProgram: ...
 
 
+@lru_cache(maxsize=16)
+def _built(policy: Policy) -> bytes:
+    """The object of a policy: tests make many simulators of the same one."""
+    from skverdict.codegen import build
+
+    return build(policy)
+
+
 class Nobody:
     """The watcher that changes nothing."""
 
     def build(self, policy: Policy) -> bytes:
-        from skverdict.codegen import build
-
-        return build(policy)
+        return _built(policy)
 
     def watch(self, program: LoadedProgram) -> LoadedProgram:
         return program

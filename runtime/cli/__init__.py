@@ -1,7 +1,8 @@
 """The command line: `skverdict COMMAND ...`, also as `python -m skverdict.runtime.cli`.
 
 Exit codes: 0 done; 2 the command line or the policy is wrong; 1 anything else (an object, a capture or a file
-that cannot be used, a program that faults); 130 interrupted. An error is told on standard error, in as few
+that cannot be used, a program that faults, a test that fails); 3 two objects differ; 5 there are no tests; 130
+interrupted. An error is told on standard error, in as few
 lines as it needs.
 
 `build` has a budget of a few milliseconds besides LLVM's, so nothing is imported here before it is needed.

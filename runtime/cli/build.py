@@ -6,7 +6,7 @@ import gc
 
 from skverdict.codegen.target import CPUS, ENDIANS, Target
 from skverdict.runtime.cli.failure import UsageError
-from skverdict.runtime.cli.files import same_file, write_output
+from skverdict.runtime.cli.files import STANDARD, same_file, write_output
 from skverdict.runtime.cli.policy import add_kernel_option, load
 
 TYPE_CHECKING = False
@@ -33,12 +33,17 @@ def configure(parser: ArgumentParser) -> None:
         "--endian", choices=ENDIANS, default="little", help="byte order of the machine (default: %(default)s)"
     )
     add_kernel_option(parser)
+    parser.add_argument(
+        "--json", action="store_true", help="print what the object holds as JSON, as inspect does"
+    )
 
 
 def run(options: Namespace) -> int:
     """Compile and write."""
     if same_file(options.policy, options.output):
         raise UsageError(f"{options.output} is the policy itself, which the object would replace")
+    if options.json and options.output == STANDARD:
+        raise UsageError("standard output can be the object or the JSON, not both")
     from skverdict.codegen.llvm import preload
 
     target = Target(options.cpu, options.endian)
@@ -48,7 +53,12 @@ def run(options: Namespace) -> int:
         preload(target)
         from skverdict.codegen import build
 
-        write_output(options.output, build(load(options.policy, options.kernel), target))
+        content = build(load(options.policy, options.kernel), target)
+        write_output(options.output, content)
     finally:
         gc.enable()
+    if options.json:
+        from skverdict.runtime.cli.inspect import print_json
+
+        print_json(content, options.output)
     return 0

@@ -11,17 +11,22 @@ if TYPE_CHECKING:
     from typing import Any
 
 COMMANDS = {
+    "new": "make a folder with a policy, its test and a workflow for them",
     "build": "compile a policy to a BPF object file",
     "check": "tell whether a policy compiles, and what it holds",
     "run": "send the TCP payloads of a capture through a policy",
+    "test": "run a policy's tests, once or at each change",
     "disasm": "print the instructions of a BPF object with their source lines",
     "ir": "print a policy's intermediate representation",
+    "inspect": "tell what an object file holds and needs",
+    "diff": "tell what differs between two object files",
+    "completion": "print what a shell needs to complete this command line",
     "conformance": "run a public test suite of the BPF instruction set",
 }
 """Each command with what it does; it is the module of that name beside this one.
 
 A command module has `DETAILS` and `EXAMPLE` for its help, `configure(parser)`, and `run(options)`, which
-gives the exit code.
+gives the exit code. With `PASSES_ON` what stands behind `--` is for another program, in `options.passed_on`.
 """
 
 
@@ -30,11 +35,27 @@ def dispatch(arguments: Sequence[str]) -> int:
     name = arguments[0] if arguments else "--help"
     if name not in COMMANDS:
         _general_parser().parse_args([name, *arguments[1:]])
-    module = import_module(f"skverdict.runtime.cli.{name}")
+    own, passed_on = list(arguments[1:]), []
+    module = _module(name)
+    if getattr(module, "PASSES_ON", False) and "--" in own:
+        at = own.index("--")
+        own, passed_on = own[:at], own[at + 1 :]
+    options = parser_of(name).parse_args(own)
+    options.passed_on = passed_on
+    code: int = module.run(options)
+    return code
+
+
+def parser_of(name: str) -> ArgumentParser:
+    """The parser of a command's arguments."""
+    module = _module(name)
     parser = _parser(f"skverdict {name}", _sentence(COMMANDS[name]) + module.DETAILS, module.EXAMPLE)
     module.configure(parser)
-    code: int = module.run(parser.parse_args(arguments[1:]))
-    return code
+    return parser
+
+
+def _module(name: str) -> Any:
+    return import_module(f"skverdict.runtime.cli.{name}")
 
 
 def _sentence(words: str) -> str:

@@ -30,9 +30,15 @@ class Recorder:
         self._sources: dict[str, Sequence[str]] = {}
         self._ways: dict[str, Ways] = {}
         self._path = Path(self._ways_of)
+        self._built: dict[Policy, bytes] = {}
 
     def build(self, policy: Policy) -> bytes:
         """The object of the policy with marks."""
+        if policy not in self._built:
+            self._built[policy] = self._build(policy)
+        return self._built[policy]
+
+    def _build(self, policy: Policy) -> bytes:
         module, marks = mark_module(policy.module, policy.sources, len(self._marks))
         self._marks += [mark._replace(file=policy.paths[mark.file]) for mark in marks]
         self._sources.update((policy.paths[name], lines) for name, lines in policy.sources.items())

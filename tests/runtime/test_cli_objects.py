@@ -1,0 +1,222 @@
+"""`inspect`, `diff` and `completion`, and every command's JSON."""
+
+from __future__ import annotations
+
+import io
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from skverdict.codegen import build, read_object
+from skverdict.codegen.assembler import assemble
+from skverdict.codegen.target import Target
+from skverdict.dsl import load_policy
+from skverdict.dsl.catalogue.helpers import HELPERS
+from skverdict.runtime.cli import main
+from skverdict.runtime.cli.commands import COMMANDS, parser_of
+from skverdict.runtime.inspection import Difference, Need, differences, summary
+
+from tests.codegen.sample_objects import FOLDER, SAMPLES
+from tests.runtime.replay_kit import EXAMPLES
+
+Output = pytest.CaptureFixture[str]
+
+
+@pytest.fixture
+def object_file(tmp_path: Path) -> Path:
+    path = tmp_path / "hash_redirect.o"
+    path.write_bytes(build(load_policy(EXAMPLES / "hash_redirect.py")))
+    return path
+
+
+def program(*instructions: str, kind: str = "sk_skb/stream_verdict") -> str:
+    body = "\n".join(f"    {text}" for text in instructions)
+    return f'endian little\nlicense "GPL"\n\nprogram verdict {kind}\nverdict:\n{body}\n'
+
+
+# inspect
+
+
+def test_inspect_as_json(object_file: Path, capsys: Output) -> None:
+    assert main(["inspect", str(object_file), "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert (told["file"], told["bytes"]) == (str(object_file), object_file.stat().st_size)
+    assert (told["endian"], told["license"], told["oldest_kernel"], told["needs"]) == ("little", "GPL", "6.1", [])
+    parser, verdict = told["programs"]
+    assert (parser["name"], parser["section"], parser["helpers"]) == ("parser", "sk_skb/stream_parser", [])
+    assert verdict["helpers"] == ["bpf_sk_redirect_hash"]
+    assert verdict["maps"] == ["sock_hash_rx"]
+    assert told["maps"] == [{
+        "name": "sock_hash_rx", "kind": "sockhash", "key": "struct SocketKey", "key_size": 16, "value": "__u64",
+        "value_size": 8, "max_entries": 1024, "flags": 0,
+    }]  # fmt: skip
+    assert {"name": "SocketKey", "size": 16} in told["structs"]
+
+
+def test_inspect_prints_tables(object_file: Path, capsys: Output) -> None:
+    assert main(["inspect", str(object_file)]) == 0
+    lines = [" ".join(line.split()) for line in capsys.readouterr().out.splitlines()]
+    assert lines[0] == f"{object_file}: little-endian, license GPL, oldest kernel: Linux 6.1"
+    assert "sock_hash_rx sockhash struct SocketKey (16) __u64 (8) 1024 0x0" in lines
+
+
+@pytest.mark.parametrize("name", SAMPLES)
+def test_inspect_reads_what_clang_made(name: str, capsys: Output) -> None:
+    assert main(["inspect", str(FOLDER / name)]) == 0
+    assert "license " in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("instructions", "kernel", "needs"),
+    [
+        (("w0 = 1", "exit"), "6.1", ()),
+        (("r1 = bswap32 r1", "w0 = 1", "exit"), "6.12", (Need("instruction bswap32", "6.12"),)),
+        (("r0 = (s8)r1", "exit"), "6.12", (Need("instruction movsx8", "6.12"),)),
+        (("call bpf_ktime_get_ns#5", "exit"), "6.1", ()),
+        (("call bpf_get_current_comm#16", "exit"), "7.2",
+         (Need("bpf_get_current_comm in a stream_verdict program", "7.2"),)),
+        (("call bpf_sk_storage_get#107", "exit"), "",
+         (Need("bpf_sk_storage_get in a stream_verdict program", ""),)),
+    ],
+)  # fmt: skip
+def test_the_oldest_kernel_has_all_that_is_used(
+    instructions: tuple[str, ...], kernel: str, needs: tuple[Need, ...]
+) -> None:
+    found = summary(assemble(program(*instructions)))
+    assert (found.oldest_kernel, found.needs) == (kernel, needs)
+
+
+@pytest.mark.parametrize("cpu", ["v1", "v2", "v3", "v4"])
+def test_the_cpu_is_the_least_that_will_do(cpu: str) -> None:
+    policy = load_policy(EXAMPLES / "local_bypass.py")
+    found = summary(read_object(build(policy, Target(cpu))))
+    assert max(each.cpu for each in found.programs) <= int(cpu[1])
+    assert cpu != "v4" or found.oldest_kernel == "6.12"
+
+
+def test_every_helper_that_needs_a_newer_kernel_is_told() -> None:
+    for helper in HELPERS.values():
+        first = helper.callers.get("stream_verdict", "")
+        if first != "6.1" and helper.name != "bpf_tail_call":
+            found = summary(assemble(program(f"call {helper.name}#{helper.number}", "exit")))
+            assert found.oldest_kernel == first, helper.name
+
+
+# diff
+
+
+def test_diff_of_an_object_with_itself(object_file: Path, capsys: Output) -> None:
+    assert main(["diff", str(object_file), str(object_file)]) == 0
+    assert capsys.readouterr().out == ""
+
+
+def test_diff_tells_what_differs(tmp_path: Path, capsys: Output) -> None:
+    policy = load_policy(EXAMPLES / "local_bypass.py")
+    for cpu in ("v3", "v4"):
+        (tmp_path / f"{cpu}.o").write_bytes(build(policy, Target(cpu)))
+    names = [str(tmp_path / f"{cpu}.o") for cpu in ("v3", "v4")]
+    assert main(["diff", *names]) == 3
+    text = capsys.readouterr().out
+    assert f"--- {names[0]}:bypass\n+++ {names[1]}:bypass\n" in text
+    assert "+r5 = bswap32 r5" in text
+    assert main(["diff", *names, "--json"]) == 3
+    told = json.loads(capsys.readouterr().out)
+    assert told["files"] == names
+    assert {"what": "program bypass: cpu", "first": "3", "second": "4"} in told["differences"]
+    assert "+r5 = bswap32 r5" in told["instructions"]
+
+
+def test_what_one_has_and_the_other_not() -> None:
+    one = summary(assemble(program("w0 = 1", "exit")))
+    renamed = program("w0 = 1", "exit").replace("verdict:", "other:").replace("program verdict", "program other")
+    other = summary(assemble(renamed))
+    assert differences(one, other) == [
+        Difference("program verdict", "present", ""), Difference("program other", "", "present")
+    ]  # fmt: skip
+
+
+def test_diff_of_standard_input_with_itself(capsys: Output) -> None:
+    assert main(["diff", "-", "-"]) == 2
+    assert "not both" in capsys.readouterr().err
+
+
+def test_diff_takes_standard_input(object_file: Path, capsys: Output, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(object_file.read_bytes())))
+    assert main(["diff", "-", str(object_file)]) == 0
+    assert capsys.readouterr().out == ""
+
+
+# JSON
+
+
+def test_build_as_json(tmp_path: Path, capsys: Output) -> None:
+    target = tmp_path / "x.o"
+    assert main(["build", str(EXAMPLES / "hash_redirect.py"), "-o", str(target), "--json"]) == 0
+    built = capsys.readouterr().out
+    assert main(["inspect", str(target), "--json"]) == 0
+    assert built == capsys.readouterr().out
+
+
+def test_build_does_not_mix_object_and_json(capsys: Output) -> None:
+    assert main(["build", str(EXAMPLES / "hash_redirect.py"), "-o", "-", "--json"]) == 2
+    assert capsys.readouterr().out == ""
+
+
+def test_disasm_as_json(object_file: Path, capsys: Output) -> None:
+    assert main(["disasm", str(object_file), "--json"]) == 0
+    parser = json.loads(capsys.readouterr().out)["programs"][0]
+    source = (EXAMPLES / "hash_redirect.py").read_text().splitlines()
+    assert parser["section"] == "sk_skb/stream_parser"
+    assert [each["text"] for each in parser["instructions"]] == ["r0 = *(u32 *)(r1 + 0)", "exit"]
+    assert source[parser["instructions"][0]["line"] - 1] == "    return skb.len"
+
+
+def test_ir_as_json(capsys: Output) -> None:
+    assert main(["ir", str(EXAMPLES / "port_redirect.py"), "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    parser = told["functions"][0]
+    assert (parser["name"], parser["kind"], parser["result"]) == ("parser", "stream_parser", "i32")
+    load = parser["blocks"][0]["operations"][0]
+    assert (load["name"], load["operands"], load["attributes"]) == ("context.load", ["%0"], {"field": "len"})
+    assert (load["result"], load["type"]) == ("%1", "u32")
+
+
+def test_every_command_but_completion_has_json() -> None:
+    without = [name for name in COMMANDS if "--json" not in parser_of(name).format_help()]
+    assert without == ["completion"]
+
+
+# completion
+
+
+def completed(words: list[str], tmp_path: Path, capsys: Output) -> list[str]:
+    """What bash offers for the last of `words`."""
+    assert main(["completion", "bash"]) == 0
+    script = tmp_path / "script"
+    script.write_text(capsys.readouterr().out)
+    text = " ".join(f"'{word}'" for word in words)
+    command = f"source {script}; COMP_WORDS=({text}); COMP_CWORD={len(words) - 1}; _skverdict; echo ${{COMPREPLY[@]}}"
+    return subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=True).stdout.split()
+
+
+def test_bash_completes(tmp_path: Path, capsys: Output, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert set(COMMANDS) <= set(completed(["skverdict", ""], tmp_path, capsys))
+    assert completed(["skverdict", "ins"], tmp_path, capsys) == ["inspect"]
+    assert completed(["skverdict", "build", "--cpu", "v"], tmp_path, capsys) == ["v1", "v2", "v3", "v4"]
+    assert "--capture" in completed(["skverdict", "run", "--"], tmp_path, capsys)
+    (tmp_path / "policy.py").touch()
+    monkeypatch.chdir(tmp_path)
+    assert completed(["skverdict", "build", "pol"], tmp_path, capsys) == ["policy.py"]
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_scripts_are_shell(shell: str, capsys: Output) -> None:
+    assert main(["completion", shell]) == 0
+    text = capsys.readouterr().out
+    assert all(name in text for name in COMMANDS)
+    if shutil.which(shell) is None:
+        pytest.skip(f"{shell} is not installed")
+    subprocess.run([shell, "-n"], input=text, text=True, check=True)
