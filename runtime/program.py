@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from skverdict.codegen.object import Program as ProgramCode
 from skverdict.dsl.catalogue.helpers import HELPERS
@@ -22,12 +22,13 @@ _MOVING_HELPERS = frozenset(helper.number for helper in HELPERS.values() if help
 
 
 class SimulatedProgram:
-    """A program of the object, ready to run."""
+    """A program of the object, ready to run; `after_run` is called after each run, however it ended."""
 
     def __init__(self, loaded: LoadedProgram, environment: Environment, trace: Trace) -> None:
         self._loaded = loaded
         self._environment = environment
         self._trace = trace
+        self.after_run: list[Callable[[], None]] = []
         self.changes_packet = any(
             instruction.opcode == _CALL and not instruction.src and instruction.imm in _MOVING_HELPERS
             for instruction in loaded.program.instructions.values()
@@ -53,7 +54,11 @@ class SimulatedProgram:
 
     def run(self, context: Context) -> int:
         """Run on `context`; the result as C's `int`. Raises Fault."""
-        result = run(self._loaded, context, self._environment)
+        try:
+            result = run(self._loaded, context, self._environment)
+        finally:
+            for each in self.after_run:
+                each()
         note_calls(self._trace, self.name, result.calls)
         return signed(result.value, 32)
 

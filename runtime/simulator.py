@@ -83,15 +83,15 @@ class Simulator:
         data = data_memory(self.object)
         for section, content in with_values(self.object, globals or {}).items():
             data[section].content[:] = content
-        self.globals = Globals(self.object, {name: region.content for name, region in data.items()})
+        contents = {name: region.content for name, region in data.items()}
+        self.globals = Globals(self.object, contents)
         self.programs = {
             name: SimulatedProgram(
-                watcher().watch(load(self.object, name, made, data, self.environment)),
-                self.environment,
-                self.trace,
+                load(self.object, name, made, data, self.environment), self.environment, self.trace
             )
             for name in self.object.programs
         }
+        watcher().made(self.object, contents, self.programs)
         insert_programs(made, {name: program.loaded for name, program in self.programs.items()})
         self._raw_maps: Mapping[str, Map] = made
         btf = self.object.btf

@@ -5,23 +5,28 @@ A watcher is asked when a simulator is made, so that one which nobody watches pa
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import lru_cache
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
+    from skverdict.codegen.object import Object
     from skverdict.dsl import Policy
-    from skverdict.runtime.machine.run import LoadedProgram
+    from skverdict.runtime.program import SimulatedProgram
+    from skverdict.runtime.variables import Content
 
 
 class Watcher(Protocol):
-    """`build` gives the object of a policy, `watch` the program to run in place of a loaded one."""
+    """`build` gives the object of a policy; `made` is called with what a new simulator runs: the object, its
+    data sections by name, and its programs."""
 
     def build(self, policy: Policy) -> bytes: ...
 
-    def watch(self, program: LoadedProgram) -> LoadedProgram: ...
+    def made(
+        self, content: Object, data: Mapping[str, Content], programs: Mapping[str, SimulatedProgram]
+    ) -> None: ...
 
 
 @lru_cache(maxsize=16)
@@ -38,8 +43,10 @@ class Nobody:
     def build(self, policy: Policy) -> bytes:
         return _built(policy)
 
-    def watch(self, program: LoadedProgram) -> LoadedProgram:
-        return program
+    def made(
+        self, content: Object, data: Mapping[str, Content], programs: Mapping[str, SimulatedProgram]
+    ) -> None:
+        pass
 
 
 _watcher: ContextVar[Watcher] = ContextVar("_watcher")

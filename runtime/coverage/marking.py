@@ -1,7 +1,7 @@
 """An IR module with a mark wherever another statement begins.
 
-A mark is an atomic exchange: LLVM neither drops nor merges it, and a simulated program shows it by the
-number that it stores.
+A mark puts its number into a log, a ring in a variable of the policy's, so that whatever runs the object keeps
+the way it took. The counter of the log is changed atomically, which LLVM neither drops nor moves.
 """
 
 from __future__ import annotations
@@ -11,12 +11,19 @@ from itertools import count
 from typing import NamedTuple
 
 from skverdict.dsl.ir.module import Block, Function, Global, Location, Module, Operation, Value
-from skverdict.dsl.ir.types import U64, VOID, Pointer, Space
+from skverdict.dsl.ir.types import U32, U64, VOID, Array, Pointer, Space, Type
 from skverdict.runtime.coverage.statements import Statement, statements_by_line
 
-#: The upper half of the number that a mark stores; the lower half is the mark's own.
-SIGN = 0x5C0ED1C7 << 32
-VARIABLE = "skverdict_marks"
+COUNT = "skverdict_count"
+"""The variable that counts the marks passed, a u64."""
+
+LOG = "skverdict_marks"
+"""The variable that holds the numbers of the last LOG_LENGTH marks passed, each a u32."""
+
+LOG_LENGTH = 1 << 16
+
+_COUNT_POINTER = Pointer(U64, Space.MAP_VALUE)
+_LOG_TYPE = Array(U32, LOG_LENGTH)
 
 ENTER, LINE, EXIT = "enter", "line", "exit"
 
@@ -41,7 +48,7 @@ def mark_module(
     marks: list[Mark] = []
     statements = {name: statements_by_line(lines) for name, lines in sources.items()}
     functions = [_Marker(function, statements, marks, first).marked() for function in module.functions]
-    variables = [*module.globals, Global(VARIABLE, U64)]
+    variables = [*module.globals, Global(COUNT, U64), Global(LOG, _LOG_TYPE)]
     marked = Module(module.file, module.license, module.structs, module.maps, functions, variables)
     return marked, marks
 
@@ -108,15 +115,27 @@ class _Marker:
         return statement
 
     def _mark(self, kind: str, location: Location, start: int) -> Iterator[Operation]:
-        number = SIGN | self._first + len(self._marks)
+        number = self._first + len(self._marks)
         is_program = self._function.kind != "subprogram"
         self._marks.append(Mark(kind, location.file, start, location.line, is_program))
-        address = Value(next(self._numbers), Pointer(U64, Space.MAP_VALUE))
-        stored = Value(next(self._numbers), U64)
-        yield Operation("global", (), {"global": VARIABLE}, address, location=location)
-        yield Operation("const", (), {"value": number}, stored, location=location)
-        old = Value(next(self._numbers), U64)
-        yield Operation("atomic.exchange", (address, stored), None, old, location=location)
+        counter, one, passed = self._value(_COUNT_POINTER), self._value(U64), self._value(U64)
+        last, place = self._value(U64), self._value(U64)
+        log, entry = self._value(Pointer(_LOG_TYPE, Space.MAP_VALUE)), self._value(Pointer(U32, Space.MAP_VALUE))
+        stored = self._value(U32)
+        yield from (
+            Operation("global", (), {"global": COUNT}, counter, location=location),
+            Operation("const", (), {"value": 1}, one, location=location),
+            Operation("atomic.add", (counter, one), None, passed, location=location),
+            Operation("const", (), {"value": LOG_LENGTH - 1}, last, location=location),
+            Operation("and", (passed, last), None, place, location=location),
+            Operation("global", (), {"global": LOG}, log, location=location),
+            Operation("element", (log, place), None, entry, location=location),
+            Operation("const", (), {"value": number}, stored, location=location),
+            Operation("store", (entry, stored), location=location),
+        )
+
+    def _value(self, type_: Type) -> Value:
+        return Value(next(self._numbers), type_)
 
 
 def _numbers(function: Function) -> Iterator[int]:

@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+import struct
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
+from weakref import WeakSet
 
 from skverdict.codegen import build
 from skverdict.dsl.policy import Policy
-from skverdict.runtime.coverage.marking import LINE, SIGN, Mark, mark_module
+from skverdict.runtime.coverage.marking import COUNT, LINE, LOG, LOG_LENGTH, Mark, mark_module
 from skverdict.runtime.coverage.path import Arc, Path, Ways
 from skverdict.runtime.coverage.statements import entries
 
 if TYPE_CHECKING:
     from coverage import Coverage
-    from skverdict.runtime.machine.run import LoadedProgram, Run, Step
-
-# BPF_STX | BPF_ATOMIC | BPF_DW, and BPF_XCHG, which is BPF_FETCH | 0xe0 (RFC 9669, section 5.3).
-_ATOMIC, _EXCHANGE = 0xDB, 0xE1
-_NUMBER = (1 << 32) - 1
+    from skverdict.codegen.object import Object
+    from skverdict.runtime.program import SimulatedProgram
+    from skverdict.runtime.variables import Content
 
 
 class Recorder:
@@ -29,7 +29,7 @@ class Recorder:
         self._marks: list[Mark] = []
         self._sources: dict[str, Sequence[str]] = {}
         self._ways: dict[str, Ways] = {}
-        self._path = Path(self._ways_of)
+        self._logs: WeakSet[_Log] = WeakSet()
         self._built: dict[Policy, bytes] = {}
 
     def build(self, policy: Policy) -> bytes:
@@ -45,23 +45,22 @@ class Recorder:
         self._ways.clear()
         return build(Policy(policy.path, module, policy.sources, policy.paths))
 
-    def watch(self, program: LoadedProgram) -> LoadedProgram:
-        """The program, reporting the marks that it passes."""
-        steps = list(program.steps)
-        for slot, instruction in program.program.instructions.items():
-            if instruction.opcode == _ATOMIC and instruction.imm == _EXCHANGE:
-                steps[slot] = self._reporting(steps[slot], instruction.src)
-        return program._replace(steps=steps)
+    def made(self, content: Object, data: Mapping[str, Content], programs: Mapping[str, SimulatedProgram]) -> None:
+        """Follow the marks that the programs of a new simulator pass."""
+        log = _Log(content, data, self)
+        if log.has_marks:
+            self._logs.add(log)
+            for program in programs.values():
+                program.after_run.append(log.read)
 
-    def _reporting(self, step: Step, register: int) -> Step:
-        def reporting(r: list[int], run: Run) -> int:
-            stored = r[register]
-            if stored & ~_NUMBER == SIGN:
-                for file, arc in self._path.passed(self._marks[stored & _NUMBER]):
-                    self.arcs.setdefault(file, set()).add(arc)
-            return step(r, run)
+    def passed(self, path: Path, number: int) -> None:
+        """A mark was passed on the way `path`."""
+        for file, arc in path.passed(self._marks[number]):
+            self.arcs.setdefault(file, set()).add(arc)
 
-        return reporting
+    def new_path(self) -> Path:
+        """The way of a simulator from its beginning."""
+        return Path(self._ways_of)
 
     def _ways_of(self, file: str) -> Ways:
         if file not in self._ways:
@@ -71,6 +70,8 @@ class Recorder:
 
     def hand_over(self, coverage: Coverage) -> None:
         """Give what was recorded to coverage.py, for the files that it measures; and forget it."""
+        for log in self._logs:
+            log.read()
         recorded, self.arcs = self.arcs, {}
         data = coverage.get_data()
         measured = {os.path.realpath(file): file for file in data.measured_files()}
@@ -83,6 +84,33 @@ class Recorder:
             data.add_arcs(wanted)
         else:
             data.add_lines({file: {abs(end) for _, end in arcs if end > 0} for file, arcs in wanted.items()})
+
+
+class _Log:
+    """The log of one simulator, read up to `_seen`."""
+
+    def __init__(self, content: Object, data: Mapping[str, Content], recorder: Recorder) -> None:
+        places = {
+            name: (data[section.name], offset)
+            for section in content.data.values()
+            for name, (offset, _) in section.variables.items()
+            if name in (COUNT, LOG)
+        }
+        self.has_marks = len(places) == 2
+        self._places = places
+        self._recorder = recorder
+        self._path = recorder.new_path()
+        self._seen = 0
+
+    def read(self) -> None:
+        """Take notice of the marks passed since the last time, as far as the ring still has them."""
+        memory, offset = self._places[COUNT]
+        (count,) = struct.unpack_from("<Q", memory, offset)
+        memory, offset = self._places[LOG]
+        for at in range(max(self._seen, count - LOG_LENGTH), count):
+            (number,) = struct.unpack_from("<I", memory, offset + 4 * (at % LOG_LENGTH))
+            self._recorder.passed(self._path, number)
+        self._seen = count
 
 
 def _possible(file: str, lines: Sequence[str]) -> set[Arc]:

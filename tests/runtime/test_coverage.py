@@ -216,7 +216,7 @@ def test_a_fault_ends_the_way(tmp_path: Path) -> None:
     recorder = Recorder()
     with watched_by(recorder):
         simulator = Simulator(policy)
-    simulator.environment.budget = 12
+    simulator.environment.budget = 50
     client, server = simulator.tcp_pair()
     simulator.attach("sockets", verdict="verdict")
     simulator.maps["sockets"][0] = server
