@@ -6,10 +6,10 @@ from collections.abc import Callable, Iterable
 
 from skverdict.codegen.object import Program as ProgramCode
 from skverdict.dsl.catalogue.helpers import HELPERS
+from skverdict.runtime.engines import Engine
 from skverdict.runtime.machine.context import Context
-from skverdict.runtime.machine.environment import Environment
 from skverdict.runtime.machine.errno import Errno
-from skverdict.runtime.machine.run import HelperCall, LoadedProgram, run
+from skverdict.runtime.machine.run import HelperCall, LoadedProgram
 from skverdict.runtime.machine.semantics import signed
 from skverdict.runtime.maps.base import Map
 from skverdict.runtime.trace import Called, Trace
@@ -24,9 +24,9 @@ _MOVING_HELPERS = frozenset(helper.number for helper in HELPERS.values() if help
 class SimulatedProgram:
     """A program of the object, ready to run; `after_run` is called after each run, however it ended."""
 
-    def __init__(self, loaded: LoadedProgram, environment: Environment, trace: Trace) -> None:
+    def __init__(self, loaded: LoadedProgram, engine: Engine, trace: Trace) -> None:
         self._loaded = loaded
-        self._environment = environment
+        self._engine = engine
         self._trace = trace
         self.after_run: list[Callable[[], None]] = []
         self.changes_packet = any(
@@ -52,10 +52,20 @@ class SimulatedProgram:
         """The program as the object has it."""
         return self._loaded.program
 
+    @property
+    def engine(self) -> str:
+        """What runs the program next: `native` or `reference`."""
+        return self._engine.running
+
+    @property
+    def why_reference(self) -> str:
+        """Why the interpreter runs a program that was to be native code; empty if it does not."""
+        return self._engine.reason
+
     def run(self, context: Context) -> int:
         """Run on `context`; the result as C's `int`. Raises Fault."""
         try:
-            result = run(self._loaded, context, self._environment)
+            result = self._engine.run(context)
         finally:
             for each in self.after_run:
                 each()

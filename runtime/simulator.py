@@ -10,12 +10,14 @@ from typing import TYPE_CHECKING, Any
 from skverdict.codegen.object import Object
 from skverdict.codegen.object_reader import read_object
 from skverdict.dsl.catalogue.programs import KERNELS, PROGRAMS
+from skverdict.runtime.engines import ENGINES, Engine, Surroundings
 from skverdict.runtime.helpers import sockets
 from skverdict.runtime.helpers.generic import GENERIC
 from skverdict.runtime.machine import timers
 from skverdict.runtime.machine.environment import Environment
 from skverdict.runtime.machine.errno import Errno, KernelError
 from skverdict.runtime.machine.load import data_memory, load
+from skverdict.runtime.machine.run import LoadedProgram
 from skverdict.runtime.maps.base import Map
 from skverdict.runtime.maps.create import create_maps
 from skverdict.runtime.maps.program_array import insert_programs
@@ -51,6 +53,10 @@ class Simulator:
     `max_entries` overrides what maps declare, by their names. The machine has `cpus` processors;
     `environment.cpu` says on which one programs run.
 
+    `engine` says what runs the programs: the interpreter (`reference`), machine code made of them (`native`), or
+    the first until a program has run for long (`auto`). Results and faults are the same; each of `programs`
+    tells what runs it (`engine`) and why it cannot be native code (`why_reference`).
+
     `programs`, `maps` and `globals` are there by name; `maps.view` says how maps are used. Raises
     ObjectError, MapError or LoadError for what the kernel would not load or the simulator does not have.
     """
@@ -68,7 +74,10 @@ class Simulator:
         globals: Mapping[str, Any] | None = None,
         max_entries: Mapping[str, int] | None = None,
         cpus: int = 1,
+        engine: str = "auto",
     ) -> None:
+        if engine not in ENGINES:
+            raise SimulationError(f"engine {engine!r} is none of {', '.join(ENGINES)}")
         if kernel not in KERNELS:
             raise SimulationError(f"kernel {kernel!r} is none of {', '.join(KERNELS)}")
         if hazards not in ("kernel", "error", "ideal"):
@@ -85,10 +94,9 @@ class Simulator:
             data[section].content[:] = content
         contents = {name: region.content for name, region in data.items()}
         self.globals = Globals(self.object, contents)
+        surroundings = Surroundings(made, data, self.environment)
         self.programs = {
-            name: SimulatedProgram(
-                load(self.object, name, made, data, self.environment), self.environment, self.trace
-            )
+            name: self._simulated(load(self.object, name, made, data, self.environment), engine, surroundings)
             for name in self.object.programs
         }
         watcher().made(self.object, contents, self.programs)
@@ -98,6 +106,9 @@ class Simulator:
         self.maps: Mapping[str, Any] = _Named(
             {name: view_of(map_, btf, self.programs) for name, map_ in made.items()}
         )
+
+    def _simulated(self, loaded: LoadedProgram, engine: str, surroundings: Surroundings) -> SimulatedProgram:
+        return SimulatedProgram(loaded, Engine(engine, loaded, surroundings), self.trace)
 
     @property
     def trace(self) -> Trace:

@@ -204,6 +204,8 @@ class Packet(Bytes):
 
 
 STACK_SIZE = 512
+#: What ends the stack of a function.
+FRAME_ENDED = "its function has returned"
 _BITS = {size: (1 << size) - 1 for size in range(STACK_SIZE + 1)}
 
 
@@ -298,9 +300,16 @@ class FunctionRegion(Region):
 
 
 class Regions(dict[int, Region]):
-    """The regions of a run under their numbers; any other number is `Nothing`."""
+    """The regions of a run under their numbers; any other number is `Nothing`.
+
+    But those from 1 to `last` that are not here were frames of functions that have returned.
+    """
+
+    last = 0
 
     def __missing__(self, number: int) -> Region:
+        if 0 < number <= self.last:
+            return Ended("the stack", FRAME_ENDED)
         return Nothing(number)
 
 
@@ -317,9 +326,18 @@ class Memory:
 
     def add(self, region: Region) -> int:
         """Give `region` a place; the address of its offset 0."""
-        number = len(self.regions) + 1
+        number = self.regions.last = self.regions.last + 1
         self.regions[number] = region
         return address_of(number)
+
+    def adopt(self, thing: object, region: Region, address: int) -> None:
+        """Let `region` stand for `thing`, as in `shared`, at an address that was taken for it elsewhere."""
+        self.regions[address >> REGION_SHIFT] = region
+        self._shared[id(thing), ""] = address
+
+    def known(self, thing: object) -> int:
+        """The address of the region that stands for `thing`; 0 if there is none yet."""
+        return self._shared.get((id(thing), ""), 0)
 
     def shared(self, thing: object, make: Callable[[], Region], aspect: str = "") -> int:
         """The address of the region that stands for `thing`, made on first use and the same from then on.

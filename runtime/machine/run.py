@@ -12,7 +12,7 @@ from skverdict.runtime.machine.call_graph import MAX_FRAMES
 from skverdict.runtime.machine.context import Context
 from skverdict.runtime.machine.environment import Environment
 from skverdict.runtime.machine.fault import Fault, MemoryAccess, Misuse, Place
-from skverdict.runtime.machine.memory import STACK_SIZE, AccessError, ByteOrder, Memory, StackFrame
+from skverdict.runtime.machine.memory import FRAME_ENDED, STACK_SIZE, AccessError, ByteOrder, Memory, StackFrame
 from skverdict.runtime.machine.registers import UNWRITTEN, UnwrittenRegister
 
 #: Tail calls in one run (MAX_TAIL_CALL_CNT).
@@ -73,6 +73,10 @@ class Frame(NamedTuple):
     kept: list[int]
     stack: int
     loops: int
+
+
+#: What an instruction does that ends the run with a fault.
+MISDEEDS = (AccessError, UnwrittenRegister, Misuse)
 
 
 class Finished(Exception):
@@ -139,7 +143,7 @@ class Run:
             self.check_references("exits")
             raise Finished
         frame = self.frames.pop()
-        self.memory.end(self.stack, "its function has returned")
+        self.memory.end(self.stack, FRAME_ENDED)
         registers = self.registers
         registers[1:6] = UNWRITTEN[1:6]
         registers[6:10] = frame.kept
@@ -189,14 +193,15 @@ class Run:
                 return
             except Switch as switch:
                 slot = switch.slot
-            except AccessError as error:
-                access = MemoryAccess(error.region, error.offset, error.size)
-                raise self.fault(error.reason, slot, access) from None
-            except (UnwrittenRegister, Misuse) as error:
-                raise self.fault(str(error), slot) from None
+            except MISDEEDS as error:
+                raise self.fault(error, slot) from None
 
-    def fault(self, reason: str, slot: int, access: MemoryAccess | None = None) -> Fault:
-        return Fault(reason, Place(self.program.program, slot), access)
+    def fault(self, error: Exception, slot: int) -> Fault:
+        """The fault that one of `MISDEEDS` by the instruction at `slot` is."""
+        place = Place(self.program.program, slot)
+        if isinstance(error, AccessError):
+            return Fault(error.reason, place, MemoryAccess(error.region, error.offset, error.size))
+        return Fault(str(error), place)
 
     @property
     def instructions(self) -> int:

@@ -17,7 +17,7 @@ from skverdict.dsl.catalogue.programs import KERNELS
 from skverdict.dsl.catalogue.sockets import STRUCTURES
 from skverdict.dsl.ir.types import Array, BigEndian, Int, size_of
 from skverdict.runtime.machine.context import Context, Structure
-from skverdict.runtime.machine.memory import AccessError, Memory, Packet, Region
+from skverdict.runtime.machine.memory import REGION_SHIFT, AccessError, Memory, Packet, Region
 from skverdict.runtime.machine.semantics import mask
 
 _TABLES = {**CONTEXTS, **STRUCTURES}
@@ -213,21 +213,31 @@ class ContextRegion(StructureRegion):
     def __init__(self, reader: Reader, context: Context) -> None:
         super().__init__(reader, context)
         self.context = context
-        self._packet: tuple[int, int] | None = None
+        #: The address of the packet; 0 until the program asks for it.
+        self.packet_address = 0
+        self._packet_length = 0
 
     def pointer(self, field: Field) -> int:
         if field.role not in ("data", "data_end"):
             return super().pointer(field)
-        if self._packet is None:
-            content = self.context.packet()
-            writable = not (isinstance(content, memoryview) and content.readonly)
-            packet = Packet("the packet", content, self.memory.order, writable)
-            self._packet = (self.memory.add(packet), len(content))
-        begin, length = self._packet
-        return begin if field.role == "data" else begin + length
+        if not self.packet_address:
+            packet = self.make_packet()
+            self.place_packet(packet, self.memory.add(packet))
+        return self.packet_address + (0 if field.role == "data" else self._packet_length)
+
+    def make_packet(self) -> Packet:
+        """The packet as it lies now."""
+        content = self.context.packet()
+        writable = not (isinstance(content, memoryview) and content.readonly)
+        return Packet("the packet", content, self.memory.order, writable)
+
+    def place_packet(self, packet: Packet, address: int) -> None:
+        """Let the program see `packet`, whose place in memory is `address`."""
+        self.memory.regions[address >> REGION_SHIFT] = packet
+        self.packet_address, self._packet_length = address, len(packet.content)
 
     def end_packet(self, why: str) -> None:
         """End every pointer into the packet, since a helper may have moved it; `why` names the helper."""
-        if self._packet is not None:
-            self.memory.end(self._packet[0], why)
-            self._packet = None
+        if self.packet_address:
+            self.memory.end(self.packet_address, why)
+            self.packet_address = 0

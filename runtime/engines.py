@@ -1,0 +1,74 @@
+"""What runs a program: the interpreter, native code, or native code for what has run long enough."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, NamedTuple
+
+from skverdict.dsl.catalogue.programs import PROGRAMS
+from skverdict.runtime.machine.context import Context
+from skverdict.runtime.machine.environment import Environment
+from skverdict.runtime.machine.memory import Bytes
+from skverdict.runtime.machine.run import LoadedProgram, Result, run
+from skverdict.runtime.maps.base import Map
+
+if TYPE_CHECKING:
+    from skverdict.runtime.native.run import NativeCode
+
+ENGINES = ("auto", "native", "reference")
+
+#: Instructions that the interpreter does in about the time that making native code takes.
+_PATIENCE = 100_000
+
+
+class Surroundings(NamedTuple):
+    """What a program was loaded with."""
+
+    maps: Mapping[str, Map]
+    data: Mapping[str, Bytes]
+    environment: Environment
+
+
+class Engine:
+    """Runs one program, as `wanted` by one of `ENGINES`; the results are the same whatever runs it.
+
+    `reason` tells why the interpreter runs a program that was to be native code, empty if it does not.
+    """
+
+    def __init__(self, wanted: str, loaded: LoadedProgram, surroundings: Surroundings) -> None:
+        self.reason = ""
+        self._loaded = loaded
+        self._surroundings = surroundings
+        self._code: NativeCode | None = None
+        # Instructions to interpret before there is native code; None for all of them.
+        self._patience = {"auto": _PATIENCE, "native": 0}.get(wanted)
+
+    @property
+    def running(self) -> str:
+        """What the next run takes: `native` or `reference`."""
+        return "native" if self._native() is not None else "reference"
+
+    def run(self, context: Context) -> Result:
+        """Run the program on `context`. Raises Fault."""
+        code = self._code or self._native()
+        if code is None:
+            result = run(self._loaded, context, self._surroundings.environment)
+            if self._patience:
+                self._patience = max(0, self._patience - result.instructions)
+            return result
+        from skverdict.runtime.native.engine import run as run_native
+
+        return run_native(code, context, self._surroundings.environment)
+
+    def _native(self) -> NativeCode | None:
+        if self._code is None and self._patience == 0:
+            from skverdict.runtime.native.code import NoNativeCode
+            from skverdict.runtime.native.engine import compile_program
+
+            maps, data, environment = self._surroundings
+            table = PROGRAMS[self._loaded.kind].context
+            try:
+                self._code = compile_program(self._loaded, table, maps, data, environment.kernel)
+            except NoNativeCode as error:
+                self.reason, self._patience = str(error), None
+        return self._code

@@ -1,0 +1,1 @@
+"""The native engine: BPF compiled to the processor's own instructions, with the interpreter's checks and faults."""

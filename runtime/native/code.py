@@ -1,0 +1,93 @@
+"""A program made ready for native code: what it consists of, and why some programs cannot be."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from skverdict.dsl.catalogue.contexts import CONTEXTS
+from skverdict.runtime.machine.memory import Bytes
+from skverdict.runtime.machine.run import LoadedProgram
+from skverdict.runtime.machine.structures import layout as structure_layout
+from skverdict.runtime.maps.base import Map
+from skverdict.runtime.native.emit import Facts, Module, Readable, emit
+from skverdict.runtime.native.graph import graph, is_local_call
+from skverdict.runtime.native.proof import Area, Surroundings, prove
+from skverdict.runtime.native.written import NUMBERED, UnclearRegister, follow
+
+#: Kinds of maps whose values programs get as plain bytes.
+_PLAIN = frozenset(
+    ("array", "hash", "lru_hash", "percpu_array", "percpu_hash", "lru_percpu_hash", "lpm_trie")
+)
+_LEADS = {"data": "packet", "data_end": "end"}
+_CALL = 0x85
+
+
+class NoNativeCode(Exception):
+    """A program that only the interpreter runs, and why."""
+
+
+class Draft(NamedTuple):
+    """A program in LLVM's assembly language, with what a run needs to know: all facts, and the context's table."""
+
+    module: Module
+    facts: Facts
+
+
+def draft(
+    loaded: LoadedProgram, table: str, maps: Mapping[str, Map], data: Mapping[str, Bytes], kernel: str
+) -> Draft:
+    """Translate a program. `table` is its context's, `kernel` the release whose rules hold.
+
+    Raises NoNativeCode.
+    """
+    helpers = {
+        slot: NUMBERED[instruction.imm]
+        for slot, instruction in loaded.program.instructions.items()
+        if instruction.opcode == _CALL and not instruction.src
+    }
+    kinds = {slot: {argument.kind for argument in helper.arguments} for slot, helper in helpers.items()}
+    for slot, helper in helpers.items():
+        if kinds[slot] & {"dynptr", "new_dynptr"}:
+            raise NoNativeCode(f"{loaded.name} calls {helper.name}, and dynptrs hide bytes of the stack")
+    uncounted = frozenset(slot for slot in helpers if "callback" in kinds[slot])
+    flow = graph(loaded.program, uncounted)
+    takes_locks = any(helper.name == "bpf_spin_lock" for helper in helpers.values())
+    sites = [site for function in flow.values() for block in function.blocks.values() for site in block.sites]
+    if takes_locks and kernel == "6.1" and any(is_local_call(site) for site in sites):
+        raise NoNativeCode(f"{loaded.name} takes locks and calls functions, which Linux 6.1 does not allow at once")
+    try:
+        registers = follow(flow)
+    except UnclearRegister as error:
+        raise NoNativeCode(f"{loaded.name}: {error}") from None
+    tail_calls = {slot for slot, helper in helpers.items() if helper.name == "bpf_tail_call"}
+    surroundings = Surroundings(
+        {
+            name: Area(map_.value_size, map_.writable)
+            for name, map_ in maps.items()
+            if map_.kind in _PLAIN and map_.readable and not map_.special
+        },
+        {name: Area(len(region.content), region.writable) for name, region in data.items()},
+        {
+            field.offset: _LEADS.get(field.role, "")
+            for field in CONTEXTS[table].fields.values()
+            if field.role
+        },
+    )
+    proof = prove(loaded.program, flow, surroundings)
+    readable = _readable(table, loaded.kind, kernel)
+    facts = Facts(
+        loaded.program, loaded.order, flow, registers, proof, readable, uncounted, registers.faults | tail_calls
+    )
+    return Draft(emit(facts), facts)
+
+
+def _readable(table: str, kind: str, kernel: str) -> Readable:
+    reads = structure_layout(table, kind, kernel).reads
+    numbers = frozenset(place for place, access in reads.items() if not access.elements[0].field.role)
+    packet = {
+        place: _LEADS[access.elements[0].field.role]
+        for place, access in reads.items()
+        if access.elements[0].field.role in _LEADS
+    }
+    return Readable(numbers, packet)

@@ -1,0 +1,44 @@
+"""Programs as native code: made once, run often, and left to the interpreter where that is not possible."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from skverdict.runtime.machine.context import Context
+from skverdict.runtime.machine.environment import Environment
+from skverdict.runtime.machine.memory import Bytes
+from skverdict.runtime.machine.run import LoadedProgram, Result
+from skverdict.runtime.maps.base import Map
+from skverdict.runtime.native.code import NoNativeCode, draft
+from skverdict.runtime.native.emit import ENTRY
+from skverdict.runtime.native.machine_code import Linked, compile_module
+from skverdict.runtime.native.run import NativeCode, NativeRun, performed
+from skverdict.runtime.native.shared import Shared
+
+# Shared memory that no run uses now.
+_idle: list[Shared] = []
+
+
+def compile_program(
+    loaded: LoadedProgram, table: str, maps: Mapping[str, Map], data: Mapping[str, Bytes], kernel: str
+) -> NativeCode:
+    """Make native code of a program that was loaded with `maps` and `data`. `table` is its context's.
+
+    Raises NoNativeCode.
+    """
+    made = draft(loaded, table, maps, data, kernel)
+    try:
+        linked = Linked(compile_module(made.module.text), ENTRY)
+    except RuntimeError as error:
+        raise NoNativeCode(f"LLVM makes no code of {loaded.name}: {error}") from None
+    things = tuple(maps[name] if kind == "map" else data[name] for kind, name in made.module.needs.addresses)
+    return NativeCode(loaded, linked, made.module.needs, made.facts, things, performed(made.facts))
+
+
+def run(code: NativeCode, context: Context, environment: Environment) -> Result:
+    """Run native code on `context` until the program exits; as the interpreter's `run`. Raises Fault."""
+    shared = _idle.pop() if _idle else Shared()
+    try:
+        return NativeRun(code, shared, context, environment).go()
+    finally:
+        _idle.append(shared)

@@ -1,0 +1,62 @@
+"""The memory that native code and Python share in a run: where each thing lies, in bytes from its start.
+
+Everything is a 64-bit number in the processor's own byte order.
+
+Frame n of the run has its stack, one bit for each byte of it that was not written yet (as
+`StackFrame.unwritten`), the registers that it leaves to the interpreter, and the slot to go on at there.
+"""
+
+from __future__ import annotations
+
+from skverdict.runtime.machine.call_graph import MAX_FRAMES
+from skverdict.runtime.machine.memory import STACK_SIZE
+
+WORD = 8
+
+#: The function that performs one instruction in Python.
+PERFORM = 0
+#: Instructions that the budget still allows, and the highest number of a region so far.
+LEFT = 8
+LAST_REGION = 16
+#: What an instruction that Python performed gave, and how far its address is from the bytes behind it.
+VALUE = 24
+DELTA = 32
+#: The packet: its address (0 until the program asks for it), length, where its bytes are, how far they are from
+#: the address, and whether they can be written.
+PACKET = 40
+PACKET_LENGTH = 48
+PACKET_BYTES = 56
+PACKET_DELTA = 64
+PACKET_WRITABLE = 72
+#: The slot at which the program has returned, or the frame that was handed back.
+SLOT = 80
+INNERMOST = SLOT
+#: The operands of an instruction for Python, or the arguments of a function.
+OPERANDS = 88
+#: Where frames end.
+FRAMES_END = 128
+
+#: Numbers of the context, and the addresses of maps and data sections with the distances to their bytes.
+FIELDS = 136
+MAX_FIELDS = 64
+ADDRESSES = FIELDS + MAX_FIELDS * WORD
+DELTAS = ADDRESSES + MAX_FIELDS * WORD
+
+#: Regions that were met, each at its number modulo how many there are places.
+REGIONS = 2048
+REGION_SIZE = 64
+REGION_PLACES = 64
+REGION_NUMBER, REGION_BYTES, REGION_READABLE, REGION_WRITABLE, REGION_ATOMIC, REGION_UNWRITTEN = range(0, 48, WORD)
+
+FRAMES = REGIONS + REGION_PLACES * REGION_SIZE
+FRAME_SIZE = 1024
+FRAME_UNWRITTEN = STACK_SIZE
+FRAME_NUMBER = FRAME_UNWRITTEN + STACK_SIZE // 8 + WORD
+FRAME_SLOT = FRAME_NUMBER + WORD
+FRAME_LOOPS = FRAME_SLOT + WORD
+FRAME_REGISTERS = FRAME_LOOPS + WORD
+
+SIZE = FRAMES + MAX_FRAMES * FRAME_SIZE
+
+#: What native code gives back: it has returned, Python has stopped it, or the interpreter must go on.
+RETURNED, STOPPED, HANDED_BACK = range(3)

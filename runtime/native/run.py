@@ -1,0 +1,359 @@
+"""One run as native code: what Python does for it, and how it ends."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from operator import length_hint
+from typing import NamedTuple
+
+from skverdict.runtime.machine.context import Context
+from skverdict.runtime.machine.environment import Environment
+from skverdict.runtime.machine.memory import (
+    ADDRESS,
+    REGION_SHIFT,
+    STACK_SIZE,
+    Bytes,
+    MapRegion,
+    MapValue,
+    Packet,
+    Region,
+    address_of,
+)
+from skverdict.runtime.machine.registers import UNWRITTEN
+from skverdict.runtime.machine.run import MISDEEDS, Finished, Frame, LoadedProgram, Result, Run
+from skverdict.runtime.machine.semantics import mask
+from skverdict.runtime.maps.base import Map
+from skverdict.runtime.native import layout
+from skverdict.runtime.native.emit import Facts, Needs
+from skverdict.runtime.native.graph import Site
+from skverdict.runtime.native.machine_code import Linked
+from skverdict.runtime.native.shared import NativeFrame, Pins, Shared
+from skverdict.runtime.native.written import helper_of, sets, uses
+
+_ALL_WRITTEN = mask(STACK_SIZE)
+
+
+class Performed(NamedTuple):
+    """An instruction that Python does: the registers it reads, those of them that hold nothing, the one that it
+    sets, the bytes of the stack that are known to be written then, and what is to be seen to around it.
+
+    `gives_value`: it gives the address of plain bytes; `counts`: it uses up some of the budget; `moves`: it may
+    move the packet.
+    """
+
+    site: Site
+    reads: tuple[int, ...]
+    missing: tuple[int, ...]
+    sets: int | None
+    written: int
+    is_helper: bool
+    gives_value: bool
+    counts: bool
+    moves: bool
+
+
+class NativeCode(NamedTuple):
+    """A program as native code, with what its runs need; `things` are the maps and data that it names."""
+
+    loaded: LoadedProgram
+    linked: Linked
+    needs: Needs
+    facts: Facts
+    things: tuple[Map | Bytes, ...]
+    performed: Mapping[int, Performed]
+
+
+def performed(facts: Facts) -> dict[int, Performed]:
+    """How Python does each instruction."""
+    table = {}
+    for function in facts.graph.values():
+        observed = function.slot in facts.proof.observed
+        for block in function.blocks.values():
+            for site in block.sites:
+                helper = helper_of(site)
+                reads = tuple(range(1, 6)) if helper else uses(site)
+                always = facts.registers.before[site.slot].always
+                missing = tuple(register for register in reads if not always >> register & 1)
+                state = facts.proof.before.get(site.slot)
+                written = state.always if observed and state is not None else _ALL_WRITTEN
+                counts = site.slot in facts.uncounted
+                moves = counts or (helper is not None and helper.moves_buffer)
+                values = site.slot in facts.proof.lookups
+                table[site.slot] = Performed(
+                    site, reads, missing, sets(site), written, helper is not None, values, counts, moves
+                )
+    return table
+
+
+class NativeRun(Run):
+    """The state of one run, which while native code is under way is in shared memory.
+
+    `show_...` put what Python knows there, `learn` takes what native code has done from there.
+    """
+
+    def __init__(self, code: NativeCode, shared: Shared, context: Context, environment: Environment) -> None:
+        super().__init__(code.loaded, context, environment)
+        self.code = code
+        self.shared = shared
+        self.steps = code.loaded.steps
+        self.pins = Pins()
+        self.packet: Packet | None = None
+        #: Regions that native code has been told the place of, by their numbers.
+        self.met: dict[int, Region] = {}
+        #: The stacks of the functions that native code is in, and the numbers of their regions.
+        self.stacks: list[NativeFrame] = []
+        self.numbers: list[int] = []
+
+    def go(self) -> Result:
+        """Run to the end. Raises Fault."""
+        shared = self.shared
+        shared.perform, shared.failure = self.perform, None
+        try:
+            self._show_beginning()
+            end = self.code.linked.entry(shared.address, shared.frame(0))
+            if end == layout.STOPPED:
+                assert shared.failure is not None
+                raise shared.failure
+            self.ticks = iter(range(shared[layout.LEFT]))
+            if end == layout.RETURNED:
+                self._exit(shared[layout.SLOT])
+            else:
+                self._interpret()
+            return Result(self.registers[0], self.instructions, tuple(self.calls))
+        finally:
+            self._let_go()
+
+    def _exit(self, slot: int) -> None:
+        """The instruction that has ended the program."""
+        self.registers[0] = self.shared[layout.VALUE] if self._holds(slot, 0) else UNWRITTEN[0]
+        try:
+            self.steps[slot](self.registers, self)
+        except Finished:
+            return
+        except MISDEEDS as error:
+            raise self.fault(error, slot) from None
+
+    def _holds(self, slot: int, register: int) -> bool:
+        return bool(self.code.facts.registers.before[slot].always >> register & 1)
+
+    def _let_go(self) -> None:
+        """Forget what the shared memory was told of this run."""
+        for number in self.met:
+            self.shared[_region_place(number)] = 0
+        self.met.clear()
+        self.pins.release_all()
+        self.shared.perform = self.shared.failure = None
+
+    # From Python to native code
+
+    def _show_beginning(self) -> None:
+        shared = self.shared
+        shared[layout.LEFT] = self.budget
+        shared[layout.OPERANDS] = self.call.context_address
+        for place, thing in enumerate(self.code.things):
+            shared[layout.ADDRESSES + place * layout.WORD] = 0
+            bytes_at = self.pins.address(thing.content) if isinstance(thing, Bytes) else 0
+            shared[layout.DELTAS + place * layout.WORD] = bytes_at
+        shared[shared.in_frame(0, layout.FRAME_NUMBER)] = self.stack >> REGION_SHIFT
+        self._open_stacks(0)
+        self._show_context()
+        self._show_packet()
+        shared[layout.LAST_REGION] = self.regions.last
+
+    def _show_context(self) -> None:
+        region = self.call.context_region
+        for place, (offset, size) in enumerate(self.code.needs.fields):
+            self.shared[layout.FIELDS + place * layout.WORD] = region.load(offset, size)
+
+    def _show_packet(self) -> None:
+        """Where the packet lies, or will lie if the program asks for it."""
+        if not self.code.needs.packet:
+            return
+        shared, region = self.shared, self.call.context_region
+        address = region.packet_address
+        known = self.regions[address >> REGION_SHIFT] if address else region.make_packet()
+        assert isinstance(known, Packet)
+        self.packet = known
+        bytes_at = self.pins.address(known.content)
+        shared[layout.PACKET] = address
+        shared[layout.PACKET_LENGTH] = len(known.content)
+        shared[layout.PACKET_BYTES] = bytes_at
+        shared[layout.PACKET_DELTA] = bytes_at - address & ADDRESS
+        shared[layout.PACKET_WRITABLE] = known.writable
+
+    def _show_addresses(self) -> None:
+        """Addresses of maps and data that Python was the first to ask for."""
+        shared = self.shared
+        for place, thing in enumerate(self.code.things):
+            at, address = layout.ADDRESSES + place * layout.WORD, self.memory.known(thing)
+            if address and not shared[at]:
+                shared[at] = address
+                bytes_at = self.pins.address(thing.content) if isinstance(thing, Bytes) else 0
+                shared[layout.DELTAS + place * layout.WORD] = bytes_at - address & ADDRESS
+        shared[layout.LAST_REGION] = self.regions.last
+
+    def _show_region(self, number: int) -> None:
+        """Let native code reach a region by itself from now on, if its rules are simple."""
+        region = self.regions[number]
+        if isinstance(region, NativeFrame):
+            begin = self.shared.address + region.begin
+            row = (number, begin, STACK_SIZE, STACK_SIZE, 0, begin + layout.FRAME_UNWRITTEN)
+        elif isinstance(region, Bytes) and not isinstance(region, MapValue):
+            length = len(region.content)
+            writable = length if region.writable else 0
+            row = (number, self.pins.address(region.content), length, writable, writable if region.atomic else 0, 0)
+        else:
+            return
+        place = _region_place(number)
+        self.met.pop(self.shared[place], None)
+        self.met[number] = region
+        for index, value in enumerate(row):
+            self.shared[place + index * layout.WORD] = value
+
+    def _forget_ended(self) -> None:
+        for number, region in list(self.met.items()):
+            if self.regions.get(number) is not region:
+                self._forget(number)
+
+    def _forget(self, number: int) -> None:
+        if self.met.pop(number, None) is not None and self.shared[_region_place(number)] == number:
+            self.shared[_region_place(number)] = 0
+
+    # From native code to Python
+
+    def _learn(self) -> None:
+        """Take over the numbers of regions that native code has given away."""
+        shared, region = self.shared, self.call.context_region
+        last = shared[layout.LAST_REGION]
+        if last == self.regions.last:
+            return
+        self.regions.last = last
+        if self.packet is not None and not region.packet_address and shared[layout.PACKET]:
+            region.place_packet(self.packet, shared[layout.PACKET])
+        addresses = shared.words(layout.ADDRESSES, len(self.code.things))
+        for thing, address in zip(self.code.things, addresses, strict=True):
+            if address and not self.memory.known(thing):
+                self.memory.adopt(thing, thing if isinstance(thing, Bytes) else MapRegion(thing), address)
+
+    def _open_stacks(self, level: int) -> None:
+        """Have the stacks of the functions down to `level`, which are those that native code is in."""
+        shared = self.shared
+        for each in range(level + 1):
+            number = shared[shared.in_frame(each, layout.FRAME_NUMBER)]
+            if each < len(self.numbers) and self.numbers[each] == number:
+                continue
+            self._close_stacks(each)
+            frame = NativeFrame(shared, each, self.memory.order)
+            self.regions[number] = frame
+            self.stacks.append(frame)
+            self.numbers.append(number)
+        self._close_stacks(level + 1)
+
+    def _close_stacks(self, level: int) -> None:
+        """Those from `level` on belong to functions that have returned."""
+        for number in self.numbers[level:]:
+            self.regions.pop(number, None)
+            self._forget(number)
+        del self.numbers[level:], self.stacks[level:]
+
+    def _place_frames(self, level: int, slot: int) -> None:
+        """Be in the function at `level`, at `slot`, called by those above it."""
+        self._open_stacks(level)
+        self.stacks[level].written = self.code.performed[slot].written
+        self.stack = address_of(self.numbers[level])
+        self.registers[10] = self.stack + STACK_SIZE
+        self.frames = [self._frame(each) for each in range(level)]
+
+    def _frame(self, level: int) -> Frame:
+        shared = self.shared
+        slot = shared[shared.in_frame(level, layout.FRAME_SLOT)]
+        self.stacks[level].written = self.code.performed[slot].written
+        first, loops = layout.FRAME_REGISTERS + 6 * layout.WORD, shared[shared.in_frame(level, layout.FRAME_LOOPS)]
+        kept = shared.words(shared.in_frame(level, first), 4)
+        registers = [
+            value if self._holds(slot, number) else UNWRITTEN[number] for number, value in enumerate(kept, 6)
+        ]
+        return Frame(self.program, slot + 1, registers, address_of(self.numbers[level]), loops)
+
+    def _interpret(self) -> None:
+        """Go on in the interpreter where native code has given up."""
+        shared = self.shared
+        level = shared.level(shared[layout.INNERMOST])
+        slot = shared[shared.in_frame(level, layout.FRAME_SLOT)]
+        self._learn()
+        self._place_frames(level, slot)
+        values = shared.words(shared.in_frame(level, layout.FRAME_REGISTERS), 10)
+        for number, value in enumerate(values):
+            self.registers[number] = value if self._holds(slot, number) else UNWRITTEN[number]
+        self.loops = shared[shared.in_frame(level, layout.FRAME_LOOPS)]
+        for number, frame in zip(self.numbers, self.stacks, strict=True):
+            self.regions[number] = frame.taken_out()
+        self.advance(slot)
+
+    # What native code cannot do
+
+    def perform(self, slot: int, frame: int) -> None:
+        """Do the instruction at `slot` for native code, which is in the function that has `frame`."""
+        shared, work, registers = self.shared, self.code.performed[slot], self.registers
+        self._learn()
+        self._place_frames(shared.level(frame), slot)
+        operands = shared.words(layout.OPERANDS, len(work.reads))
+        for register, value in zip(work.reads, operands, strict=True):
+            registers[register] = value
+        for register in work.missing:
+            registers[register] = UNWRITTEN[register]
+        if work.moves:
+            self._release_packet()
+        if work.counts:
+            self.ticks = iter(range(shared[layout.LEFT]))
+        try:
+            self.steps[slot](registers, self)
+        except MISDEEDS as error:
+            raise self.fault(error, slot) from None
+        if work.counts:
+            shared[layout.LEFT] = length_hint(self.ticks)
+        if work.is_helper:
+            self._show_changes(work)
+        else:
+            self._show_access(work, operands[0] if operands else 0)
+        if self.regions.last != shared[layout.LAST_REGION]:
+            self._show_addresses()
+        if work.sets is not None:
+            value = registers[work.sets]
+            shared[layout.VALUE] = value if isinstance(value, int) else 0
+
+    def _release_packet(self) -> None:
+        if self.packet is not None:
+            self._forget(self.call.context_region.packet_address >> REGION_SHIFT)
+            self.pins.release(self.packet.content)
+
+    def _show_changes(self, work: Performed) -> None:
+        """What a helper may have changed."""
+        self._forget_ended()
+        self._show_context()
+        if work.moves:
+            self._show_packet()
+        if work.gives_value:
+            address = self.registers[0]
+            region = self.regions[address >> REGION_SHIFT]
+            assert not address or (isinstance(region, Bytes) and not isinstance(region, MapValue))
+            bytes_at = self.pins.address(region.content) if isinstance(region, Bytes) else 0
+            self.shared[layout.DELTA] = bytes_at - address & ADDRESS
+
+    def _show_access(self, work: Performed, base: int) -> None:
+        """What has changed with an access through address `base` that native code could not do."""
+        if not work.site.operation.size:
+            return
+        region = self.call.context_region
+        number = (base + work.site.instruction.offset & ADDRESS) >> REGION_SHIFT
+        if self.regions[number] is region:
+            self._show_context()
+            if region.packet_address != self.shared[layout.PACKET]:
+                self._show_packet()
+        else:
+            self._show_region(number)
+
+
+def _region_place(number: int) -> int:
+    """Where native code looks for a region."""
+    return layout.REGIONS + number % layout.REGION_PLACES * layout.REGION_SIZE

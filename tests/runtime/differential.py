@@ -1,0 +1,165 @@
+"""The native engine held against the interpreter over random programs: every outcome must be the same, to the bit.
+
+    python -m tests.runtime.differential --seed 1 --runs 200000
+
+Half of the programs are as `random_programs` makes them, the others have instructions changed at will. Each runs
+several times, on packets and with budgets of several sizes.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable
+from random import Random
+from typing import NamedTuple
+
+from skverdict.codegen.object import Object
+from skverdict.runtime.machine.environment import Environment
+from skverdict.runtime.machine.fault import Fault, LoadError
+from skverdict.runtime.machine.load import data_memory, load
+from skverdict.runtime.machine.memory import Bytes
+from skverdict.runtime.machine.run import LoadedProgram, Result, run
+from skverdict.runtime.maps.array import ArrayMap
+from skverdict.runtime.maps.base import Map
+from skverdict.runtime.maps.hash import HashMap
+from skverdict.runtime.native import engine
+from skverdict.runtime.native.code import NoNativeCode
+
+from tests.runtime.machine_kit import TestContext, environment, spec
+from tests.runtime.random_programs import VALUE_SIZE, changed, random_program
+
+RUNS = 8
+_BUDGETS = (5000, 5000, 5000, 300, 90, 40, 17, 3)
+_PACKETS = (64, 64, 40, 9, 0, 200, 64, 33)
+
+
+class _Context(TestContext):
+    """A context that has every field."""
+
+    def field(self, name: str, index: int = 0) -> int:
+        return super().field(name, index) if name in self.fields else 7
+
+
+class World(NamedTuple):
+    """A program with everything that its runs may change."""
+
+    program: LoadedProgram
+    maps: dict[str, Map]
+    data: dict[str, Bytes]
+    environment: Environment
+
+
+class Outcome(NamedTuple):
+    """All that can be seen of a run."""
+
+    result: tuple[object, ...]
+    packet: bytes
+    fields: dict[str, object]
+    values: dict[str, dict[bytes, bytes]]
+    data: dict[str, bytes]
+
+
+def world(object_: Object) -> World:
+    """Everything new. Raises LoadError."""
+    maps: dict[str, Map] = {
+        "values": ArrayMap(spec("values", 4, VALUE_SIZE, 4)),
+        "entries": HashMap(spec("entries", 4, VALUE_SIZE, 2)),
+    }
+    surroundings = environment(helpers={"bpf_skb_pull_data": _pull})
+    data = data_memory(object_)
+    return World(load(object_, "main", maps, data, surroundings), maps, data, surroundings)
+
+
+def _pull(call: object, context: TestContext, length: int) -> int:
+    """Has the packet lie elsewhere, `length` bytes longer or, for 0, a little shorter."""
+    more = length if length < 100 else -4
+    context.content = bytearray(bytes(context.content)[: more or -4] + bytes(max(more, 0)))
+    return 0
+
+
+def outcome(
+    where: World, number: int, execute: Callable[[LoadedProgram, TestContext, Environment], Result]
+) -> Outcome:
+    """Run once, as run `number` of a program."""
+    fields = {"len": 77 + number, "family": 2, "remote_ip4": 0x7F000001, "local_port": 10000 + number}
+    context = _Context(packet=bytes(range(_PACKETS[number % RUNS])), priority=0, cb=(1, 2, 3, 4, 5), **fields)
+    where.environment.budget = _BUDGETS[number % RUNS]
+    result: tuple[object, ...]
+    try:
+        done = execute(where.program, context, where.environment)
+        calls = tuple((call.name, tuple(map(_plain, call.arguments)), call.result) for call in done.calls)
+        result = ("value", done.value, done.instructions, calls)
+    except Fault as fault:
+        result = ("fault", fault.reason, fault.slot, fault.access)
+    values = {
+        name: {key: bytes(map_.lookup(key) or b"") for key in map_.walk()} for name, map_ in where.maps.items()
+    }
+    data = {name: bytes(region.content) for name, region in where.data.items()}
+    return Outcome(result, bytes(context.content), dict(context.fields), values, data)
+
+
+def _plain(argument: object) -> object:
+    return argument if isinstance(argument, (int, bytes, tuple)) else type(argument).__name__
+
+
+class Tally:
+    """How many programs were compared, what they came to, and which were left to the interpreter."""
+
+    def __init__(self) -> None:
+        self.runs = self.programs = self.faults = 0
+        self.refused: dict[str, int] = {}
+
+
+def compare(object_: Object, tally: Tally) -> str | None:
+    """Run a program in both; what differs, or nothing."""
+    try:
+        here, there = world(object_), world(object_)
+    except LoadError:
+        return None
+    try:
+        code = engine.compile_program(there.program, "__sk_buff", there.maps, there.data, there.environment.kernel)
+    except NoNativeCode as error:
+        reason = str(error).split(":")[-1].split(" at ")[0]
+        tally.refused[reason] = tally.refused.get(reason, 0) + 1
+        return None
+    tally.programs += 1
+    for number in range(RUNS):
+        expected = outcome(here, number, run)
+        found = outcome(there, number, lambda program, *rest: engine.run(code, *rest))
+        tally.runs += 1
+        tally.faults += expected.result[0] == "fault"
+        if found != expected:
+            pairs = zip(Outcome._fields, expected, found, strict=True)
+            parts = [f"{name}: {one} in the interpreter, {two}" for name, one, two in pairs if one != two]
+            return f"run {number}: {'; '.join(parts)}"
+    return None
+
+
+def program(seed: int) -> Object:
+    """The program of a seed."""
+    random = Random(seed)
+    made = random_program(random)
+    return changed(random, made) if seed % 2 else made
+
+
+def main() -> int:
+    summary = __doc__.split("\n", 1)[0]
+    parser = argparse.ArgumentParser(prog="python -m tests.runtime.differential", description=summary)
+    parser.add_argument("--seed", type=int, default=1, help="the first program's seed (default 1)")
+    parser.add_argument("--runs", type=int, default=10_000, help="how many runs to compare (default 10000)")
+    arguments = parser.parse_args()
+    tally, seed = Tally(), arguments.seed
+    while tally.runs < arguments.runs:
+        difference = compare(program(seed), tally)
+        if difference is not None:
+            print(f"seed {seed}: {difference}")
+            return 1
+        seed += 1
+    print(f"{tally.runs} runs of {tally.programs} programs, {tally.faults} with a fault: no difference")
+    print(f"seeds {arguments.seed} to {seed - 1}; left to the interpreter: {tally.refused}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,234 @@
+"""The native engine: what the interpreter says of a run, native code says too."""
+
+from __future__ import annotations
+
+import pytest
+from skverdict.codegen.assembler import assemble
+from skverdict.dsl import load_policy
+from skverdict.runtime import Simulator, engines
+from skverdict.runtime.machine.fault import Fault
+from skverdict.runtime.machine.run import run
+from skverdict.runtime.native import engine
+from skverdict.runtime.native.code import NoNativeCode
+
+from tests.runtime import differential
+from tests.runtime.machine_kit import EXIT, TestContext, alu, environment, loaded, mov, object_of, op
+
+SEEDS = 40
+
+
+@pytest.mark.parametrize("first", range(0, SEEDS, 10))
+def test_random_programs_come_to_the_same_as_in_the_interpreter(first: int) -> None:
+    tally = differential.Tally()
+    for seed in range(first, first + 10):
+        assert differential.compare(differential.program(seed), tally) is None, f"seed {seed}"
+    assert tally.programs >= 5
+    assert 0 < tally.faults < tally.runs
+
+
+def _program(text: str) -> str:
+    return f'license "GPL"\nprogram main sk_skb/stream_verdict\n{text}'
+
+
+def _both(text: str, budget: int = 1_000_000, **fields: object) -> tuple[object, object]:
+    """What becomes of a program in the interpreter and in native code."""
+    object_ = assemble(_program(text))
+    outcomes: list[object] = []
+    for native in (False, True):
+        surroundings = environment(budget=budget)
+        program = loaded(object_, surroundings=surroundings)
+        context = TestContext(packet=bytes(range(16)), len=16, **fields)
+        try:
+            if native:
+                code = engine.compile_program(program, "__sk_buff", {}, {}, surroundings.kernel)
+                result = engine.run(code, context, surroundings)
+            else:
+                result = run(program, context, surroundings)
+            outcomes.append((result.value, result.instructions))
+        except Fault as fault:
+            outcomes.append((fault.reason, fault.slot, fault.access))
+    return outcomes[0], outcomes[1]
+
+
+_SUM = """
+    r0 = 0
+    r2 = 1000
+again:
+    r0 += r2
+    r2 += -1
+    if r2 != 0 goto again
+    exit
+"""
+
+
+def test_loops_give_their_result_and_the_number_of_instructions() -> None:
+    expected, found = _both(_SUM)
+    assert found == expected == (500500, 3003)
+
+
+@pytest.mark.parametrize("budget", [1, 2, 3, 4, 2999, 3002, 3003])
+def test_a_budget_ends_at_the_very_instruction(budget: int) -> None:
+    expected, found = _both(_SUM, budget)
+    assert found == expected
+    next_slot = {1: 1, 2: 2, 3: 3, 4: 4, 2999: 2, 3002: 5}
+    assert budget == 3003 or found[1] == next_slot[budget]  # type: ignore[index]
+
+
+def test_a_budget_that_ends_in_a_called_function_keeps_what_its_callers_had() -> None:
+    text = """
+        r6 = 5
+        r7 = 0
+    again:
+        call inner
+        r7 += r0
+        r6 += -1
+        if r6 != 0 goto again
+        r0 = r7
+        exit
+    inner:
+        r1 = 3
+        r0 = 0
+    more:
+        r0 += r1
+        r1 += -1
+        if r1 != 0 goto more
+        exit
+    """
+    whole, _ = _both(text)
+    assert whole[0] == 30  # type: ignore[index]
+    for budget in range(1, whole[1] + 1):  # type: ignore[index]
+        expected, found = _both(text, budget)
+        assert found == expected, budget
+
+
+FAULTS = {
+    "an unwritten register": "r0 = r3\nexit",
+    "an unwritten byte of the stack": "*(u8 *)(r10 - 8) = 1\nr0 = *(u16 *)(r10 - 8)\nexit",
+    "below the stack": "*(u64 *)(r10 - 520) = 1\nr0 = 0\nexit",
+    "above the stack": "*(u64 *)(r10 - 4) = 1\nr0 = 0\nexit",
+    "a number": "r1 = 123456\nr0 = *(u8 *)(r1 + 0)\nexit",
+    "NULL": "r1 = 0\nr0 = *(u32 *)(r1 + 4)\nexit",
+    "behind the packet": "r1 = *(u32 *)(r1 + 76)\nr0 = *(u64 *)(r1 + 9)\nexit",
+    "before the packet": "r1 = *(u32 *)(r1 + 76)\nr0 = *(u8 *)(r1 - 1)\nexit",
+    "a field that is not there": "r0 = *(u32 *)(r1 + 2)\nexit",
+    "a field that cannot be written": "*(u32 *)(r1 + 0) = 1\nr0 = 0\nexit",
+    "an atomic access to the packet": "r1 = *(u32 *)(r1 + 76)\nr2 = 1\nlock *(u32 *)(r1 + 0) += r2\nr0 = 0\nexit",
+    "no result": "exit",
+    "the stack of a function that has returned": """
+        call inner
+        r0 = *(u8 *)(r0 - 8)
+        exit
+    inner:
+        *(u8 *)(r10 - 8) = 1
+        r0 = r10
+        exit
+    """,
+}
+
+
+@pytest.mark.parametrize("what", FAULTS)
+def test_a_fault_is_the_same_in_every_word(what: str) -> None:
+    expected, found = _both(FAULTS[what])
+    assert isinstance(expected[0], str)  # type: ignore[index]
+    assert found == expected
+
+
+def test_a_packet_pointer_is_worthless_once_the_packet_has_moved() -> None:
+    text = """
+        r6 = r1
+        r7 = *(u32 *)(r6 + 76)
+        r8 = *(u32 *)(r6 + 80)
+        r1 = r7
+        r1 += 8
+        if r1 > r8 goto out
+        r1 = r6
+        r2 = 4
+        call bpf_skb_pull_data
+        r0 = *(u8 *)(r7 + 0)
+        exit
+    out:
+        r0 = 0
+        exit
+    """
+    object_ = assemble(_program(text))
+    reasons = []
+    for native in (False, True):
+        surroundings = environment(helpers={"bpf_skb_pull_data": lambda call, context, length: 0})
+        program = loaded(object_, surroundings=surroundings)
+        with pytest.raises(Fault) as caught:
+            if native:
+                code = engine.compile_program(program, "__sk_buff", {}, {}, surroundings.kernel)
+                engine.run(code, TestContext(packet=bytes(8)), surroundings)
+            else:
+                run(program, TestContext(packet=bytes(8)), surroundings)
+        reasons.append(str(caught.value))
+    assert reasons[0] == reasons[1]
+    assert "may have moved it" in reasons[0]
+
+
+def test_a_register_that_is_there_in_some_cases_only_leaves_the_program_to_the_interpreter() -> None:
+    code = [op("jump", "jeq", dst=1, imm=0, offset=1, bits=64), mov(2, 1), alu("mov", 0, src=2), EXIT]
+    program = loaded(object_of(code))
+    with pytest.raises(NoNativeCode, match="main: r2 holds a value in some cases only at instruction 2"):
+        engine.compile_program(program, "__sk_buff", {}, {}, "7.2")
+
+
+POLICY = """
+from skverdict.dsl import SK_DROP, SK_PASS, ArrayMap, SkSkb, SockMap, i32, skb_verdict, u64
+
+watched = SockMap(max_entries=4)
+seen = ArrayMap(value=u64, max_entries=1)
+
+
+@skb_verdict
+def verdict(skb: SkSkb) -> i32:
+    count = seen.lookup(0)
+    if count is not None:
+        count.value += 1
+    if skb.pull_data(4) != 0:
+        return SK_DROP
+    total: u64 = 0
+    for index in range(100):
+        total += index
+    return SK_PASS if skb.data.startswith(b"GOOD") and total == 4950 else SK_DROP
+"""
+
+
+def _simulator(tmp_path: object, wanted: str) -> Simulator:
+    path = f"{tmp_path}/policy.py"
+    with open(path, "w", encoding="utf-8") as file:
+        file.write(POLICY)
+    return Simulator(load_policy(path), engine=wanted)
+
+
+def _talk(sim: Simulator, times: int) -> tuple[bytes, int, list[str]]:
+    client, server = sim.tcp_pair()
+    sim.attach("watched", verdict="verdict")
+    sim.maps["watched"][0] = server
+    for number in range(times):
+        client.send(b"GOOD morning" if number % 3 else b"BAD weather")
+    return server.recv_all(), sim.maps["seen"][0], [str(event) for event in sim.trace]
+
+
+def test_a_simulator_shows_the_same_whatever_runs_its_programs(tmp_path: object) -> None:
+    reference, native = _simulator(tmp_path, "reference"), _simulator(tmp_path, "native")
+    assert _talk(native, 9) == _talk(reference, 9)
+    assert native.programs["verdict"].engine == "native"
+    assert reference.programs["verdict"].engine == "reference"
+    assert native.programs["verdict"].why_reference == ""
+
+
+def test_programs_that_have_run_for_long_become_native_code(
+    tmp_path: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(engines, "_PATIENCE", 1000)
+    sim = _simulator(tmp_path, "auto")
+    assert sim.programs["verdict"].engine == "reference"
+    received, seen, _ = _talk(sim, 90)
+    assert sim.programs["verdict"].engine == "native"
+    assert (len(received), seen) == (60 * len(b"GOOD morning"), 90)
+
+
+def test_an_engine_that_there_is_not_is_refused(tmp_path: object) -> None:
+    with pytest.raises(Exception, match="engine 'fast' is none of auto, native, reference"):
+        _simulator(tmp_path, "fast")
