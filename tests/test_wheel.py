@@ -12,7 +12,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 PACKAGES = ("dsl", "codegen", "runtime")
-DATA = {".py", ".pyi", ".lark", ".typed", ".template"}
+DATA = {".py", ".pyi", ".lark", ".typed", ".template", ".html"}
 # An editable install would stand in for what the wheel lacks.
 COMMAND = """
 import sys

@@ -7,7 +7,7 @@ each side reads at once. So what a program changes in one direction does not cha
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from errno import errorcode
 
@@ -30,18 +30,27 @@ MOST_UPSTREAMS = 1024
 
 
 def replay(
-    capture: Capture, content: Object, plan: Plan, *, kernel: str | None = None, trace: bool = False
+    capture: Capture,
+    content: Object,
+    plan: Plan,
+    *,
+    kernel: str | None = None,
+    trace: bool = False,
+    observe: Callable[[Simulator], Callable[[Event], None]] | None = None,
 ) -> Report:
     """Replay a capture through the programs of an object.
 
     `kernel` is the release to simulate, the newest known by default; with `trace` the report holds all that
-    happened. A Fault of a program ends the replay and stands in the report. Raises LoadError, MapError or
-    OSError for programs and maps that cannot be loaded, made or attached.
+    happened. `observe` is given the simulator before anything happens, and what it returns is called after
+    each event of the capture; it is asked again where the replay begins anew with more upstream sockets.
+
+    A Fault of a program ends the replay and stands in the report. Raises LoadError, MapError or OSError for
+    programs and maps that cannot be loaded, made or attached.
     """
     upstreams = list(plan.upstreams)
     while True:
         replayer = Replayer(capture, content, plan, upstreams, kernel, trace)
-        replayer.run()
+        replayer.run(observe)
         wanted = sorted(replayer.ledger.missed.difference(upstreams)) if plan.discover else []
         if not wanted or len(upstreams) >= MOST_UPSTREAMS:
             return replayer.report
@@ -118,11 +127,14 @@ class Replayer:
         for program in self._plan.cgroup:
             self._simulator.attach_cgroup(program)
 
-    def run(self) -> None:
+    def run(self, observe: Callable[[Simulator], Callable[[Event], None]] | None = None) -> None:
         """Replay all events, or up to the first fault."""
+        seen = observe(self._simulator) if observe is not None else None
         try:
             for event in self._capture.events:
                 self._replay(event)
+                if seen is not None:
+                    seen(event)
         except Fault as fault:
             self.report.fault = f"packet {event.packet}, connection {event.connection.number}: {fault}"
             if event.connection.number in self._links:

@@ -18,6 +18,7 @@ COMMANDS = {
     "test": "run a policy's tests, once or at each change",
     "disasm": "print the instructions of a BPF object with their source lines",
     "ir": "print a policy's intermediate representation",
+    "graph": "show the control flow of programs with their source lines",
     "inspect": "tell what an object file holds and needs",
     "diff": "tell what differs between two object files",
     "completion": "print what a shell needs to complete this command line",

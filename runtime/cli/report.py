@@ -37,12 +37,17 @@ def print_report(report: Report, policy: str, *, as_json: bool) -> None:
     packets, connections = report.capture.packets, len(report.connections)
     print(f"{report.capture.file} through {policy}")
     print(f"packets {packets:,}, connections {connections:,}, bytes of payload {total:,}\n")
-    tables = [_programs(report), _connections(report)]
-    if any(row.egress or row.ingress for row in report.upstreams):
-        tables.append(_upstreams(report))
-    print_tables(tables)
+    print_tables(tables(report))
     for line in _remarks(report):
         print(line)
+
+
+def tables(report: Report) -> list[Table]:
+    """The tables of a report."""
+    found = [_programs(report), _connections(report)]
+    if any(row.egress or row.ingress for row in report.upstreams):
+        found.append(_upstreams(report))
+    return found
 
 
 def _programs(report: Report) -> Table:

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
 
     from skverdict.codegen.object import Object
+    from skverdict.dsl import Policy
     from skverdict.runtime.capture import Capture
 
 DETAILS = """
@@ -24,6 +25,7 @@ otherwise."""
 
 EXAMPLE = """examples:
   skverdict run examples/port_redirect.py --capture examples/captures/http1-nginx.pcap
+  skverdict run examples/port_redirect.py --capture examples/captures/http1-nginx.pcap --report report.html
   skverdict run examples/message_policy.py --capture examples/captures/memcached-text.pcap \\
       --attach watched:whole_records --side client"""
 
@@ -72,6 +74,12 @@ def configure(parser: ArgumentParser) -> None:
     )
     parser.add_argument("--trace", action="store_true", help="print everything that happens first")
     parser.add_argument("--json", action="store_true", help="print the report as JSON")
+    parser.add_argument(
+        "--report",
+        metavar="FILE.html",
+        help="also write a page with the programs' control flow and how often each line ran, everything that "
+        "happened, and what the maps held when",
+    )
 
 
 def run(options: Namespace) -> int:
@@ -82,7 +90,7 @@ def run(options: Namespace) -> int:
     from skverdict.runtime.capture.replay import replay
     from skverdict.runtime.cli.report import print_report
 
-    content = load_object(options.policy)
+    policy, content = load_object(options.policy)
     capture = load_capture(options.capture)
     try:
         plan = make_plan(
@@ -94,20 +102,26 @@ def run(options: Namespace) -> int:
         )
     except PlanError as error:
         raise UsageError(str(error)) from None
-    report = replay(capture, content, plan, kernel=options.kernel, trace=options.trace)
+    if options.report:
+        from skverdict.runtime.cli.page import replay_for_page
+
+        report = replay_for_page(options, capture, policy, content, plan)
+    else:
+        report = replay(capture, content, plan, kernel=options.kernel, trace=options.trace)
     print_report(report, options.policy, as_json=options.json)
     if report.fault:
         raise CommandError(report.fault)
     return 0
 
 
-def load_object(path: str) -> Object:
-    """The object in a file, or the one that a policy compiles to."""
+def load_object(path: str) -> tuple[Policy | None, Object]:
+    """The object in a file, or a policy with the object that it compiles to."""
     from skverdict.codegen import build, read_object
 
     if path.endswith(".o"):
-        return read_object(read_input(path), path)
-    return read_object(build(load(path)), path)
+        return None, read_object(read_input(path), path)
+    policy = load(path)
+    return policy, read_object(build(policy), path)
 
 
 def load_capture(path: str) -> Capture:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import struct
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 from weakref import WeakSet
@@ -22,10 +23,14 @@ if TYPE_CHECKING:
 
 
 class Recorder:
-    """Records what runs in the simulators that it watches: `arcs` by path of the source file."""
+    """Records what runs in the simulators that it watches.
+
+    `arcs` are by path of the source file; `hits` counts how often each statement began, by file and line.
+    """
 
     def __init__(self) -> None:
         self.arcs: dict[str, set[Arc]] = {}
+        self.hits: Counter[tuple[str, int]] = Counter()
         self._marks: list[Mark] = []
         self._sources: dict[str, Sequence[str]] = {}
         self._ways: dict[str, Ways] = {}
@@ -55,7 +60,10 @@ class Recorder:
 
     def passed(self, path: Path, number: int) -> None:
         """A mark was passed on the way `path`."""
-        for file, arc in path.passed(self._marks[number]):
+        mark = self._marks[number]
+        if mark.kind == LINE:
+            self.hits[mark.file, mark.line] += 1
+        for file, arc in path.passed(mark):
             self.arcs.setdefault(file, set()).add(arc)
 
     def new_path(self) -> Path:
