@@ -135,6 +135,7 @@ class _Function:
             self._block(block)
         while self.cold:
             self.cold.pop()()
+        self._epilogue()
         writer.lines.append("}")
         return "\n".join(writer.lines)
 
@@ -145,7 +146,8 @@ class _Function:
             writer.add(f"%d{number} = alloca i64")
         for offset in self._spilled():
             writer.add(f"%s{offset} = alloca i64")
-        writer.add("%left = alloca i64")
+        for name in ("left", "slot", "extra"):
+            writer.add(f"%{name} = alloca i64")
         for number in range(1, 6):
             writer.add(f"store i64 %a{number}, ptr %r{number}")
         writer.add(f"store i64 {self._state(layout.LEFT)}, ptr %left")
@@ -198,50 +200,52 @@ class _Function:
 
     # Ends
 
-    def _leave(self, end: int, result: str = "0") -> None:
+    def _leave(self, end: int | str, result: str = "0") -> None:
         writer = self.writer
         both = writer.value(f"insertvalue {_RESULT} poison, i64 {result}, 0")
         both = writer.value(f"insertvalue {_RESULT} {both}, i64 {end}, 1")
         writer.add(f"ret {_RESULT} {both}")
 
-    def _count_left(self, extra: int = 0) -> None:
-        left = self.writer.value("load i64, ptr %left")
-        self._set_state(layout.LEFT, self.writer.value(f"add i64 {left}, {extra}"))
+    def _count_left(self) -> None:
+        self._set_state(layout.LEFT, self.writer.value("load i64, ptr %left"))
 
-    def _give_registers(self, slot: int, registers: int) -> None:
-        """Leave the registers that hold something to the interpreter, which goes on at `slot`."""
+    def _give_registers(self, slot: str) -> None:
+        """Leave the registers to the interpreter, which goes on at `slot` and knows which of them count."""
         writer = self.writer
         for number in range(10):
-            if registers >> number & 1:
-                place = writer.at("%frame", layout.FRAME_REGISTERS + layout.WORD * number)
-                writer.store(self._get(number), place)
+            place = writer.at("%frame", layout.FRAME_REGISTERS + layout.WORD * number)
+            writer.store(self._get(number), place)
         writer.store(slot, writer.at("%frame", layout.FRAME_SLOT))
 
     def _hand_back(self, slot: int, extra: int) -> str:
         """The label of a block that lets the interpreter go on at `slot`; `extra` instructions were counted
         and are not done."""
         label = self.writer.label()
-        always = self.facts.registers.before[slot].always
 
         def write() -> None:
             self.writer.begin(label)
-            self._count_left(extra)
-            self._give_registers(slot, always)
-            self._set_state(layout.INNERMOST, self.writer.value("ptrtoint ptr %frame to i64"))
-            self._leave(layout.HANDED_BACK)
+            self.writer.add(f"store i64 {slot}, ptr %slot")
+            self.writer.add(f"store i64 {extra}, ptr %extra")
+            self.writer.add("br label %hand_back")
 
         self.cold.append(write)
         return label
 
-    def _stop(self) -> str:
-        label = self.writer.label()
-
-        def write() -> None:
-            self.writer.begin(label)
-            self._leave(layout.STOPPED)
-
-        self.cold.append(write)
-        return label
+    def _epilogue(self) -> None:
+        """The ends that all of the function shares."""
+        writer = self.writer
+        writer.begin("hand_back")
+        left, extra = writer.value("load i64, ptr %left"), writer.value("load i64, ptr %extra")
+        self._set_state(layout.LEFT, writer.value(f"add i64 {left}, {extra}"))
+        self._give_registers(writer.value("load i64, ptr %slot"))
+        self._set_state(layout.INNERMOST, writer.value("ptrtoint ptr %frame to i64"))
+        self._leave(layout.HANDED_BACK)
+        writer.begin("stop")
+        self._leave(layout.STOPPED)
+        if any(is_local_call(site) for site in self._sites()):
+            writer.begin("unwind")
+            self._give_registers(writer.value("load i64, ptr %slot"))
+            self._leave(writer.value("load i64, ptr %extra"))
 
     # Blocks
 
@@ -566,7 +570,7 @@ class _Function:
         perform = writer.value(f"inttoptr i64 {self._state(layout.PERFORM)} to ptr")
         stopped = writer.value(f"call i32 {perform}(ptr %s, i32 {site.slot}, ptr %frame)")
         go_on = writer.label()
-        writer.branch(writer.value(f"icmp eq i32 {stopped}, 0"), go_on, self._stop(), "usual")
+        writer.branch(writer.value(f"icmp eq i32 {stopped}, 0"), go_on, "stop", "usual")
         writer.begin(go_on)
         if uncounted:
             writer.add(f"store i64 {self._state(layout.LEFT)}, ptr %left")
@@ -612,8 +616,9 @@ class _Function:
 
         def unwind() -> None:
             writer.begin(ended)
-            self._give_registers(site.slot, always & ~0b111111)
-            writer.add(f"ret {_RESULT} {both}")
+            writer.add(f"store i64 {site.slot}, ptr %slot")
+            writer.add(f"store i64 {status}, ptr %extra")
+            writer.add("br label %unwind")
 
         self.cold.append(unwind)
         writer.begin(returned)

@@ -9,9 +9,10 @@ from skverdict.runtime.machine.environment import Environment
 from skverdict.runtime.machine.memory import Bytes
 from skverdict.runtime.machine.run import LoadedProgram, Result
 from skverdict.runtime.maps.base import Map
+from skverdict.runtime.native.cache import cached
 from skverdict.runtime.native.code import NoNativeCode, draft
 from skverdict.runtime.native.emit import ENTRY
-from skverdict.runtime.native.machine_code import Linked, compile_module
+from skverdict.runtime.native.machine_code import Linked, compile_module, processor
 from skverdict.runtime.native.run import NativeCode, NativeRun, performed
 from skverdict.runtime.native.shared import Shared
 
@@ -28,11 +29,16 @@ def compile_program(
     """
     made = draft(loaded, table, maps, data, kernel)
     try:
-        linked = Linked(compile_module(made.module.text), ENTRY)
+        linked = Linked(_object(made.module.text), ENTRY)
     except RuntimeError as error:
         raise NoNativeCode(f"LLVM makes no code of {loaded.name}: {error}") from None
     things = tuple(maps[name] if kind == "map" else data[name] for kind, name in made.module.needs.addresses)
     return NativeCode(loaded, linked, made.module.needs, made.facts, things, performed(made.facts))
+
+
+def _object(text: str) -> bytes:
+    """The object of a module, from disk or from LLVM."""
+    return cached((text, *processor()), lambda: compile_module(text))
 
 
 def run(code: NativeCode, context: Context, environment: Environment) -> Result:

@@ -57,6 +57,9 @@ def compile_module(text: str) -> bytes:
     binding, machine = _binding(), _machine()
     module = binding.parse_assembly(text)
     tuning = binding.create_pipeline_tuning_options(speed_level=_LEVEL)
+    # Loops look at the budget each time round, so that they gain nothing by this, and it takes long.
+    tuning.loop_unrolling = tuning.loop_interleaving = False
+    tuning.loop_vectorization = tuning.slp_vectorization = False
     builder = binding.create_pass_builder(machine, tuning)
     builder.getModulePassManager().run(module, builder)
     content: bytes = machine.emit_object(module)

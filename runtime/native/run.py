@@ -296,9 +296,13 @@ class NativeRun(Run):
         """Do the instruction at `slot` for native code, which is in the function that has `frame`."""
         shared, work, registers = self.shared, self.code.performed[slot], self.registers
         self._learn()
-        self._place_frames(shared.level(frame), slot)
-        operands = shared.words(layout.OPERANDS, len(work.reads))
-        for register, value in zip(work.reads, operands, strict=True):
+        level = shared.level(frame)
+        if level or len(self.numbers) > 1:
+            self._place_frames(level, slot)
+        else:
+            self.stacks[0].written = work.written
+        operands = shared.operands()
+        for register, value in zip(work.reads, operands, strict=False):
             registers[register] = value
         for register in work.missing:
             registers[register] = UNWRITTEN[register]
@@ -315,7 +319,7 @@ class NativeRun(Run):
         if work.is_helper:
             self._show_changes(work)
         else:
-            self._show_access(work, operands[0] if operands else 0)
+            self._show_access(work, operands[0])
         if self.regions.last != shared[layout.LAST_REGION]:
             self._show_addresses()
         if work.sets is not None:
@@ -329,8 +333,10 @@ class NativeRun(Run):
 
     def _show_changes(self, work: Performed) -> None:
         """What a helper may have changed."""
-        self._forget_ended()
-        self._show_context()
+        if self.met:
+            self._forget_ended()
+        if self.code.needs.fields:
+            self._show_context()
         if work.moves:
             self._show_packet()
         if work.gives_value:

@@ -19,6 +19,7 @@ Perform = Callable[[int, int], None]
 _PERFORM = ctypes.PYFUNCTYPE(ctypes.c_int, ctypes.c_void_p, ctypes.c_int, ctypes.c_void_p)
 
 _WORD = struct.Struct("=Q")
+_OPERANDS = struct.Struct("=5Q")
 _get, _put = _WORD.unpack_from, _WORD.pack_into
 
 
@@ -88,6 +89,7 @@ class Shared:
         start = -ctypes.addressof(self._whole) % _ALIGNMENT
         self.memory = memoryview(self._whole).cast("B")[start : start + layout.SIZE]
         self.address = ctypes.addressof(self._whole) + start
+        self._frames = self.address + layout.FRAMES
         self._called = _PERFORM(self._call)
         self[layout.PERFORM] = ctypes.cast(self._called, ctypes.c_void_p).value or 0
         self[layout.FRAMES_END] = self.frame(MAX_FRAMES)
@@ -108,6 +110,10 @@ class Shared:
     def __setitem__(self, offset: int, value: int) -> None:
         _put(self.memory, offset, value)
 
+    def operands(self) -> tuple[int, ...]:
+        """What native code has left for an instruction that Python does."""
+        return _OPERANDS.unpack_from(self.memory, layout.OPERANDS)
+
     def words(self, offset: int, count: int) -> tuple[int, ...]:
         """Numbers that lie side by side."""
         return struct.unpack_from(f"={count}Q", self.memory, offset)
@@ -118,7 +124,7 @@ class Shared:
 
     def level(self, frame: int) -> int:
         """The level of the frame at an address."""
-        return (frame - self.frame(0)) // layout.FRAME_SIZE
+        return (frame - self._frames) // layout.FRAME_SIZE
 
     def in_frame(self, level: int, offset: int) -> int:
         """Where something of a frame lies, from the start of the shared memory."""

@@ -9,7 +9,9 @@ several times, on packets and with budgets of several sizes.
 from __future__ import annotations
 
 import argparse
+import os
 import sys
+import tempfile
 from collections.abc import Callable
 from random import Random
 from typing import NamedTuple
@@ -150,12 +152,14 @@ def main() -> int:
     parser.add_argument("--runs", type=int, default=10_000, help="how many runs to compare (default 10000)")
     arguments = parser.parse_args()
     tally, seed = Tally(), arguments.seed
-    while tally.runs < arguments.runs:
-        difference = compare(program(seed), tally)
-        if difference is not None:
-            print(f"seed {seed}: {difference}")
-            return 1
-        seed += 1
+    with tempfile.TemporaryDirectory(prefix="skverdict-") as folder:
+        os.environ["XDG_CACHE_HOME"] = folder
+        while tally.runs < arguments.runs:
+            difference = compare(program(seed), tally)
+            if difference is not None:
+                print(f"seed {seed}: {difference}")
+                return 1
+            seed += 1
     print(f"{tally.runs} runs of {tally.programs} programs, {tally.faults} with a fault: no difference")
     print(f"seeds {arguments.seed} to {seed - 1}; left to the interpreter: {tally.refused}")
     return 0

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from skverdict.codegen.assembler import assemble
 from skverdict.dsl import load_policy
@@ -15,6 +17,11 @@ from tests.runtime import differential
 from tests.runtime.machine_kit import EXIT, TestContext, alu, environment, loaded, mov, object_of, op
 
 SEEDS = 40
+
+
+@pytest.fixture(autouse=True)
+def _cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
 
 
 @pytest.mark.parametrize("first", range(0, SEEDS, 10))
