@@ -11,8 +11,9 @@ from skverdict.dsl.atomics import (
 )
 from skverdict.dsl.c_types import c_types
 from skverdict.dsl.constants import *  # noqa: F403
-from skverdict.dsl.contexts import SkMsg, SkSkb, Sock, SockOps, TcpSock
+from skverdict.dsl.contexts import Message, SkMsg, SkSkb, Sock, SockOps, TcpSock
 from skverdict.dsl.decorators import (
+    framed,
     inline,
     msg_verdict,
     skb_verdict,
@@ -63,6 +64,7 @@ __all__ = [
     "LpmTrie",
     "LruHashMap",
     "LruPerCpuHashMap",
+    "Message",
     "PerCpuArray",
     "PerCpuHashMap",
     "PerfEventArray",
@@ -93,6 +95,7 @@ __all__ = [
     "bpf_spin_lock",
     "bpf_timer",
     "c_types",
+    "framed",
     "i8",
     "i16",
     "i32",

@@ -18,6 +18,10 @@ class SkMsg:
     """What an application sends: `struct sk_msg_md`, for `msg_verdict`."""
 
 
+class Message:
+    """A message of a stream, for the functions of `@framed`: its bytes, its length, and its connection."""
+
+
 class SockOps:
     """An event in the life of a TCP connection: `struct bpf_sock_ops`, for `sock_ops`."""
 
@@ -34,4 +38,9 @@ class TcpSock:
 SOCKET_CLASSES: dict[type, str] = {Sock: "bpf_sock", TcpSock: "bpf_tcp_sock"}
 
 # The UAPI name of the structure behind each class.
-CONTEXT_CLASSES: dict[type, str] = {SkSkb: "__sk_buff", SkMsg: "sk_msg_md", SockOps: "bpf_sock_ops"}
+CONTEXT_CLASSES: dict[type, str] = {
+    SkSkb: "__sk_buff",
+    SkMsg: "sk_msg_md",
+    SockOps: "bpf_sock_ops",
+    Message: "message",
+}

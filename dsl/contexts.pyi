@@ -34,6 +34,32 @@ class PacketData:
     def view(self, type: type[T], offset: u32) -> Cell[T] | None:
         """The `type` at `offset` bytes, or None where the packet ends before its end."""
 
+class Message:
+    """A message of a stream, for the functions of `@framed`."""
+
+    @property
+    def data(self) -> PacketData:
+        """Its first bytes, as far as they are looked at (`look`) and are there."""
+    @property
+    def length(self) -> u32:
+        """Its length in bytes, 1 to 2147483647; not known yet in the function that tells it."""
+    @property
+    def family(self) -> u32: ...
+    @property
+    def remote_ip4(self) -> be32: ...
+    @property
+    def local_ip4(self) -> be32: ...
+    @property
+    def remote_ip6(self) -> Sequence[be32]: ...
+    @property
+    def local_ip6(self) -> Sequence[be32]: ...
+    @property
+    def remote_port(self) -> be32: ...
+    @property
+    def local_port(self) -> u32: ...
+    @property
+    def sk(self) -> Sock | None: ...
+
 class Sock:
     """A socket as the kernel shows it to programs: `struct bpf_sock`."""
 

@@ -7,9 +7,25 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any, TypeVar
 
+    from skverdict.dsl.contexts import Message
+    from skverdict.dsl.scalars import i32
+
     F = TypeVar("F", bound=Callable[..., Any])
 
 MARK = "__skverdict__"
+# Where a function keeps what `framed` was given.
+FRAMING = "__skverdict_framing__"
+
+
+class Framing:
+    """The arguments of `framed`, as given; the front end checks them."""
+
+    __slots__ = ("connections", "length", "look")
+
+    def __init__(self, length: object, look: object, connections: object) -> None:
+        self.length = length
+        self.look = look
+        self.connections = connections
 
 
 def _mark(function: F, kind: str) -> F:
@@ -35,6 +51,26 @@ def stream_verdict(function: F) -> F:
 def skb_verdict(function: F) -> F:
     """Like a stream verdict, for sockets of any kind and without a parser (`sk_skb/verdict`)."""
     return _mark(function, "skb_verdict")
+
+
+def framed(
+    length: Callable[[Message], i32], *, look: int = 16, connections: int = 65536
+) -> Callable[[F], F]:
+    """A verdict on the messages of a stream, whatever segments they come in.
+
+    `length` tells from the first bytes of a message how long all of it is: 0 if more bytes are needed, a
+    negative number if it cannot be told, which ends the connection. The decorated function sees each message:
+    its length, and its first `look` bytes (1 to 64) or all of them. It redirects or drops messages one by one,
+    behind the kernel's parser, or it passes them to their own socket, and the first one that it drops ends the
+    connection; not both (`docs/kernel-differences.md`). Messages that are under way on more than
+    `connections` connections at a time make the oldest of these lose their place.
+    """
+
+    def mark(function: F) -> F:
+        setattr(_mark(function, "framed"), FRAMING, Framing(length, look, connections))
+        return function
+
+    return mark
 
 
 def msg_verdict(function: F) -> F:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 from skverdict.dsl import scalars
+from skverdict.dsl.contexts import CONTEXT_CLASSES, Message
 from skverdict.dsl.ir import types as ir
 from skverdict.dsl.structs import ArrayOf, Struct, is_struct_class, members_of
 
@@ -65,6 +66,8 @@ def layout_of(cls: type[Struct]) -> ir.Struct:
 def _member_type(cls: type[Struct], member: str, annotation: object) -> ir.Type:
     """The IR type of one member of `cls`. Raises LayoutError that names the member."""
     _check_member(cls, member)
+    if isinstance(annotation, type) and annotation in CONTEXT_CLASSES and annotation is not Message:
+        return ir.Pointer(ir.Opaque(CONTEXT_CLASSES[annotation]), ir.Space.CONTEXT)
     try:
         return type_of(annotation)
     except LayoutError as error:

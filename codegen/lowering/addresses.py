@@ -40,6 +40,8 @@ def lower_null(f: FunctionEmitter, operation: Operation) -> None:
 
 def lower_or_null(f: FunctionEmitter, operation: Operation) -> None:
     condition, pointer = operation.operands
+    assert operation.result is not None
+    f.aligns[operation.result.number] = f.known_align(pointer)
     f.bind(operation, f.define(f"select {f.typed(condition)}, {f.typed(pointer)}, ptr null"))
 
 

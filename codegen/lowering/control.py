@@ -18,7 +18,11 @@ def lower_is_null(f: FunctionEmitter, operation: Operation) -> None:
 
 
 def lower_assume_non_null(f: FunctionEmitter, operation: Operation) -> None:
-    f.bind(operation, f.operand(operation.operands[0]))
+    pointer = operation.operands[0]
+    assert operation.result is not None
+    if pointer.number in f.aligns:
+        f.aligns[operation.result.number] = f.aligns[pointer.number]
+    f.bind(operation, f.operand(pointer))
 
 
 def lower_jump(f: FunctionEmitter, operation: Operation) -> None:

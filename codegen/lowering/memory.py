@@ -15,7 +15,7 @@ from skverdict.dsl.ir.types import Array, Bool, Int, Pointer, Struct, align_of, 
 
 if TYPE_CHECKING:
     from skverdict.codegen.lowering.emitter import FunctionEmitter
-    from skverdict.dsl.ir.module import Local, Operation
+    from skverdict.dsl.ir.module import Local, Operation, Value
     from skverdict.dsl.ir.types import Type
 
 # LLVM's `MaxStoresPerMemcpy` for BPF.
@@ -112,16 +112,30 @@ def lower_element(f: FunctionEmitter, operation: Operation) -> None:
     f.bind(operation, f.define(f"getelementptr inbounds nuw [{size} x i8], {f.typed(base)}, i64 {wide}"))
 
 
+def _distance(f: FunctionEmitter, value: Value, most: int) -> str:
+    """A number that the program has found to be `most` or less, so that the verifier sees it.
+
+    LLVM drops a test that it finds needless, and the verifier does not know all that LLVM does.
+    """
+    wide = f.operand(value)
+    if isinstance(value.type, Int) and value.type.bits < 64 and value.number not in f.constants:
+        wide = f.define(f"zext {f.typed(value)} to i64")
+    if value.number in f.constants or f.bounds.largest(value) <= most or f.bounds.is_known(value):
+        return wide
+    wide = f.hide(wide, 64)
+    near = f.define(f"icmp ule i64 {wide}, {most}")
+    return f.define(f"select i1 {near}, i64 {wide}, i64 {most}")
+
+
 def lower_part(f: FunctionEmitter, operation: Operation) -> None:
     base, *more = operation.operands
     offset = operation.attributes["offset"]
     assert isinstance(offset, int) and operation.result is not None
+    assert isinstance(base.type, Pointer) and isinstance(operation.result.type, Pointer)
     align = gcd(f.known_align(base), offset) if offset else f.known_align(base)
     address = f.operand(base)
     if more:
-        wide = f.operand(more[0])
-        if isinstance(more[0].type, Int) and more[0].type.bits < 64 and more[0].number not in f.constants:
-            wide = f.define(f"zext {f.typed(more[0])} to i64")
+        wide = _distance(f, more[0], size_of(base.type.target) - offset - size_of(operation.result.type.target))
         address = f.define(f"getelementptr inbounds nuw i8, ptr {address}, i64 {wide}")
         align = 1
     if offset:

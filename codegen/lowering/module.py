@@ -9,7 +9,7 @@ from skverdict.codegen.lowering import addresses, atomics, calls, context, contr
 from skverdict.codegen.lowering.emitter import FunctionEmitter, ModuleEmitter, function_name, llvm_type
 from skverdict.codegen.lowering.memory import stack_slot
 from skverdict.dsl.catalogue.programs import PROGRAMS
-from skverdict.dsl.ir.types import Pointer, Space
+from skverdict.dsl.ir.types import is_context
 
 if TYPE_CHECKING:
     from skverdict.codegen.target import Target
@@ -48,7 +48,10 @@ def _function(module: ModuleEmitter, function: Function, opaque: bool) -> list[s
     program = PROGRAMS.get(function.kind)
     place = llvm_type(function.result) if program else f"internal {llvm_type(function.result)}"
     section = f' section "{program.section}"' if program else " noinline"
-    parameters = ", ".join(_parameter(parameter) for parameter in function.parameters)
+    kept = _kept_contexts(function)
+    parameters = ", ".join(
+        _parameter(parameter, parameter.value.number in kept) for parameter in function.parameters
+    )
     head = f"define {place} {function_name(function.name)}({parameters})"
     f.lines.append(f"{head} {_ATTRIBUTES}{section} !dbg !{f.scope} {{")
     f.lines.extend(stack_slot(f, local) for local in function.locals)
@@ -63,9 +66,19 @@ def _function(module: ModuleEmitter, function: Function, opaque: bool) -> list[s
     return f.lines
 
 
-def _parameter(parameter: Parameter) -> str:
+def _kept_contexts(function: Function) -> set[int]:
+    """The numbers of the contexts that are put into structures, for functions that helpers call back."""
+    return {
+        operation.operands[1].number
+        for block in function.blocks
+        for operation in block.operations
+        if operation.name == "store" and is_context(operation.operands[1].type)
+    }
+
+
+def _parameter(parameter: Parameter, is_kept: bool) -> str:
     kind = llvm_type(parameter.value.type)
-    if isinstance(parameter.value.type, Pointer) and parameter.value.type.space is Space.CONTEXT:
+    if is_context(parameter.value.type) and not is_kept:
         # Nothing else points into a context, so it stays as it was whatever is stored elsewhere.
         kind += " noalias nonnull captures(none)"
     return f"{kind} noundef %p{parameter.value.number}"

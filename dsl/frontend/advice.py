@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from skverdict.dsl.frontend.scope import PolicyScope
 
 SK_PASS = 1
-_REDIRECTS = ("bpf_sk_redirect_map", "bpf_sk_redirect_hash")
+REDIRECTS = ("bpf_sk_redirect_map", "bpf_sk_redirect_hash")
 # What tells a program whether there are bytes: these fail where there are none.
 _LOOKS = ("bpf_skb_load_bytes", "bpf_skb_pull_data")
 
@@ -28,6 +28,8 @@ def advise(scope: PolicyScope, functions: Sequence[Function]) -> None:
     named = {function.name: function for function in functions}
     parsers = [function for function in functions if function.kind == "stream_parser"]
     for function in functions:
+        if function.name in scope.framed:
+            continue
         if function.kind == "stream_verdict" and parsers:
             _late_delivery(scope, Flow(function, named), parsers[0])
         elif function.kind in ("stream_verdict", "skb_verdict"):
@@ -38,7 +40,7 @@ def advise(scope: PolicyScope, functions: Sequence[Function]) -> None:
 
 def _late_delivery(scope: PolicyScope, flow: Flow, parser: Function) -> None:
     """A verdict behind a parser that passes messages to its own socket."""
-    harmless = flow.surely(lambda operation: flow.calls(operation, _REDIRECTS), flow.is_empty_there)
+    harmless = flow.surely(lambda operation: flow.calls(operation, REDIRECTS), flow.is_empty_there)
     for block in flow.function.blocks:
         last = block.operations[-1]
         if last.name != "return" or not last.operands:
@@ -61,7 +63,7 @@ def _empty_redirect(scope: PolicyScope, flow: Flow) -> None:
     looked = flow.surely(lambda operation: False, flow.has_looked)
     for block in flow.function.blocks:
         for operation in block.operations:
-            if flow.calls(operation, _REDIRECTS) and not looked(block, operation):
+            if flow.calls(operation, REDIRECTS) and not looked(block, operation):
                 assert operation.location is not None
                 scope.reporter.warning(
                     scope.sources.place(operation.location),
@@ -174,7 +176,7 @@ class Flow:
                 waiting += self._sources(maker)
             elif maker.name == "select":
                 waiting += maker.operands[1:]
-            elif not self.calls(maker, _REDIRECTS):
+            elif not self.calls(maker, REDIRECTS):
                 return True
         return False
 

@@ -12,6 +12,7 @@ from skverdict.dsl.frontend.lowering import Lowering
 from skverdict.dsl.frontend.operators import is_of_literals
 from skverdict.dsl.frontend.values import (
     ContextArray,
+    MessageBytes,
     Operand,
     PythonValue,
     Reference,
@@ -91,6 +92,8 @@ def _len(lowering: Lowering, node: ast.Call) -> Operand:
     operand = evaluate(lowering, node.args[0])
     if isinstance(operand, Reference) and isinstance(operand.target, Array):
         return constant(operand.target.count)
+    if isinstance(operand, MessageBytes):
+        return operand.known
     if isinstance(operand, ContextArray):
         field = CONTEXTS[operand.context.name].fields[operand.field]
         assert isinstance(field.type, Array)

@@ -15,6 +15,7 @@ from skverdict.dsl.frontend.memory import pointer
 from skverdict.dsl.frontend.packet import FARTHEST, no_offset
 from skverdict.dsl.frontend.state import Readable
 from skverdict.dsl.frontend.values import (
+    MessageBytes,
     Operand,
     PacketByte,
     PacketValue,
@@ -263,6 +264,10 @@ def reach(lowering: Lowering, node: ast.AST, window: Window, start: int, stop: i
     """
     if isinstance(window.source, Reference):
         return _in_memory(lowering, node, window, start, stop)
+    if isinstance(window.source, MessageBytes):
+        from skverdict.dsl.frontend.message import message_reach
+
+        return message_reach(lowering, node, window, window.source, start, stop, no)
     _in_time(lowering, node, window)
     base = window.base + start
     for known in lowering.here.readable:
@@ -295,8 +300,9 @@ def reach(lowering: Lowering, node: ast.AST, window: Window, start: int, stop: i
 def is_known(lowering: Lowering, window: Window) -> bool:
     """True if an earlier check has found all bytes of a window to be there."""
     assert window.size is not None
+    epoch = window.source.epoch if isinstance(window.source, MessageBytes) else lowering.here.epoch
     return any(
-        known.epoch == lowering.here.epoch
+        known.epoch == epoch
         and known.variable == window.variable
         and known.base <= window.base
         and window.base + window.size <= known.base + known.size
@@ -330,9 +336,11 @@ def _in_time(lowering: Lowering, node: ast.AST, window: Window) -> None:
     )  # fmt: skip
 
 
-def load_byte(lowering: Lowering, node: ast.AST, found: Found, space: Space) -> Value:
+def load_byte(lowering: Lowering, node: ast.AST, found: Found) -> Value:
     """The byte at `found`, a u8."""
-    address = lowering.emit(node, "part", (found.pointer,), Pointer(U8, space), offset=found.offset)
+    assert isinstance(found.pointer.type, Pointer)
+    type_ = Pointer(U8, found.pointer.type.space)
+    address = lowering.emit(node, "part", (found.pointer,), type_, offset=found.offset)
     return lowering.emit(node, "load", (address,), U8)
 
 

@@ -19,7 +19,6 @@ from skverdict.dsl.frontend.values import (
     NoneValue,
     Operand,
     PacketByte,
-    PacketValue,
     PythonValue,
     Scalar,
     Window,
@@ -171,7 +170,7 @@ def begins_if_long_enough(
 
 
 def _space(window: Window) -> Space:
-    return Space.PACKET if isinstance(window.source, PacketValue) else window.source.space
+    return window.source.space
 
 
 def _test(

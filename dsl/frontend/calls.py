@@ -21,9 +21,11 @@ from skverdict.dsl.frontend.lowering import Label, Lowering
 from skverdict.dsl.frontend.maps import map_method
 from skverdict.dsl.frontend.memory import duplicate, member, new_struct, store
 from skverdict.dsl.frontend.values import (
+    MESSAGE,
     NONE,
     ContextValue,
     MapValue,
+    MessageBytes,
     Method,
     Operand,
     PacketValue,
@@ -35,7 +37,7 @@ from skverdict.dsl.frontend.values import (
     type_name,
 )
 from skverdict.dsl.helpers import KernelHelper
-from skverdict.dsl.ir.types import Array, BigEndian, Int, Struct
+from skverdict.dsl.ir.types import Array, BigEndian, Int, Struct, holds_context
 from skverdict.dsl.layout import bit_field
 
 
@@ -73,7 +75,9 @@ def _make_struct(lowering: Lowering, node: ast.Call, type_: Struct) -> Reference
             f"write `{type_.name}({type_.members[0].name}=...)`",
         )  # fmt: skip
     names = [one.name for one in (*type_.members, *getattr(type_, "bits", ()))]
-    given = assign_arguments(lowering, node, f"`{type_.name}`", names, names)
+    # An address cannot begin as zero.
+    optional = [name for name in names if not _must_be_given(type_, name)]
+    given = assign_arguments(lowering, node, f"`{type_.name}`", names, optional)
     local = lowering.take_name(type_.name)
     values: list[tuple[str, ast.expr, Operand]] = []
     for name, argument in given.items():
@@ -89,6 +93,11 @@ def _make_struct(lowering: Lowering, node: ast.Call, type_: Struct) -> Reference
             continue
         store(lowering, argument, member(lowering, target, made), argument, value)
     return made
+
+
+def _must_be_given(struct: Struct, name: str) -> bool:
+    member = struct.member(name)
+    return member is not None and holds_context(member.type)
 
 
 def _context_method(lowering: Lowering, node: ast.Call, method: Method) -> Operand:
@@ -152,6 +161,7 @@ def _scalar_method(lowering: Lowering, node: ast.Call, method: Method) -> Operan
 _METHODS: dict[type, Callable[[Lowering, ast.Call, Method], Operand]] = {
     ContextValue: _context_method,
     PacketValue: _packet_method,
+    MessageBytes: _packet_method,
     MapValue: _map_method,
     Reference: _reference_method,
     Scalar: _scalar_method,
@@ -178,6 +188,10 @@ def _call_python(
             from skverdict.dsl.frontend.subprograms import call_subprogram
 
             return call_subprogram(lowering, node, thing)
+        if mark == MESSAGE:
+            from skverdict.dsl.frontend.message import make_message
+
+            return make_message(lowering, node)
         raise _not_callable(lowering, node, thing, mark)
     from skverdict.dsl.frontend.builtin_calls import BUILTINS
 

@@ -17,7 +17,7 @@ from skverdict.dsl.frontend.map_rules import (
 )
 from skverdict.dsl.frontend.scope import PolicyScope, origin_place
 from skverdict.dsl.ir.module import Location, Map
-from skverdict.dsl.ir.types import Type, size_of
+from skverdict.dsl.ir.types import Type, holds_context, size_of
 from skverdict.dsl.layout import LayoutError, layout_of, type_of
 from skverdict.dsl.maps import Map as DeclaredMap
 from skverdict.dsl.structs import Struct, is_struct_class
@@ -130,6 +130,12 @@ def _part(
             check_struct(scope, annotation)
         else:
             scope.reporter.error(place, f"the {role} of `{name}`: {error.message}", error.hint)
+        return None
+    if holds_context(type_):
+        scope.reporter.error(
+            place, f"the {role} of `{name}` holds a context, which lasts no longer than its program",
+            "keep numbers, such as the socket's cookie",
+        )  # fmt: skip
         return None
     size = size_of(type_)
     if size not in sizes:

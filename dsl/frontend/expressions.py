@@ -20,6 +20,7 @@ from skverdict.dsl.frontend.values import (
     ContextValue,
     GlobalValue,
     MapValue,
+    MessageValue,
     Method,
     NoneValue,
     Operand,
@@ -53,6 +54,10 @@ def attribute(lowering: Lowering, node: ast.Attribute) -> Operand:
 
             return object_attribute(lowering, node, owner)
         return _of_reference(lowering, node, owner)
+    if isinstance(owner, MessageValue):
+        from skverdict.dsl.frontend.message import message_attribute
+
+        return message_attribute(lowering, node, owner)
     if isinstance(owner, ContextValue):
         return context_attribute(lowering, node, owner)
     if isinstance(owner, PythonValue):

@@ -11,7 +11,7 @@ from skverdict.dsl.frontend.declarations import check_identifier, check_struct, 
 from skverdict.dsl.frontend.values import GlobalValue, Reference, limits, with_article
 from skverdict.dsl.globals import Global as DeclaredGlobal
 from skverdict.dsl.ir.module import Global
-from skverdict.dsl.ir.types import Array, BigEndian, Bool, Int, Pointer, Space, Struct, Type
+from skverdict.dsl.ir.types import Array, BigEndian, Bool, Int, Pointer, Space, Struct, Type, holds_context
 from skverdict.dsl.layout import LayoutError, layout_of, type_of
 from skverdict.dsl.scalars import BigEndian as BigEndianNumber
 from skverdict.dsl.structs import Struct as StructInstance
@@ -43,6 +43,8 @@ def declare_global(scope: PolicyScope, name: str, declaration: DeclaredGlobal[ob
             scope.reporter.error(place, f"the type of `{name}`: {error.message}", error.hint)
         scope.add_global(declaration, None)
         return
+    if holds_context(type_):
+        scope.reporter.error(place, f"`{name}` holds a context, which lasts no longer than its program")
     initial: tuple[int, ...] = ()
     if declaration.initial is not None:
         try:

@@ -19,10 +19,12 @@ from skverdict.dsl.frontend.values import (
     ContextValue,
     Lease,
     MapValue,
+    MessageValue,
     Operand,
     PythonValue,
     Reference,
     Scalar,
+    Window,
     constant,
     describe,
     type_name,
@@ -285,6 +287,10 @@ def _scalar(arguments: Arguments, parameter: Argument, node: ast.AST, operand: O
 def _context(arguments: Arguments, parameter: Argument, node: ast.AST, operand: Operand | None) -> Value:
     if not isinstance(operand, ContextValue):
         raise wrong(arguments, parameter, node, operand, "the program's context")
+    if isinstance(operand, MessageValue):
+        from skverdict.dsl.frontend.message import check_helper
+
+        check_helper(arguments.lowering, node, arguments.helper)
     return operand.value
 
 
@@ -349,6 +355,8 @@ def _memory(arguments: Arguments, parameter: Argument, node: ast.AST, operand: O
     content = operand.object if isinstance(operand, PythonValue) else None
     if isinstance(content, (str, bytes)) and parameter.kind == "memory":
         return _text(arguments, node, content)
+    if isinstance(operand, Window):
+        return _stretch(arguments, parameter, node, operand)
     if not isinstance(operand, Reference):
         raise wrong(arguments, parameter, node, operand, "a structure")
     arguments.memory = operand.target
@@ -356,6 +364,19 @@ def _memory(arguments: Arguments, parameter: Argument, node: ast.AST, operand: O
         # Not every helper reads from the packet; all of them read from the stack.
         return on_stack(arguments.lowering, node, operand, parameter.name)
     return written(arguments, node, operand)
+
+
+def _stretch(arguments: Arguments, parameter: Argument, node: ast.AST, window: Window) -> Value:
+    """A slice of an array: as many bytes of it as it has for certain."""
+    array = window.source
+    if not isinstance(array, Reference) or window.length is not None or window.size is None:
+        raise wrong(arguments, parameter, node, window, "an array, or a slice of one that has a fixed length")
+    lowering = arguments.lowering
+    base = pointer(lowering, node, array) if parameter.kind == "memory" else written(arguments, node, array)
+    arguments.memory = Array(U8, window.size)
+    operands = (base,) if window.variable is None else (base, window.variable)
+    type_ = Pointer(arguments.memory, array.space)
+    return lowering.emit(node, "part", operands, type_, offset=window.base)
 
 
 def _text(arguments: Arguments, node: ast.AST, content: str | bytes) -> Value:

@@ -142,8 +142,14 @@ def _programs(scope: PolicyScope, namespace: dict[str, Any]) -> list[Function]:
     seen: set[int] = set()
     kinds = {thing.__name__: mark_of(thing) for thing in namespace.values() if mark_of(thing)}
     scope.kinds.update({name: kind for name, kind in kinds.items() if kind in PROGRAMS})
+    scope.kinds.update({name: "stream_verdict" for name, kind in kinds.items() if kind == "framed"})
     for thing in namespace.values():
         kind = mark_of(thing)
+        if kind == "framed" and id(thing) not in seen:
+            from skverdict.dsl.frontend.framing import lower_framed
+
+            seen.add(id(thing))
+            functions += lower_framed(scope, thing)
         if kind in PROGRAMS and id(thing) not in seen:
             seen.add(id(thing))
             function = lower_program(scope, thing, kind)

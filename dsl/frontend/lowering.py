@@ -359,7 +359,7 @@ class Lowering:
         calls = [
             (frame.outer.source.place(frame.call), f"`{frame.node.name}` is called here")
             for frame in self.frame.chain()
-            if frame.outer is not None and frame.call is not None
+            if frame.outer is not None and frame.call is not None and not frame.outer.source.is_own
         ]
         return Refused(Diagnostic(self.place(node), message, hint, (*notes, *calls, *self.callers)))
 

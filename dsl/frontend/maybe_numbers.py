@@ -25,7 +25,7 @@ from skverdict.dsl.frontend.values import (
     with_article,
 )
 from skverdict.dsl.ir.module import Value
-from skverdict.dsl.ir.types import BOOL, I32, I64, U8, U16, U32, Bool, Int, Space, Type
+from skverdict.dsl.ir.types import BOOL, I32, I64, U8, U16, U32, Bool, Int, Type
 
 NOTHING = -1
 
@@ -42,11 +42,11 @@ def as_maybe(lowering: Lowering, node: ast.AST, operand: PacketByte | MaybeNumbe
     place, origin = operand.place, lowering.place(node)
     if is_known(lowering, place):
         short = lowering.label(node, "short")
-        byte = load_byte(lowering, node, reach(lowering, node, place, 0, 1, short), Space.PACKET)
+        byte = load_byte(lowering, node, reach(lowering, node, place, 0, 1, short))
         return MaybeNumber(U8, _BYTE, origin, lowering.emit(node, "convert", (byte,), I32), nullable=False)
     short, end = lowering.label(node, "short"), lowering.label(node, "byte")
     local = lowering.new_local("byte", I32)
-    byte = load_byte(lowering, node, reach(lowering, node, place, 0, 1, short), Space.PACKET)
+    byte = load_byte(lowering, node, reach(lowering, node, place, 0, 1, short))
     wide = lowering.emit(node, "convert", (byte,), I32)
     lowering.effect(node, "local.set", (wide,), local=local)
     lowering.jump(node, end)
@@ -66,7 +66,7 @@ def sure_number(lowering: Lowering, node: ast.AST, operand: PacketByte | MaybeNu
     """The number of what is known not to be None. Raises Refused otherwise."""
     if isinstance(operand, PacketByte) and is_known(lowering, operand.place):
         found = reach(lowering, node, operand.place, 0, 1, lowering.label(node, "short"))
-        return Scalar(U8, load_byte(lowering, node, found, Space.PACKET))
+        return Scalar(U8, load_byte(lowering, node, found))
     if isinstance(operand, PacketByte) or operand.nullable:
         what = _BYTE if isinstance(operand, PacketByte) else operand.what
         origin = operand.place.origin if isinstance(operand, PacketByte) else operand.origin
@@ -80,7 +80,7 @@ def some_number(lowering: Lowering, node: ast.expr, operand: PacketByte | MaybeN
     """The number, where there is one; goes to `no` where the operand, which `node` gave, is None."""
     if isinstance(operand, PacketByte):
         found = reach(lowering, node, operand.place, 0, 1, no)
-        return Scalar(U8, load_byte(lowering, node, found, Space.PACKET))
+        return Scalar(U8, load_byte(lowering, node, found))
     if operand.nullable:
         some = lowering.label(node, "some")
         go_by_none(lowering, node, node, operand, no, some)
@@ -148,7 +148,7 @@ def go_by_equality(
     _refuse_other(lowering, nodes[1], right, type_)
     if isinstance(left, PacketByte):
         found = reach(lowering, nodes[0], left.place, 0, 1, no)
-        number = Scalar(U8, load_byte(lowering, nodes[0], found, Space.PACKET))
+        number = Scalar(U8, load_byte(lowering, nodes[0], found))
         go(lowering, node, compare(lowering, node, "eq", nodes, number, right), yes, no)
         return
     if left.nullable and right.low <= NOTHING <= right.high:

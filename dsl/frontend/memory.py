@@ -9,9 +9,31 @@ from skverdict.dsl.frontend.convert import as_scalar, convert
 from skverdict.dsl.frontend.lowering import Lowering
 from skverdict.dsl.frontend.refusal import suggestion
 from skverdict.dsl.frontend.state import refers_to
-from skverdict.dsl.frontend.values import Operand, Reference, Scalar, describe, type_name, with_article
+from skverdict.dsl.frontend.values import (
+    ContextValue,
+    Operand,
+    Reference,
+    Scalar,
+    describe,
+    type_name,
+    with_article,
+)
 from skverdict.dsl.ir.module import Value
-from skverdict.dsl.ir.types import BOOL, U32, U64, Array, BigEndian, Bool, Int, Pointer, Space, Struct, Type
+from skverdict.dsl.ir.types import (
+    BOOL,
+    U32,
+    U64,
+    Array,
+    BigEndian,
+    Bool,
+    Int,
+    Opaque,
+    Pointer,
+    Space,
+    Struct,
+    Type,
+    is_context,
+)
 
 SCALAR_KINDS = (Int, BigEndian, Bool)
 # Structures that only helpers read and write where they lie in a map.
@@ -130,9 +152,19 @@ def checked_index(
 def load(lowering: Lowering, node: ast.AST, reference: Reference) -> Operand:
     """What a place holds: the number of a scalar place, the place itself of a structure or array."""
     if not isinstance(reference.target, SCALAR_KINDS):
+        if is_context(reference.target):
+            return _load_context(lowering, node, reference)
         return reference
     address = pointer(lowering, node, reference)
     return Scalar(reference.target, lowering.emit(node, "load", (address,), reference.target))
+
+
+def _load_context(lowering: Lowering, node: ast.AST, reference: Reference) -> ContextValue:
+    """The context that a structure on the stack carries, for a function that is called back."""
+    target = reference.target
+    assert isinstance(target, Pointer) and isinstance(target.target, Opaque)
+    address = pointer(lowering, node, reference)
+    return ContextValue(target.target.name, lowering.emit(node, "load", (address,), target))
 
 
 def store(
@@ -144,6 +176,9 @@ def store(
     if isinstance(target, SCALAR_KINDS):
         number = lowering.value(value_node, convert(lowering, value_node, value, target))
         lowering.effect(node, "store", (pointer(lowering, node, reference), number))
+        return
+    if isinstance(value, ContextValue) and value.value.type == target:
+        lowering.effect(node, "store", (pointer(lowering, node, reference), value.value))
         return
     if not isinstance(value, Reference) or value.target != target:
         raise lowering.refuse(

@@ -8,9 +8,17 @@ from skverdict.dsl.frontend.arguments import assign_arguments
 from skverdict.dsl.frontend.convert import as_scalar, convert
 from skverdict.dsl.frontend.dispatch import evaluate
 from skverdict.dsl.frontend.lowering import Lowering
-from skverdict.dsl.frontend.values import Operand, PacketValue, Reference, Scalar, TypeValue, describe
+from skverdict.dsl.frontend.values import (
+    MessageBytes,
+    Operand,
+    PacketValue,
+    Reference,
+    Scalar,
+    TypeValue,
+    describe,
+)
 from skverdict.dsl.ir.module import Value
-from skverdict.dsl.ir.types import U32, BigEndian, Bool, Pointer, Space, Type, size_of
+from skverdict.dsl.ir.types import U32, BigEndian, Bool, Pointer, Space, Type, holds_context, size_of
 
 # The verifier follows packet offsets up to here (`MAX_PACKET_OFF`).
 FARTHEST = 0xFFFF
@@ -28,6 +36,10 @@ def view(lowering: Lowering, node: ast.Call, packet: PacketValue) -> Reference:
         raise lowering.refuse(
             offset_node, f"the kernel lets a program read no farther than byte {FARTHEST} of a packet"
         )
+    if isinstance(packet, MessageBytes):
+        from skverdict.dsl.frontend.message import message_view
+
+        return message_view(lowering, node, packet, target, offset_node, offset)
     operands: tuple[Value, ...] = (packet.context.value,)
     base, limit = offset.constant or 0, 0
     if offset.constant is None:
@@ -67,6 +79,8 @@ def _viewed_type(lowering: Lowering, node: ast.expr) -> Type:
         )
     if isinstance(operand.type, Bool):
         raise lowering.refuse(node, "a byte of the packet may be neither 0 nor 1", "write `view(u8, offset)`")
+    if holds_context(operand.type):
+        raise lowering.refuse(node, f"{describe(operand)} holds a context, which no packet has")
     return operand.type
 
 

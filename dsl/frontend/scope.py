@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 from types import FunctionType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from skverdict.dsl.catalogue.programs import KERNELS, PROGRAMS
 from skverdict.dsl.errors import Diagnostic, Place
@@ -39,6 +39,9 @@ class PolicyScope:
         self.kinds: dict[str, str] = {}
         # The policy's subprograms, by what they are called with (`subprograms.Signature`).
         self.subprograms: dict[Signature, Subprogram] = {}
+        # The programs that `@framed` made, and what they are made of, which lives as long as the policy.
+        self.framed: set[str] = set()
+        self.framings: list[dict[str, Any]] = []
         self._counts: dict[int, dict[str, int]] = {}
 
     def add_map(self, declaration: DeclaredMap, map_: Map | None) -> None:

@@ -13,11 +13,15 @@ FunctionNode = ast.FunctionDef | ast.AsyncFunctionDef
 
 
 class Source:
-    """One file. `path` is shown to users, `name` is what locations in the IR carry."""
+    """One file. `path` is shown to users, `name` is what locations in the IR carry.
 
-    __slots__ = ("_ascii", "_functions", "_locations", "has_walrus", "lines", "name", "path", "tree")
+    `is_own`: the compiler brought it, so no message leads there.
+    """
 
-    def __init__(self, path: str, name: str, text: str, tree: ast.Module) -> None:
+    __slots__ = ("_ascii", "_functions", "_locations", "has_walrus", "is_own", "lines", "name", "path", "tree")
+
+    def __init__(self, path: str, name: str, text: str, tree: ast.Module, is_own: bool = False) -> None:
+        self.is_own = is_own
         self.path = path
         self.name = name
         # The parser's idea of a line: form feeds and the like do not end one.

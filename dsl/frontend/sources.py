@@ -10,6 +10,9 @@ from skverdict.dsl.errors import Diagnostic, Place, PolicyError
 from skverdict.dsl.frontend.source import Source
 from skverdict.dsl.ir.module import Location
 
+# Where the parts of programs lie that the compiler brings.
+_OWN = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "framing", "")
+
 
 class Sources:
     """Reads each file once. Names for the IR are paths below the policy's folder, or bare file names."""
@@ -50,10 +53,13 @@ class Sources:
 
     def _read(self, path: str) -> Source:
         text = read_text(path)
-        return Source(path, self._name(path), text, parse(path, text))
+        is_own = os.path.abspath(path).startswith(_OWN)
+        return Source(path, self._name(path), text, parse(path, text), is_own)
 
     def _name(self, path: str) -> str:
         absolute = os.path.abspath(path)
+        if absolute.startswith(_OWN):
+            return f"skverdict/{os.path.basename(absolute)}"
         if os.path.commonpath([absolute, self._folder]) == self._folder:
             name = os.path.relpath(absolute, self._folder).replace(os.sep, "/")
         else:

@@ -28,6 +28,7 @@ from skverdict.dsl.frontend.values import (
     NONE,
     START,
     ContextValue,
+    MessageValue,
     Operand,
     Reference,
     Scalar,
@@ -151,7 +152,7 @@ def _passed(
     """The register's content for one argument."""
     if isinstance(operand, Scalar):
         return lowering.value(node, operand)
-    if isinstance(operand, ContextValue):
+    if isinstance(operand, ContextValue) and not isinstance(operand, MessageValue):
         return operand.value
     if isinstance(operand, Reference):
         address = raw_pointer(lowering, node, operand)

@@ -16,6 +16,7 @@ from skverdict.dsl.frontend.values import (
     ContextValue,
     GlobalValue,
     MapValue,
+    MessageValue,
     Operand,
     PacketValue,
     Reference,
@@ -54,6 +55,8 @@ def _memory(lowering: Lowering, node: ast.AST, place: Reference) -> Target:
 
 def _attribute(lowering: Lowering, node: ast.Attribute) -> Target:
     owner = evaluate(lowering, node.value)
+    if isinstance(owner, MessageValue):
+        raise lowering.refuse(node, "a message cannot be changed")
     if isinstance(owner, ContextValue):
         return Target(
             partial(context_attribute, lowering, node, owner),

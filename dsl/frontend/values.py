@@ -94,6 +94,9 @@ class Epoch:
 
 START = Epoch(None, "", ())
 
+# What a message's context is called, which no structure of the kernel is.
+MESSAGE = "message"
+
 
 class Lease:
     """Something that a program holds and must give back on every path: a record, a socket, a lock.
@@ -277,6 +280,40 @@ class PacketValue:
 
     def __init__(self, context: ContextValue) -> None:
         self.context = context
+
+    @property
+    def space(self) -> Space:
+        return Space.PACKET
+
+
+class MessageValue(ContextValue):
+    """A message of a stream (`@framed`): its `length`, if it is known yet, and its first bytes."""
+
+    __slots__ = ("data", "length")
+
+    def __init__(self, context: Value, data: MessageBytes, length: Scalar | None) -> None:
+        super().__init__(MESSAGE, context)
+        self.data = data
+        self.length = length
+
+
+class MessageBytes(PacketValue):
+    """The first bytes of a message: `known` of them are in the array `content`, `look` at most."""
+
+    __slots__ = ("content", "epoch", "known", "look")
+
+    def __init__(
+        self, context: ContextValue, content: Reference, known: Scalar, look: int, epoch: Epoch
+    ) -> None:
+        super().__init__(context)
+        self.content = content
+        self.known = known
+        self.look = look
+        self.epoch = epoch
+
+    @property
+    def space(self) -> Space:
+        return self.content.space
 
 
 class Window:
@@ -482,6 +519,8 @@ def describe(operand: Operand) -> str:
 
 _SIMPLE: dict[type, str] = {
     ContextValue: "the context",
+    MessageValue: "the message",
+    MessageBytes: "the message's data",
     ContextArray: "an array of the context",
     SocketArray: "an array of a socket",
     PacketValue: "the packet's data",

@@ -23,6 +23,8 @@ from skverdict.dsl.ir.types import (
     Struct,
     Type,
     Void,
+    holds_context,
+    is_context,
     scalars_in,
     size_of,
 )
@@ -73,17 +75,25 @@ def _struct(struct: Struct, structs: Mapping[str, Struct]) -> Iterator[str]:
     for member in struct.members:
         where = f"member {member.name}"
         yield from (f"{where}: {problem}" for problem in identifier_problems(member.name))
-        yield from (f"{where}: {problem}" for problem in _in_memory(member.type))
+        if not is_context(member.type):
+            yield from (f"{where}: {problem}" for problem in _in_memory(member.type))
         if member.offset < 0 or member.offset + size_of(member.type) > struct.size:
             yield f"{where} lies outside the {struct.size} bytes"
 
 
 def _in_memory(type_: Type) -> Iterator[str]:
-    """The type is to be made of scalars alone."""
+    """The type is to be made of scalars, and of addresses of contexts inside of structures."""
     while isinstance(type_, Array):
         type_ = type_.element
     if not isinstance(type_, (*SCALAR, Struct)):
         yield f"{type_} cannot lie in memory"
+
+
+def _beyond_stack(type_: Type) -> Iterator[str]:
+    """The type is to be made of scalars alone, since other programs see it, or other machines."""
+    yield from _in_memory(type_)
+    if holds_context(type_):
+        yield f"{type_} holds a context, which lasts no longer than its program"
 
 
 def type_problems(type_: Type, structs: Mapping[str, Struct], depth: int = 1) -> Iterator[str]:
@@ -113,7 +123,9 @@ def _target(pointer: Pointer, structs: Mapping[str, Struct], depth: int) -> Iter
     """Memory holds what has a size; the other spaces hold kernel objects."""
     if pointer.space in MEMORY_SPACES:
         yield from type_problems(pointer.target, structs, depth + 1)
-        yield from _in_memory(pointer.target)
+        if pointer.space is Space.STACK and is_context(pointer.target):
+            return
+        yield from (_in_memory if pointer.space is Space.STACK else _beyond_stack)(pointer.target)
     elif not isinstance(pointer.target, Opaque):
         yield f"{pointer}: the kernel's objects are known by name only"
     elif pointer.space is Space.CONTEXT and pointer.target.name not in CONTEXTS:
@@ -129,7 +141,7 @@ def _map(map_: Map, structs: Mapping[str, Struct]) -> Iterator[str]:
             yield f"a {kind.kind} has {'no' if 0 in sizes else 'a'} {what}"
         if type_ is not None:
             yield from (f"{what}: {problem}" for problem in type_problems(type_, structs))
-            yield from (f"{what}: {problem}" for problem in _in_memory(type_))
+            yield from (f"{what}: {problem}" for problem in _beyond_stack(type_))
             if size_of(type_) not in sizes:
                 yield f"a {what} of {size_of(type_)} bytes"
     if map_.flags & ~kind.flags or kind.required & ~map_.flags:
@@ -163,7 +175,7 @@ def _initial(map_: Map, module: Module) -> Iterator[str]:
 
 def _global(variable: Global, structs: Mapping[str, Struct]) -> Iterator[str]:
     yield from type_problems(variable.type, structs)
-    yield from _in_memory(variable.type)
+    yield from _beyond_stack(variable.type)
     if variable.initial:
         scalars = [scalar for _, scalar in scalars_in(variable.type)]
         if len(scalars) != len(variable.initial):

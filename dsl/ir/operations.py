@@ -14,7 +14,8 @@ class OperationKind(NamedTuple):
 
     `T` a scalar, the same type everywhere in the row; `int T` an integer, likewise; `scalar`, `int`, `bool`
     any such type, `a|b` either; `ptr` a non-null pointer; `ptr?` any pointer, and as a result a nullable one;
-    `context` a non-null context pointer; `target` the scalar that operand 0 points to; `local` what the local
+    `context` a non-null context pointer; `target` the scalar, or address of a context, that
+    operand 0 points to; `local` what the local
     holds; `field` what the context field is, a scalar or a pointer; `any` anything, or no result; `...` any
     number of further operands.
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from skverdict.dsl.ir.module import Operation
 from skverdict.dsl.ir.operations import OPERATIONS
 from skverdict.dsl.ir.site import SCALAR, Site, named
-from skverdict.dsl.ir.types import Bool, Int, Pointer, Space, Type
+from skverdict.dsl.ir.types import Bool, Int, Pointer, Space, Type, is_context
 
 # The words of a row that stand for a set of types: how to say it, and which types are in it.
 _WORDS: dict[str, tuple[str, Callable[[Type], bool]]] = {
@@ -107,7 +107,7 @@ def _mismatch(word: str, type_: Type, site: Site) -> Iterator[str]:
         target = site.pointer(0).target
         if type_ != target:
             yield f"is {type_}, but the pointer is to {target}"
-        if not isinstance(target, SCALAR):
+        if not isinstance(target, SCALAR) and not is_context(target):
             yield f"is {target}, which is no scalar"
     else:
         kinds = [_WORDS[part] for part in word.split()[0].split("|")]

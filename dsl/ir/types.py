@@ -178,6 +178,20 @@ def has_padding(type_: Type) -> bool:
     return isinstance(type_, Struct) and type_.has_padding()
 
 
+def holds_context(type_: Type) -> bool:
+    """True if a value of `type_` has the address of a context in it, which only the stack may keep."""
+    if isinstance(type_, Array):
+        return holds_context(type_.element)
+    if isinstance(type_, Struct):
+        return any(holds_context(member.type) for member in type_.members)
+    return is_context(type_)
+
+
+def is_context(type_: Type) -> bool:
+    """True for the address of a context."""
+    return isinstance(type_, Pointer) and type_.space is Space.CONTEXT and not type_.nullable
+
+
 def scalars_in(type_: Type, offset: int = 0) -> Iterator[tuple[int, Bool | Int | BigEndian]]:
     """Every scalar of a value of `type_`, in the order of the members, with its place in bytes."""
     if isinstance(type_, Array):
