@@ -127,9 +127,6 @@ def test_how_many_bytes_there_are_so_far() -> None:
         ("@framed(size, look=65)", LENGTH, "`look` of @framed must be 1 to 64, not 65"),
         ("@framed(size, connections=0)", LENGTH, "`connections` of @framed must be 1 to 4294967295, not 0"),
         ("@framed(5)", LENGTH, "@framed needs the function that tells a message's length"),
-        ("@framed(size)", "def size(skb: SkSkb) -> i32:\n    return 1\n", "the length function of @framed is given a Message"),
-        ("@framed(size)", "def size(msg: Message) -> u32:\n    return 1\n", "the length function of @framed returns an i32"),
-        ("@framed(size)", "def size() -> i32:\n    return 1\n", "the length function of @framed takes one parameter, the message"),
     ],
 )
 def test_arguments_of_framed(decorator: str, before: str, message: str) -> None:
@@ -147,3 +144,16 @@ def test_one_parser_cannot_serve_two_verdicts() -> None:
 def test_an_error_in_the_policy_is_told_once_and_where_it_is() -> None:
     (found,) = errors(text("return unknown"))
     assert (found.message, found.notes) == ("unknown name `unknown`", ())
+
+
+@pytest.mark.parametrize(
+    ("head", "message"),
+    [
+        ("def size(skb: SkSkb) -> i32:", "the length function of @framed is given a Message"),
+        ("def size(msg: Message) -> u32:", "the length function of @framed returns an i32"),
+        ("def size() -> i32:", "the length function of @framed takes one parameter, the message"),
+    ],
+)
+def test_the_shape_of_the_length_function(head: str, message: str) -> None:
+    (found,) = errors(text("return SK_PASS", before=f"{head}\n    return 1\n"))
+    assert found.message == message
