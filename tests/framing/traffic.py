@@ -42,6 +42,10 @@ def read_to_end(backend: Any, readers: Sequence[Reader], wanted: Sequence[int]) 
         if not came and all(
             len(reader.content) >= size for reader, size in zip(readers, wanted, strict=True)
         ):
+            # What is too much may come a little later.
+            backend.wait(PAUSE)
+            for reader in readers:
+                reader.read()
             return
         idle = 0 if came else idle + 1
         if not came:

@@ -3,7 +3,8 @@
     python -m tests.kernel [--kernel PATH] [--junit FILE] [SUITE ...]
 
 Suite `objects` loads every example's objects into the kernel's verifier. Suite `scenarios` carries out the
-recorded scenarios of tests/corpus/scenarios and compares. Exit status 0 if all is well, 1 if a case or the
+recorded scenarios of tests/corpus/scenarios and compares. Suite `framing` sends random messages in random
+segments through the framed examples. Exit status 0 if all is well, 1 if a case or the
 guest fails, 2 if nothing could be run.
 """
 
@@ -14,10 +15,11 @@ import os
 import sys
 from collections.abc import Iterable
 from pathlib import Path
+from typing import NamedTuple
 
 from tests.corpus.scenario import expected, recorded
 from tests.interop.toolchain import FETCH, Tree, fetched_tree
-from tests.kernel import guest, image, junit, scenarios
+from tests.kernel import framing, guest, image, junit, scenarios
 from tests.kernel.candidates import candidates
 from tests.kernel.cases import Case, judge
 from tests.kernel.initramfs import SOURCES
@@ -26,7 +28,14 @@ from tests.kernel.userland import LIBBPF
 LOADER = "tests/kernel/load_objects.py"
 
 
-def objects_suite(kernel: Path, tree: Tree, seconds: float) -> Iterable[Case]:
+class Extent(NamedTuple):
+    """How long a suite may take, and how many messages `framing` sends."""
+
+    seconds: float
+    messages: int
+
+
+def objects_suite(kernel: Path, tree: Tree, extent: Extent) -> Iterable[Case]:
     """Load the examples' objects in a guest that runs `kernel`. Raises GuestError."""
     in_ci = os.environ.get("CI") == "true"
     tried = list(candidates(image.version(image.release(kernel)), tools_required=in_ci))
@@ -34,25 +43,30 @@ def objects_suite(kernel: Path, tree: Tree, seconds: float) -> Iterable[Case]:
     loader = (SOURCES / LOADER).read_bytes()
     arguments = [LIBBPF, *files]
     ended = guest.run_to_its_end(
-        kernel, tree, {**files, LOADER: loader}, "tests.kernel.load_objects", arguments, seconds
+        kernel, tree, {**files, LOADER: loader}, "tests.kernel.load_objects", arguments, extent.seconds
     )
     return judge(tried, ended.results)
 
 
-def scenarios_suite(kernel: Path, tree: Tree, seconds: float) -> Iterable[Case]:
+def scenarios_suite(kernel: Path, tree: Tree, extent: Extent) -> Iterable[Case]:
     """Carry out the recorded scenarios in a guest that runs `kernel`. Raises GuestError."""
     name = scenarios.recording_of(image.version(image.release(kernel)))
     every = [{**scenario, "expected": expected(scenario, name)} for _, scenario in recorded()]
-    return scenarios.judge(scenarios.outcomes_in_guest(kernel, tree, every, seconds), name)
+    return scenarios.judge(scenarios.outcomes_in_guest(kernel, tree, every, extent.seconds), name)
 
 
-SUITES = {"objects": objects_suite, "scenarios": scenarios_suite}
+def framing_suite(kernel: Path, tree: Tree, extent: Extent) -> Iterable[Case]:
+    """Send messages through the framed examples in a guest that runs `kernel`. Raises GuestError."""
+    return framing.judge(framing.outcomes_in_guest(kernel, tree, extent.messages, extent.seconds))
 
 
-def run_suite(name: str, kernel: Path, tree: Tree, seconds: float) -> list[Case]:
+SUITES = {"objects": objects_suite, "scenarios": scenarios_suite, "framing": framing_suite}
+
+
+def run_suite(name: str, kernel: Path, tree: Tree, extent: Extent) -> list[Case]:
     """The cases of a suite; a guest that fails is one failed case."""
     try:
-        return list(SUITES[name](kernel, tree, seconds))
+        return list(SUITES[name](kernel, tree, extent))
     except guest.GuestError as error:
         return [Case("guest", name, "failed", str(error))]
 
@@ -63,6 +77,7 @@ def main() -> int:
     parser.add_argument("--kernel", type=Path, help="kernel image; by default the newest one under /boot")
     parser.add_argument("--junit", type=Path, metavar="FILE", help="also write the results as JUnit XML")
     parser.add_argument("--seconds", type=float, default=600, help="time limit of a suite (default 600)")
+    parser.add_argument("--messages", type=int, default=4000, help="of the suite framing (default 4000)")
     arguments = parser.parse_args()
     unknown = [name for name in arguments.suites if name not in SUITES]
     if unknown:
@@ -79,7 +94,7 @@ def main() -> int:
         return 2
     cases = []
     for name in arguments.suites or SUITES:
-        cases += run_suite(name, kernel, tree, arguments.seconds)
+        cases += run_suite(name, kernel, tree, Extent(arguments.seconds, arguments.messages))
     print(f"Linux {release}")
     for line in junit.table(cases):
         print(line)
