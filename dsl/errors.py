@@ -85,6 +85,10 @@ def _heading(place: Place, severity: str, message: str) -> str:
     return f"{where}: {severity}: {message}"
 
 
+# Of a longer source line only the part around the caret is shown, this many characters wide.
+EXCERPT_WIDTH = 160
+
+
 def _excerpt(place: Place) -> list[str]:
     """The source line and a caret line under it; tabs before the caret are kept so that both line up."""
     text = place.text.rstrip()
@@ -92,6 +96,11 @@ def _excerpt(place: Place) -> list[str]:
         return []
     number = str(place.line)
     before = text[: place.column - 1]
+    if len(text) > EXCERPT_WIDTH:
+        start = max(0, min(len(before) - EXCERPT_WIDTH // 4, len(text) - EXCERPT_WIDTH))
+        end = start + EXCERPT_WIDTH
+        head, tail = "..." if start else "", "..." if end < len(text) else ""
+        text, before = f"{head}{text[start:end]}{tail}", head + before[start:]
     blank = "".join("\t" if character == "\t" else " " for character in before)
     width = max(1, min(place.width, len(text) - len(before)))
     return [f" {number} | {text}", f" {' ' * len(number)} | {blank}{'^' * width}"]

@@ -7,6 +7,8 @@ the sum goes, and the values of a PHI where the PHI is. A wish that is not grant
 
 from __future__ import annotations
 
+from heapq import heapify, heappop, heappush
+
 from skverdict.codegen.machine.facts import edge_fact
 from skverdict.codegen.machine.graph import (
     ALU,
@@ -309,13 +311,19 @@ class _Chooser:
             + (100 if self.forbidden[group] else 0)
             for group in groups
         }
-        while sure:
-            group = max(sure, key=lambda each: (sure[each], len(beside[each]), -each))
+        # A group whose wishes grow surer is put in again; its older entries are out of date.
+        queue = [(-sure[group], -len(beside[group]), group) for group in groups]
+        heapify(queue)
+        while queue:
+            wishes, _, group = heappop(queue)
+            if sure.get(group) != -wishes:
+                continue
             del sure[group]
             color[group] = self._best(group, color, beside[group])
             for other, weight in self.others[group].items():
                 if other in sure:
                     sure[other] += weight
+                    heappush(queue, (-sure[other], -len(beside[other]), other))
         for _ in range(3):
             changed = False
             for group in groups:

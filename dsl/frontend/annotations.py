@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from skverdict.dsl.contexts import CONTEXT_CLASSES, SOCKET_CLASSES
 from skverdict.dsl.errors import Diagnostic
-from skverdict.dsl.frontend.refusal import Refused, suggestion
+from skverdict.dsl.frontend.refusal import Refused
 from skverdict.dsl.frontend.source import Source
 from skverdict.dsl.frontend.values import ScalarType, type_name
 from skverdict.dsl.ir.types import VOID, BigEndian, Bool, Int, Opaque, Type
@@ -100,7 +100,9 @@ def _evaluate(source: Source, function: FunctionType, node: ast.expr) -> object:
         return eval(code, function.__globals__)
     except NameError as error:
         name = getattr(error, "name", None) or source.segment(node)
-        hint = suggestion(name, [*function.__globals__, "bool"])
+        from skverdict.dsl.frontend.imports import unknown_name
+
+        hint = unknown_name(name, [*function.__globals__, "bool"])
         raise _refuse(source, node, f"unknown name `{name}` in a type", hint) from None
     except Exception as error:
         raise _refuse(source, node, f"this type cannot be evaluated: {error}") from None

@@ -6,6 +6,7 @@ import ast
 import re
 
 from skverdict.dsl.catalogue.maps import MAPS
+from skverdict.dsl.catalogue.programs import PROGRAMS
 from skverdict.dsl.errors import Place
 from skverdict.dsl.frontend.map_rules import (
     SMALLEST_COUNT,
@@ -26,7 +27,7 @@ from skverdict.dsl.structs import Struct, is_struct_class
 NAME_LENGTH = 15
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
 # Symbols of an object file that a policy cannot use for itself.
-_RESERVED = ("_license", "license")
+_RESERVED = ("_license", "license", *(kind.section for kind in PROGRAMS.values()))
 
 MOST_ENTRIES = 0xFFFF_FFFF
 

@@ -6,15 +6,16 @@ import ast
 import builtins
 import os
 import sys
+from collections.abc import Iterable
 from types import CodeType, ModuleType
 from typing import Any
 
-from skverdict import dsl
 from skverdict.dsl.errors import Diagnostic, Place, PolicyError
-from skverdict.dsl.frontend.refusal import suggestion
 from skverdict.dsl.frontend.sources import Sources, failure, syntax_error
 
 _NAME_PREFIX = "skverdict_policy_"
+# Characters of an exception's text that are shown.
+MOST_TEXT = 2000
 
 
 def execute_module(sources: Sources) -> dict[str, Any]:
@@ -35,7 +36,7 @@ def execute_module(sources: Sources) -> dict[str, Any]:
     except KeyboardInterrupt:
         raise
     except BaseException as error:
-        raise _raised(sources, error) from error
+        raise _raised(sources, module, error) from error
     finally:
         sys.dont_write_bytecode = wrote_bytecode
         if folder in sys.path:
@@ -79,9 +80,9 @@ def _lies_below(path: str, folder: str) -> bool:
     return os.path.abspath(path).startswith(os.path.join(os.path.abspath(folder), ""))
 
 
-def _raised(sources: Sources, error: BaseException) -> PolicyError:
+def _raised(sources: Sources, module: ModuleType, error: BaseException) -> PolicyError:
     """An exception of the module's own code, told at the innermost line of the policy."""
-    if isinstance(error, SyntaxError) and error.filename:
+    if isinstance(error, SyntaxError) and isinstance(error.filename, str) and error.filename:
         return _syntax_error_elsewhere(sources, error)
     line = 0
     step = error.__traceback__
@@ -89,9 +90,9 @@ def _raised(sources: Sources, error: BaseException) -> PolicyError:
         if step.tb_frame.f_code.co_filename == sources.path:
             line = step.tb_lineno
         step = step.tb_next
-    if getattr(error, "c_position", None) is not None:
+    if vars(error).get("c_position") is not None:
         return PolicyError([_in_c_text(sources, line, error)])
-    return PolicyError([Diagnostic(_place(sources, line), *_message_and_hint(error))])
+    return PolicyError([Diagnostic(_place(sources, line), *_message_and_hint(error, vars(module)))])
 
 
 def _in_c_text(sources: Sources, line: int, error: Any) -> Diagnostic:
@@ -122,24 +123,40 @@ def _place(sources: Sources, line: int) -> Place:
     return sources.main.line_place(line)
 
 
-def _message_and_hint(error: BaseException) -> tuple[str, str]:
-    message = str(error) or type(error).__name__
+def _message_and_hint(error: BaseException, names: Iterable[str]) -> tuple[str, str]:
+    from skverdict.dsl.frontend.imports import unknown_name
+
+    message = _text_of(error)[:MOST_TEXT] or type(error).__name__
     if isinstance(error, SystemExit):
         return "the module ends the process", "put such code behind `if __name__ == \"__main__\":`"
     if isinstance(error, ImportError):
         # "cannot import name 'x' from 'y' (path)"
         message, words = message.partition(" (")[0], message.split("'")
         module = sys.modules.get(words[3]) if len(words) > 3 else None
-        return message, suggestion(words[1], dir(module)) if module is not None else ""
-    if isinstance(error, NameError) and error.name:
-        return f"unknown name `{error.name}`", suggestion(error.name, [*vars(dsl), *vars(builtins)])
+        return message, unknown_name(words[1], dir(module)) if module is not None else ""
+    if isinstance(error, NameError) and isinstance(error.name, str) and error.name:
+        return f"unknown name `{error.name}`", unknown_name(error.name, [*names, *vars(builtins)])
     if isinstance(error, TypeError):
         return message, ""
     return f"{type(error).__name__}: {message}", ""
 
 
+def _text_of(error: BaseException) -> str:
+    """What an exception says; nothing if it fails even at that."""
+    try:
+        return str(error)
+    except Exception:
+        return ""
+
+
 def _syntax_error_elsewhere(sources: Sources, error: SyntaxError) -> PolicyError:
     assert error.filename is not None
-    text = (error.text or "").rstrip("\n")
-    place = Place(error.filename, error.lineno or 1, max(1, error.offset or 1), 1, text)
+    text, line, column = error.text, error.lineno, error.offset
+    place = Place(
+        error.filename,
+        line if isinstance(line, int) and line > 0 else 1,
+        column if isinstance(column, int) and column > 0 else 1,
+        1,
+        text.rstrip("\n") if isinstance(text, str) else "",
+    )
     return PolicyError([Diagnostic(place, f"syntax error: {error.msg}")])

@@ -37,6 +37,9 @@ from skverdict.dsl.ir.types import Int, Opaque, Space, Type
 def call_inline(lowering: Lowering, node: ast.Call, function: FunctionType) -> Operand:
     """Expand `function` at the call `node`. Raises Refused."""
     _refuse_recursion(lowering, node, function)
+    lowering.spend(
+        node, f"`{function.__name__}` is written out at each call", "make it, or what it calls, a @subprogram"
+    )
     source, definition = lowering.scope.definition(function)
     check_definition(source, definition, is_inline=True)
     operands = _arguments(lowering, node, function, definition)

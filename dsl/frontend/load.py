@@ -56,6 +56,7 @@ def load(path: str | os.PathLike[str], kernel: str | None = None) -> Policy:
         raise failure(
             shown, "there is no program in this file", "decorate a function with @stream_verdict or the like"
         )
+    _check_unused(scope, namespace)
     _check_truncated(scope)
     functions = [*_called(scope, functions), *functions]
     _check_symbols(scope, functions)
@@ -156,6 +157,15 @@ def _programs(scope: PolicyScope, namespace: dict[str, Any]) -> list[Function]:
             if function is not None:
                 functions.append(function)
     return functions
+
+
+def _check_unused(scope: PolicyScope, namespace: dict[str, Any]) -> None:
+    """Look at functions that nothing calls."""
+    own = [thing for thing in namespace.values() if mark_of(thing) in ("inline", "subprogram")]
+    if any(id(function) not in scope.lowered for function in own):
+        from skverdict.dsl.frontend.alone import check_unused
+
+        check_unused(scope, namespace)
 
 
 def _called(scope: PolicyScope, functions: Sequence[Function]) -> list[Function]:

@@ -18,7 +18,8 @@ from skverdict.dsl.frontend.statements import body, unlock
 from skverdict.dsl.frontend.values import PythonValue, Scalar, constant, describe, limits
 from skverdict.dsl.ir.types import BOOL, I64, U64, BigEndian, Bool, Int
 
-# The verifier gives up on a program after walking this many instructions, and a turn takes at least one.
+# The verifier gives up on a program after walking this many instructions, and a turn takes at least one
+# (BPF_COMPLEXITY_LIMIT_INSNS in include/linux/bpf_verifier.h).
 MOST_TURNS = 1_000_000
 
 
@@ -86,6 +87,9 @@ def _without_ranges(lowering: Lowering, node: ast.While | ast.For) -> State:
 
 def body_of_loop(lowering: Lowering, loop: Loop, statements: Sequence[ast.stmt]) -> None:
     """The statements of a loop, in which `break` and `continue` belong to `loop`."""
+    lowering.spend(
+        statements[0], "loops inside loops are looked at again and again", "put the inner ones into a @subprogram"
+    )
     outer = lowering.frame.loop
     loop.locks = len(lowering.frame.locks)
     lowering.frame.loop = loop
@@ -97,7 +101,8 @@ def body_of_loop(lowering: Lowering, loop: Loop, statements: Sequence[ast.stmt])
 
 @statement(ast.While)
 def while_loop(lowering: Lowering, node: ast.While) -> None:
-    _refuse_endless(lowering, node)
+    failures, exits = lowering.failures, lowering.exits
+    here = lowering.here
     end = lowering.label(node, "end")
 
     def head() -> Label:
@@ -106,8 +111,10 @@ def while_loop(lowering: Lowering, node: ast.While) -> None:
         return label
 
     def turn(label: Label) -> Sequence[Edge]:
+        nonlocal here
         end.edges.clear()
         lowering.enter(label)
+        here = lowering.here.copy()
         inside, done = lowering.label(node, "do"), lowering.label(node, "done")
         try:
             decide(lowering, node.test, inside, done)
@@ -127,17 +134,10 @@ def while_loop(lowering: Lowering, node: ast.While) -> None:
 
     _until_stable(lowering, node, head, turn)
     lowering.enter(end)
+    if lowering.failures == failures:
+        from skverdict.dsl.frontend.endless import check_ends
 
-
-def _refuse_endless(lowering: Lowering, node: ast.While) -> None:
-    test = node.test
-    if not (isinstance(test, ast.Constant) and test.value):
-        return
-    if not any(isinstance(part, (ast.Break, ast.Return)) for part in ast.walk(node)):
-        raise lowering.refuse(
-            test, "this loop never ends, and the kernel takes only programs that do",
-            "use `for i in range(n)`, or leave the loop with `break`",
-        )  # fmt: skip
+        check_ends(lowering, node, here, bool(end.edges), lowering.exits > exits)
 
 
 @statement(ast.For)

@@ -22,6 +22,10 @@ if TYPE_CHECKING:
     from skverdict.dsl.frontend.source import FunctionNode, Source
 
 
+# Pieces of code that a policy may be written out in: inline calls and turns of loops.
+MOST_PIECES = 20_000
+
+
 class Label:
     """A place to jump to. The states of all jumps meet where it is entered."""
 
@@ -176,6 +180,8 @@ class Lowering:
         self.frame = frame
         self.block = Block("entry")
         self.state: State | None = State({}, START)
+        # How many `return` statements were reached.
+        self.exits = 0
         # How many mistakes were reported.
         self.failures = 0
         self._reported: list[Diagnostic] = []
@@ -226,6 +232,15 @@ class Lowering:
         unique = f"{name}.{count}" if count else name
         self.function.locals.append(Local(unique, type_))
         return unique
+
+    def spend(self, node: ast.AST, what: str, hint: str) -> None:
+        """Count one more piece of code that is written out: an inline call, or a loop's turn.
+
+        Raises Refused when there are so many that the program could not be compiled in any useful time.
+        """
+        self.scope.spent += 1
+        if self.scope.spent > MOST_PIECES:
+            raise self.refuse(node, f"{what}, and all of it would be more than {MOST_PIECES} pieces", hint)
 
     def scratch(self, name: str, type_: Type) -> str:
         """A local for a value that is used up by the next call; all such calls share it."""

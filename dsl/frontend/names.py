@@ -13,7 +13,7 @@ from skverdict.dsl.frontend.lowering import Frame, Lowering
 from skverdict.dsl.frontend.memory import pointer, raw_pointer
 from skverdict.dsl.frontend.operators import OPERATORS
 from skverdict.dsl.frontend.python_values import operand_of
-from skverdict.dsl.frontend.refusal import Refused, suggestion
+from skverdict.dsl.frontend.refusal import Refused
 from skverdict.dsl.frontend.state import Binding, Broken, Conflict, Missing, Slot, refers_to
 from skverdict.dsl.frontend.values import (
     NONE,
@@ -58,7 +58,9 @@ def name_value(lowering: Lowering, node: ast.Name) -> Operand:
     thing = global_object(frame, node.id)
     if thing is _MISSING:
         known = [*frame.assigned, *frame.function.__globals__, *_BUILTINS]
-        raise lowering.refuse(node, f"unknown name `{node.id}`", suggestion(node.id, known))
+        from skverdict.dsl.frontend.imports import unknown_name
+
+        raise lowering.refuse(node, f"unknown name `{node.id}`", unknown_name(node.id, known))
     operand = operand_of(lowering.scope, node.id, thing)
     if isinstance(operand, PythonValue) and lowering.scope.is_broken(thing):
         raise Refused(None)

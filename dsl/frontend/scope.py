@@ -42,6 +42,10 @@ class PolicyScope:
         # The programs that `@framed` made, and what they are made of, which lives as long as the policy.
         self.framed: set[str] = set()
         self.framings: list[dict[str, Any]] = []
+        # Functions that were looked at, by identity.
+        self.lowered: set[int] = set()
+        # How often a piece of code was written out: see `Lowering.spend`.
+        self.spent = 0
         self._counts: dict[int, dict[str, int]] = {}
 
     def add_map(self, declaration: DeclaredMap, map_: Map | None) -> None:
@@ -104,6 +108,7 @@ class PolicyScope:
     def definition(self, function: FunctionType) -> tuple[Source, FunctionNode]:
         """Where `function` is written. Raises Refused if its source cannot be found."""
         code = function.__code__
+        self.lowered.add(id(function))
         source = self.sources.of_file(code.co_filename)
         node = source.function(code) if source is not None else None
         if source is None or node is None:

@@ -152,7 +152,8 @@ def merge(edges: list[Edge], epoch: Epoch) -> State:
         state = first.state.copy()
         state.trail = trail
         return state
-    if all(edge.state.epoch == first.state.epoch for edge in edges):
+    same_epoch = all(edge.state.epoch == first.state.epoch for edge in edges)
+    if same_epoch:
         epoch = first.state.epoch
     else:
         moved = next(edge.state.epoch for edge in reversed(edges) if edge.state.epoch.place is not None)
@@ -161,12 +162,17 @@ def merge(edges: list[Edge], epoch: Epoch) -> State:
     order: dict[str, None] = {}
     for edge in edges:
         order.update(dict.fromkeys(edge.state.names))
+    others = [edge.state.names for edge in edges[1:]]
     for name in order:
-        names[name] = _merge_name(name, edges, epoch)
+        binding = first.state.names.get(name)
+        if same_epoch and binding is not None and all(other.get(name) is binding for other in others):
+            names[name] = binding
+        else:
+            names[name] = _merge_name(name, edges, epoch)
     readable = first.state.readable
     if readable:
-        others = [edge.state.readable for edge in edges[1:]]
-        readable = tuple(one for one in readable if all(one in other for other in others))
+        rest = [edge.state.readable for edge in edges[1:]]
+        readable = tuple(one for one in readable if all(one in other for other in rest))
     return State(names, epoch, readable, leases, trail)
 
 
@@ -248,7 +254,8 @@ def same_state(first: State, second: State) -> bool:
         if not as_weak(first.leases, second.leases):
             return False
     return all(
-        _as_weak(binding, second.names.get(name, BROKEN)) for name, binding in first.names.items()
+        binding is second.names.get(name) or _as_weak(binding, second.names.get(name, BROKEN))
+        for name, binding in first.names.items()
     )
 
 
@@ -257,6 +264,8 @@ def tightened(state: State, found: State) -> State | None:
     tighter: State | None = None
     for name, binding in state.names.items():
         other = found.names.get(name)
+        if other is binding:
+            continue
         if not isinstance(binding, Slot) or not isinstance(other, Slot) or binding.local != other.local:
             continue
         wide, narrow = binding.shape, other.shape

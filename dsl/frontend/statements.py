@@ -220,6 +220,7 @@ def _tested_names(lowering: Lowering, test: ast.expr) -> set[str]:
 @statement(ast.Return)
 def return_statement(lowering: Lowering, node: ast.Return) -> None:
     frame = lowering.frame
+    lowering.exits += 1
     if frame.end is None:
         _return_for_good(lowering, node)
         return

@@ -128,3 +128,13 @@ def test_a_mistake_of_the_compiler_is_told_at_its_place(monkeypatch: pytest.Monk
         4,
         "skverdict itself failed on this statement (AssertionError: no such case)",
     )
+
+
+@pytest.mark.parametrize("column", [1, 500, 1000])
+def test_of_a_long_line_only_the_part_around_the_caret_is_shown(column: int) -> None:
+    text = "".join("x" if number % 10 else "|" for number in range(1000))
+    _, line, caret = str(Diagnostic(Place("p.py", 3, column, 5, text), "wrong")).split("\n")
+    assert len(line) <= len(" 3 | ") + 160 + 2 * len("...")
+    assert line[caret.index("^")] == text[column - 1]
+    assert ("..." in line[:8]) == (column > 1) and line.endswith("...") == (column < 1000)
+    assert caret.count("^") == min(5, 1000 - column + 1)

@@ -50,8 +50,8 @@ LITERALS = {
     "n = 0\nn += ctx.len\nreturn i32(n)": "i64",
     "n = 0\nn -= 1\nif n < 0:\n    return 1\nreturn 0": "i64",
     "n = 0\nn -= 1\nx = ctx.hash\nif n < x:\n    return 1\nreturn 0": "i64",
-    "n = 0\nwhile n < ctx.len:\n    n += 1\nreturn i32(n)": "i64",
-    "n: i32 = 0\nwhile n < ctx.len:\n    n += 1\nreturn n": "i32",
+    "n = 0\nwhile n < min(ctx.len, 9):\n    n += 1\nreturn i32(n)": "i64",
+    "n: i32 = 0\nwhile n < min(ctx.len, 9):\n    n += 1\nreturn n": "i32",
     "n = (1 << 63)\nn += 1\nreturn i32(n)": "u64",
     "n: u8\nn = 3\nn += 1\nreturn n": "u8",
     "n = 1 if ctx.len else 2\nn += 1\nreturn i32(n)": "i64",
@@ -127,11 +127,11 @@ def test_a_choice_has_the_type_of_its_sides_wherever_it_goes(body: str) -> None:
 
 
 def test_a_number_that_a_loop_only_raises_stays_above_where_it_began() -> None:
-    assert program("n = 0\nwhile n < ctx.len:\n    n += 1\nx: u32 = n\nreturn 0").blocks
+    assert program("n = 0\nwhile n < min(ctx.len, 9):\n    n += 1\nx: u8 = n\nreturn 0").blocks
     assert program("n = 9\nwhile n > 0:\n    n -= 1\nreturn n").blocks
     assert program("n = 0\nwhile n < 9:\n    m = 0\n    while m < n:\n        m += 2\n    n += 1\nreturn n").blocks
-    errors = body_errors("n = 0\nwhile ctx.hash != 9:\n    n += 1\n    n -= 1\nreturn n")
-    assert errors == [(5, 8, "an i32 is needed here, but this is an i64")]
+    errors = body_errors("n = 0\nwhile ctx.hash != 9:\n    n += 1\n    n -= 1\n    ctx.pull_data(1)\nreturn n")
+    assert errors == [(6, 8, "an i32 is needed here, but this is an i64")]
 
 
 def test_a_variable_keeps_its_type() -> None:

@@ -1,0 +1,23 @@
+"""What to import, or which spelling to use, for a name that a policy does not have."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from skverdict import dsl
+from skverdict.dsl.frontend.refusal import suggestion
+
+
+def unknown_name(name: str, known: Iterable[str] = ()) -> str:
+    """A hint for a name that nothing in the policy stands behind; empty if there is nothing like it."""
+    from skverdict.dsl.catalogue.helpers import HELPERS
+
+    if name in dsl.__all__:
+        return f"write `from skverdict.dsl import {name}`"
+    if name in HELPERS:
+        return f"write `from skverdict.dsl.helpers import {name}`"
+    own = suggestion(name, known)
+    if own:
+        return own
+    close = suggestion(name, [*dsl.__all__, *HELPERS])
+    return f"{close} It is not imported yet." if close else ""
