@@ -68,7 +68,7 @@ class Engine:
             maps, data, environment = self._surroundings
             table = PROGRAMS[self._loaded.kind].context
             try:
-                self._code = compile_program(self._loaded, table, maps, data, environment.kernel)
+                self._code = compile_program(self._loaded, table, maps, data, environment)
             except NoNativeCode as error:
                 self.reason, self._patience = str(error), None
         return self._code

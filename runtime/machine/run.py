@@ -54,7 +54,7 @@ class Result(NamedTuple):
 
     value: int
     instructions: int
-    calls: tuple[HelperCall, ...]
+    calls: Sequence[HelperCall]
 
 
 class Reference(NamedTuple):

@@ -6,13 +6,17 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from skverdict.dsl.catalogue.contexts import CONTEXTS
+from skverdict.runtime.helpers.maps import map_lookup_elem
+from skverdict.runtime.machine.environment import Environment
 from skverdict.runtime.machine.memory import Bytes
 from skverdict.runtime.machine.run import LoadedProgram
 from skverdict.runtime.machine.structures import layout as structure_layout
+from skverdict.runtime.maps.array import ArrayMap
 from skverdict.runtime.maps.base import Map
 from skverdict.runtime.native.emit import Facts, Module, Readable, emit
 from skverdict.runtime.native.graph import graph, is_local_call
 from skverdict.runtime.native.proof import Area, Surroundings, prove
+from skverdict.runtime.native.tables import MOST_ENTRIES
 from skverdict.runtime.native.written import NUMBERED, UnclearRegister, follow
 
 #: Kinds of maps whose values programs get as plain bytes.
@@ -35,12 +39,13 @@ class Draft(NamedTuple):
 
 
 def draft(
-    loaded: LoadedProgram, table: str, maps: Mapping[str, Map], data: Mapping[str, Bytes], kernel: str
+    loaded: LoadedProgram, table: str, maps: Mapping[str, Map], data: Mapping[str, Bytes], environment: Environment
 ) -> Draft:
-    """Translate a program. `table` is its context's, `kernel` the release whose rules hold.
+    """Translate a program that was loaded with all this. `table` is its context's.
 
     Raises NoNativeCode.
     """
+    kernel = environment.kernel
     helpers = {
         slot: NUMBERED[instruction.imm]
         for slot, instruction in loaded.program.instructions.items()
@@ -74,10 +79,24 @@ def draft(
             if field.role
         },
     )
+    plain_lookup = environment.helpers.get("bpf_map_lookup_elem") is map_lookup_elem and not takes_locks
+    arrays = [
+        name
+        for name in surroundings.values
+        if plain_lookup and type(maps[name]) is ArrayMap and maps[name].max_entries <= MOST_ENTRIES
+    ]
     proof = prove(loaded.program, flow, surroundings)
     readable = _readable(table, loaded.kind, kernel)
     facts = Facts(
-        loaded.program, loaded.order, flow, registers, proof, readable, uncounted, registers.faults | tail_calls
+        loaded.program,
+        loaded.order,
+        flow,
+        registers,
+        proof,
+        readable,
+        uncounted,
+        registers.faults | tail_calls,
+        arrays,
     )
     return Draft(emit(facts), facts)
 

@@ -45,11 +45,13 @@ define i64 @{ENTRY}(ptr noalias %s, ptr %frame) {{
 
 class Needs(NamedTuple):
     """What native code wants in the shared memory: which fields of the context, as offset and size in bytes, and
-    the addresses of which maps and data sections, as kind (`map` or `data`) and name; and whether the packet."""
+    the addresses of which maps and data sections, as kind (`map` or `data`) and name; whether the packet; and the
+    tables of which array maps."""
 
     fields: tuple[tuple[int, int], ...]
     addresses: tuple[tuple[str, str], ...]
     packet: bool
+    tables: tuple[str, ...]
 
 
 class Readable(NamedTuple):
@@ -70,6 +72,7 @@ class Facts(NamedTuple):
     readable: Readable
     uncounted: Collection[int]
     handed_back: Collection[int]
+    arrays: Collection[str]
 
 
 class Module(NamedTuple):
@@ -84,7 +87,7 @@ def emit(facts: Facts) -> Module:
     wants = _Wants()
     functions = [_Function(facts, function, wants).text() for function in facts.graph.values()]
     text = "\n".join([PRELUDE, _HEADER, *functions])
-    return Module(text, Needs(tuple(wants.fields), tuple(wants.addresses), wants.packet))
+    return Module(text, Needs(tuple(wants.fields), tuple(wants.addresses), wants.packet, tuple(wants.tables)))
 
 
 class _Wants:
@@ -94,10 +97,17 @@ class _Wants:
         self.fields: dict[tuple[int, int], int] = {}
         self.addresses: dict[tuple[str, str], int] = {}
         self.packet = False
+        self.tables: dict[str, int] = {}
 
     def field(self, offset: int, size: int) -> int | None:
         """The place of a field; None if there are too many."""
         return _place(self.fields, (offset, size))
+
+    def table(self, name: str, arrays: Collection[str]) -> int | None:
+        """The place of a map's table; None if there are too many, or it can have none."""
+        if name not in arrays or (name not in self.tables and len(self.tables) == layout.MAX_TABLES):
+            return None
+        return layout.WORD * self.tables.setdefault(name, len(self.tables))
 
     def address(self, kind: str, name: str) -> int | None:
         """The place of an address; None if there are too many."""
@@ -582,9 +592,30 @@ class _Function:
 
     def _call(self, site: Site) -> None:
         if helper_of(site):
-            self._perform(site)
+            lookup = self.facts.proof.lookups.get(site.slot)
+            place = None if lookup is None else self.wants.table(lookup.name, self.facts.arrays)
+            if lookup is None or place is None:
+                self._perform(site)
+            else:
+                self._lookup(site, lookup.offset, place)
         else:
             self._local_call(site)
+
+    def _lookup(self, site: Site, offset: int, place: int) -> None:
+        """Look up an entry of an array map."""
+        writer = self.writer
+        key = self._from_memory(writer.load(writer.at("%frame", offset), 32), 4)
+        index = writer.resized(key, 32, 64)
+        table, length = layout.TABLES + place, layout.TABLE_LENGTHS + place
+        both = writer.value(
+            f"call fastcc {_RESULT} @lookup_array(ptr %s, i64 {table}, i64 {length}, i64 {index}, i64 {site.slot})"
+        )
+        address = writer.value(f"extractvalue {_RESULT} {both}, 0")
+        done = self._otherwise_perform(site, writer.value(f"icmp ne i64 {address}, 1"))
+        self._put(0, address)
+        distance = writer.value(f"extractvalue {_RESULT} {both}, 1")
+        writer.add(f"store i64 {distance}, ptr %d0")
+        self._end_reach(done)
 
     def _local_call(self, site: Site) -> None:
         writer = self.writer

@@ -8,6 +8,7 @@ from skverdict.runtime.machine.context import Context
 from skverdict.runtime.machine.environment import Environment
 from skverdict.runtime.machine.memory import Bytes
 from skverdict.runtime.machine.run import LoadedProgram, Result
+from skverdict.runtime.maps.array import ArrayMap
 from skverdict.runtime.maps.base import Map
 from skverdict.runtime.native.cache import cached
 from skverdict.runtime.native.code import NoNativeCode, draft
@@ -15,25 +16,29 @@ from skverdict.runtime.native.emit import ENTRY
 from skverdict.runtime.native.machine_code import Linked, compile_module, processor
 from skverdict.runtime.native.run import NativeCode, NativeRun, performed
 from skverdict.runtime.native.shared import Shared
+from skverdict.runtime.native.tables import ArrayTable
 
 # Shared memory that no run uses now.
 _idle: list[Shared] = []
 
 
 def compile_program(
-    loaded: LoadedProgram, table: str, maps: Mapping[str, Map], data: Mapping[str, Bytes], kernel: str
+    loaded: LoadedProgram, table: str, maps: Mapping[str, Map], data: Mapping[str, Bytes], environment: Environment
 ) -> NativeCode:
-    """Make native code of a program that was loaded with `maps` and `data`. `table` is its context's.
+    """Make native code of a program that was loaded with all this. `table` is its context's.
 
     Raises NoNativeCode.
     """
-    made = draft(loaded, table, maps, data, kernel)
+    made = draft(loaded, table, maps, data, environment)
     try:
         linked = Linked(_object(made.module.text), ENTRY)
     except RuntimeError as error:
         raise NoNativeCode(f"LLVM makes no code of {loaded.name}: {error}") from None
     things = tuple(maps[name] if kind == "map" else data[name] for kind, name in made.module.needs.addresses)
-    return NativeCode(loaded, linked, made.module.needs, made.facts, things, performed(made.facts))
+    arrays = [maps[name] for name in made.module.needs.tables]
+    tables = tuple(ArrayTable(map_) for map_ in arrays if isinstance(map_, ArrayMap))
+    rows = performed(made.facts, made.module.needs.tables)
+    return NativeCode(loaded, linked, made.module.needs, made.facts, things, tables, rows)
 
 
 def _object(text: str) -> bytes:

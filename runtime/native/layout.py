@@ -35,12 +35,30 @@ INNERMOST = SLOT
 OPERANDS = 88
 #: Where frames end.
 FRAMES_END = 128
+#: The number of the run, the calls that native code has made by itself, and where they are noted.
+RUN = 144
+CALL_COUNT = 152
+CALLS = 160
+#: Addresses that native code has given to entries of maps, and how many.
+GIVEN_COUNT = 168
+GIVEN = 176
 
 #: Numbers of the context, and the addresses of maps and data sections with the distances to their bytes.
-FIELDS = 136
+FIELDS = 192
 MAX_FIELDS = 64
 ADDRESSES = FIELDS + MAX_FIELDS * WORD
 DELTAS = ADDRESSES + MAX_FIELDS * WORD
+#: The tables of array maps and how many entries they have.
+TABLES = DELTAS + MAX_FIELDS * WORD
+MAX_TABLES = 16
+TABLE_LENGTHS = TABLES + MAX_TABLES * WORD
+
+#: A call that native code made: the slot, the index, the result.
+CALL_SIZE = 24
+MAX_CALLS = 4096
+#: An address that it gave: the place of the table, the index, the address.
+GIVEN_SIZE = 24
+MAX_GIVEN = 256
 
 #: Regions that were met, each at its number modulo how many there are places.
 REGIONS = 2048

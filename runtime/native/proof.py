@@ -41,6 +41,7 @@ _LONGEST = (1 << 31) - 1
 _PATIENCE = 2
 
 _LOOKUPS = ("bpf_map_lookup_elem", "bpf_map_lookup_percpu_elem")
+_INDEX_SIZE = 4
 _WRITING = ("buffer", "value_buffer", "number")
 
 
@@ -71,6 +72,13 @@ class Access(NamedTuple):
     name: str = ""
     offset: int | None = None
     written: bool = False
+
+
+class Lookup(NamedTuple):
+    """A lookup of map `name` with a key that lies at `offset` in the stack, wholly written."""
+
+    name: str
+    offset: int
 
 
 class State:
@@ -121,14 +129,14 @@ class Proof(NamedTuple):
 
     `unsure` has, for each function, the bytes of the stack of which only the run can tell whether they are
     written where that counts; `observed` are the functions whose stack something looks at that is not proven.
-    `lookups` are the calls that give the address of plain bytes in a map, or NULL.
+    `lookups` are the calls that give the address of plain bytes in a map, or NULL, with what is known of them.
     """
 
     before: dict[int, State]
     accesses: dict[int, Access]
     unsure: dict[int, int]
     observed: frozenset[int]
-    lookups: frozenset[int]
+    lookups: dict[int, Lookup | None]
 
 
 def prove(program: Program, graph: Graph, surroundings: Surroundings) -> Proof:
@@ -137,7 +145,7 @@ def prove(program: Program, graph: Graph, surroundings: Surroundings) -> Proof:
     accesses: dict[int, Access] = {}
     unsure: dict[int, int] = {}
     observed = set()
-    lookups = set()
+    lookups: dict[int, Lookup | None] = {}
     entries: dict[int, list[Value]] = {0: [ANY, Pointer("context"), *[ANY] * 8]}
     for slot, function in graph.items():
         if slot not in entries:
@@ -160,14 +168,15 @@ def prove(program: Program, graph: Graph, surroundings: Surroundings) -> Proof:
                     unsure[slot] = mask(STACK_SIZE) if anywhere else unsure.get(slot, 0) | here.ever & ~here.always
                 if is_local_call(site):
                     _call(entries, site.target, here)
+                lookup = walk.lookup(site, here)
                 walk.apply(site, here)
                 given = here.registers[0]
                 if site.operation.family == "call" and isinstance(given, Pointer) and given.base == "value":
-                    lookups.add(site.slot)
+                    lookups[site.slot] = lookup
             if block_slot in function.checks:
                 unsure[slot] = unsure.get(slot, 0) | state.ever & ~state.always
     counted = {slot: unsure.get(slot, 0) if slot in observed else 0 for slot in graph}
-    return Proof(before, accesses, counted, frozenset(observed), frozenset(lookups))
+    return Proof(before, accesses, counted, frozenset(observed), lookups)
 
 
 def _observes(site: Site, access: Access | None) -> bool:
@@ -332,6 +341,17 @@ class _Walk:
             return False
         area = areas[pointer.name]
         return pointer.last + size <= area.size and (area.writable or not writes)
+
+    def lookup(self, site: Site, state: State) -> Lookup | None:
+        """A call that looks up a known map with a key of four bytes in the stack; None for others."""
+        helper, map_, key = helper_of(site), state.registers[1], state.registers[2]
+        if helper is None or helper.name != "bpf_map_lookup_elem":
+            return None
+        if not (isinstance(map_, Pointer) and isinstance(key, Pointer) and key.base == "stack"):
+            return None
+        touched = mask(_INDEX_SIZE) << max(key.first, 0)
+        inside = key.first == key.last and 0 <= key.first <= STACK_SIZE - _INDEX_SIZE
+        return Lookup(map_.name, key.first) if inside and state.always & touched == touched else None
 
     # Effects
 

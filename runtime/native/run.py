@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import count
 from operator import length_hint
-from typing import NamedTuple
+from typing import NamedTuple, overload
 
 from skverdict.runtime.machine.context import Context
 from skverdict.runtime.machine.environment import Environment
@@ -20,14 +21,15 @@ from skverdict.runtime.machine.memory import (
     address_of,
 )
 from skverdict.runtime.machine.registers import UNWRITTEN
-from skverdict.runtime.machine.run import MISDEEDS, Finished, Frame, LoadedProgram, Result, Run
+from skverdict.runtime.machine.run import MISDEEDS, Finished, Frame, HelperCall, LoadedProgram, Result, Run
 from skverdict.runtime.machine.semantics import mask
 from skverdict.runtime.maps.base import Map
 from skverdict.runtime.native import layout
 from skverdict.runtime.native.emit import Facts, Needs
 from skverdict.runtime.native.graph import Site
 from skverdict.runtime.native.machine_code import Linked
-from skverdict.runtime.native.shared import NativeFrame, Pins, Shared
+from skverdict.runtime.native.shared import ROW, NativeFrame, Pins, Shared
+from skverdict.runtime.native.tables import ArrayTable
 from skverdict.runtime.native.written import helper_of, sets, uses
 
 _ALL_WRITTEN = mask(STACK_SIZE)
@@ -37,8 +39,8 @@ class Performed(NamedTuple):
     """An instruction that Python does: the registers it reads, those of them that hold nothing, the one that it
     sets, the bytes of the stack that are known to be written then, and what is to be seen to around it.
 
-    `gives_value`: it gives the address of plain bytes; `counts`: it uses up some of the budget; `moves`: it may
-    move the packet.
+    `gives_value`: it gives the address of plain bytes, of the map that has table number `table`; `counts`: it
+    uses up some of the budget; `moves`: it may move the packet.
     """
 
     site: Site
@@ -48,6 +50,7 @@ class Performed(NamedTuple):
     written: int
     is_helper: bool
     gives_value: bool
+    table: int | None
     counts: bool
     moves: bool
 
@@ -60,10 +63,11 @@ class NativeCode(NamedTuple):
     needs: Needs
     facts: Facts
     things: tuple[Map | Bytes, ...]
+    tables: tuple[ArrayTable, ...]
     performed: Mapping[int, Performed]
 
 
-def performed(facts: Facts) -> dict[int, Performed]:
+def performed(facts: Facts, tables: Sequence[str]) -> dict[int, Performed]:
     """How Python does each instruction."""
     table = {}
     for function in facts.graph.values():
@@ -78,11 +82,64 @@ def performed(facts: Facts) -> dict[int, Performed]:
                 written = state.always if observed and state is not None else _ALL_WRITTEN
                 counts = site.slot in facts.uncounted
                 moves = counts or (helper is not None and helper.moves_buffer)
-                values = site.slot in facts.proof.lookups
+                values, lookup = site.slot in facts.proof.lookups, facts.proof.lookups.get(site.slot)
+                place = tables.index(lookup.name) if lookup is not None and lookup.name in tables else None
                 table[site.slot] = Performed(
-                    site, reads, missing, sets(site), written, helper is not None, values, counts, moves
+                    site, reads, missing, sets(site), written, helper is not None, values, place, counts, moves
                 )
     return table
+
+
+class Calls(Sequence[HelperCall]):
+    """The helper calls of a run in their order. Those that native code made by itself are kept as it left them
+    until somebody asks."""
+
+    def __init__(self, code: NativeCode, calls: list[HelperCall]) -> None:
+        self._code = code
+        self._latest = calls
+        self._parts: list[bytes | HelperCall] = []
+
+    def add(self, rows: bytes) -> None:
+        """Add calls that native code made, which come behind those that Python has made so far."""
+        self._parts += self._latest
+        self._latest.clear()
+        self._parts.append(rows)
+
+    def __len__(self) -> int:
+        return len(self._complete())
+
+    @overload
+    def __getitem__(self, index: int) -> HelperCall: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> list[HelperCall]: ...
+
+    def __getitem__(self, index: int | slice) -> HelperCall | list[HelperCall]:
+        return self._complete()[index]
+
+    def __iter__(self) -> Iterator[HelperCall]:
+        return iter(self._complete())
+
+    def _complete(self) -> list[HelperCall]:
+        if self._parts:
+            calls: list[HelperCall] = []
+            for part in (*self._parts, *self._latest):
+                if isinstance(part, HelperCall):
+                    calls.append(part)
+                else:
+                    calls += (self._call(*row) for row in ROW.iter_unpack(part))
+            self._parts, self._latest = [], calls
+        return self._latest
+
+    def _call(self, slot: int, index: int, result: int) -> HelperCall:
+        lookup = self._code.facts.proof.lookups[slot]
+        assert lookup is not None
+        table = self._code.tables[self._code.needs.tables.index(lookup.name)]
+        return HelperCall("bpf_map_lookup_elem", (table.map, table.key(index)), result)
+
+
+# Numbers of runs, by which tables tell old addresses from new ones.
+_runs = count(1)
 
 
 class NativeRun(Run):
@@ -103,6 +160,8 @@ class NativeRun(Run):
         #: The stacks of the functions that native code is in, and the numbers of their regions.
         self.stacks: list[NativeFrame] = []
         self.numbers: list[int] = []
+        self.number = next(_runs)
+        self.made = Calls(code, self.calls)
 
     def go(self) -> Result:
         """Run to the end. Raises Fault."""
@@ -115,11 +174,12 @@ class NativeRun(Run):
                 assert shared.failure is not None
                 raise shared.failure
             self.ticks = iter(range(shared[layout.LEFT]))
+            self._learn_calls()
             if end == layout.RETURNED:
                 self._exit(shared[layout.SLOT])
             else:
                 self._interpret()
-            return Result(self.registers[0], self.instructions, tuple(self.calls))
+            return Result(self.registers[0], self.instructions, self.made)
         finally:
             self._let_go()
 
@@ -154,6 +214,11 @@ class NativeRun(Run):
             shared[layout.ADDRESSES + place * layout.WORD] = 0
             bytes_at = self.pins.address(thing.content) if isinstance(thing, Bytes) else 0
             shared[layout.DELTAS + place * layout.WORD] = bytes_at
+        shared[layout.RUN] = self.number
+        shared[layout.CALL_COUNT] = shared[layout.GIVEN_COUNT] = 0
+        for place, table in enumerate(self.code.tables):
+            shared[layout.TABLES + place * layout.WORD] = table.address
+            shared[layout.TABLE_LENGTHS + place * layout.WORD] = table.map.max_entries
         shared[shared.in_frame(0, layout.FRAME_NUMBER)] = self.stack >> REGION_SHIFT
         self._open_stacks(0)
         self._show_context()
@@ -190,7 +255,16 @@ class NativeRun(Run):
                 shared[at] = address
                 bytes_at = self.pins.address(thing.content) if isinstance(thing, Bytes) else 0
                 shared[layout.DELTAS + place * layout.WORD] = bytes_at - address & ADDRESS
+        for number in range(shared[layout.LAST_REGION] + 1, self.regions.last + 1):
+            self._show_entry(number)
         shared[layout.LAST_REGION] = self.regions.last
+
+    def _show_entry(self, number: int) -> None:
+        """The address of an array's entry that Python was the first to ask for."""
+        region = self.regions[number]
+        for table in self.code.tables:
+            if isinstance(region, Bytes) and (index := table.index(region.content)) is not None:
+                table.put(index, self.number, address_of(number))
 
     def _show_region(self, number: int) -> None:
         """Let native code reach a region by itself from now on, if its rules are simple."""
@@ -228,12 +302,27 @@ class NativeRun(Run):
         if last == self.regions.last:
             return
         self.regions.last = last
+        if self.code.tables:
+            self._learn_given()
         if self.packet is not None and not region.packet_address and shared[layout.PACKET]:
             region.place_packet(self.packet, shared[layout.PACKET])
         addresses = shared.words(layout.ADDRESSES, len(self.code.things))
         for thing, address in zip(self.code.things, addresses, strict=True):
             if address and not self.memory.known(thing):
                 self.memory.adopt(thing, thing if isinstance(thing, Bytes) else MapRegion(thing), address)
+
+    def _learn_given(self) -> None:
+        """The addresses that native code has given to entries of arrays."""
+        for place, index, address in self.shared.take_given():
+            table = self.code.tables[(place - layout.TABLES) // layout.WORD]
+            memory = table.memory(index)
+            name = f"a value of map {table.map.name}"
+            self.memory.adopt(memory, Bytes(name, memory, self.memory.order, table.map.writable), address)
+
+    def _learn_calls(self) -> None:
+        """The calls that native code has made by itself."""
+        if self.shared[layout.CALL_COUNT]:
+            self.made.add(self.shared.take_calls())
 
     def _open_stacks(self, level: int) -> None:
         """Have the stacks of the functions down to `level`, which are those that native code is in."""
@@ -296,6 +385,7 @@ class NativeRun(Run):
         """Do the instruction at `slot` for native code, which is in the function that has `frame`."""
         shared, work, registers = self.shared, self.code.performed[slot], self.registers
         self._learn()
+        self._learn_calls()
         level = shared.level(frame)
         if level or len(self.numbers) > 1:
             self._place_frames(level, slot)
@@ -345,6 +435,14 @@ class NativeRun(Run):
             assert not address or (isinstance(region, Bytes) and not isinstance(region, MapValue))
             bytes_at = self.pins.address(region.content) if isinstance(region, Bytes) else 0
             self.shared[layout.DELTA] = bytes_at - address & ADDRESS
+            if work.table is not None and isinstance(region, Bytes):
+                self._show_found(self.code.tables[work.table], address)
+
+    def _show_found(self, table: ArrayTable, address: int) -> None:
+        """An entry of an array that Python has looked up."""
+        key = self.calls[-1].arguments[1]
+        assert isinstance(key, bytes)
+        table.put(table.map.index(key), self.number, address)
 
     def _show_access(self, work: Performed, base: int) -> None:
         """What has changed with an access through address `base` that native code could not do."""

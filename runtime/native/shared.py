@@ -19,6 +19,7 @@ Perform = Callable[[int, int], None]
 _PERFORM = ctypes.PYFUNCTYPE(ctypes.c_int, ctypes.c_void_p, ctypes.c_int, ctypes.c_void_p)
 
 _WORD = struct.Struct("=Q")
+ROW = struct.Struct("=QQQ")
 _OPERANDS = struct.Struct("=5Q")
 _get, _put = _WORD.unpack_from, _WORD.pack_into
 
@@ -93,6 +94,10 @@ class Shared:
         self._called = _PERFORM(self._call)
         self[layout.PERFORM] = ctypes.cast(self._called, ctypes.c_void_p).value or 0
         self[layout.FRAMES_END] = self.frame(MAX_FRAMES)
+        self._calls = ctypes.create_string_buffer(layout.MAX_CALLS * layout.CALL_SIZE)
+        self[layout.CALLS] = ctypes.addressof(self._calls)
+        self._given = ctypes.create_string_buffer(layout.MAX_GIVEN * layout.GIVEN_SIZE)
+        self[layout.GIVEN] = ctypes.addressof(self._given)
 
     def _call(self, _: int, slot: int, frame: int) -> int:
         try:
@@ -109,6 +114,17 @@ class Shared:
 
     def __setitem__(self, offset: int, value: int) -> None:
         _put(self.memory, offset, value)
+
+    def take_calls(self) -> bytes:
+        """The calls that native code has made by itself since this was last asked, as rows of `layout`."""
+        count, self[layout.CALL_COUNT] = self[layout.CALL_COUNT], 0
+        return ctypes.string_at(self._calls, count * layout.CALL_SIZE)
+
+    def take_given(self) -> list[tuple[int, int, int]]:
+        """The addresses that native code has given to entries of maps since this was last asked: the table's
+        place, the index, the address."""
+        count, self[layout.GIVEN_COUNT] = self[layout.GIVEN_COUNT], 0
+        return list(ROW.iter_unpack(ctypes.string_at(self._given, count * layout.GIVEN_SIZE)))
 
     def operands(self) -> tuple[int, ...]:
         """What native code has left for an instruction that Python does."""

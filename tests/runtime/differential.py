@@ -120,7 +120,7 @@ def compare(object_: Object, tally: Tally) -> str | None:
     except LoadError:
         return None
     try:
-        code = engine.compile_program(there.program, "__sk_buff", there.maps, there.data, there.environment.kernel)
+        code = engine.compile_program(there.program, "__sk_buff", there.maps, there.data, there.environment)
     except NoNativeCode as error:
         reason = str(error).split(":")[-1].split(" at ")[0]
         tally.refused[reason] = tally.refused.get(reason, 0) + 1

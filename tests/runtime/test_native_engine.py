@@ -47,7 +47,7 @@ def _both(text: str, budget: int = 1_000_000, **fields: object) -> tuple[object,
         context = TestContext(packet=bytes(range(16)), len=16, **fields)
         try:
             if native:
-                code = engine.compile_program(program, "__sk_buff", {}, {}, surroundings.kernel)
+                code = engine.compile_program(program, "__sk_buff", {}, {}, surroundings)
                 result = engine.run(code, context, surroundings)
             else:
                 result = run(program, context, surroundings)
@@ -164,7 +164,7 @@ def test_a_packet_pointer_is_worthless_once_the_packet_has_moved() -> None:
         program = loaded(object_, surroundings=surroundings)
         with pytest.raises(Fault) as caught:
             if native:
-                code = engine.compile_program(program, "__sk_buff", {}, {}, surroundings.kernel)
+                code = engine.compile_program(program, "__sk_buff", {}, {}, surroundings)
                 engine.run(code, TestContext(packet=bytes(8)), surroundings)
             else:
                 run(program, TestContext(packet=bytes(8)), surroundings)
@@ -177,7 +177,7 @@ def test_a_register_that_is_there_in_some_cases_only_leaves_the_program_to_the_i
     code = [op("jump", "jeq", dst=1, imm=0, offset=1, bits=64), mov(2, 1), alu("mov", 0, src=2), EXIT]
     program = loaded(object_of(code))
     with pytest.raises(NoNativeCode, match="main: r2 holds a value in some cases only at instruction 2"):
-        engine.compile_program(program, "__sk_buff", {}, {}, "7.2")
+        engine.compile_program(program, "__sk_buff", {}, {}, environment())
 
 
 POLICY = """
