@@ -25,6 +25,10 @@ from skverdict.runtime.native.written import Registers, helper_of, sets, uses
 
 #: The function that runs the program: from the shared memory and the frame to one of the ends in `layout`.
 ENTRY = "enter"
+#: The function that does so for a batch.
+BATCH = "enter_batch"
+# The number of the region that the program's own stack is: the context is the first.
+_FIRST_FRAME = 2
 
 _RESULT = "{ i64, i64 }"
 _HEADER = f"""
@@ -40,6 +44,89 @@ define i64 @{ENTRY}(ptr noalias %s, ptr %frame) {{
   store i64 %result, ptr %result_at
   ret i64 %end
 }}
+"""
+
+# Runs of a batch one after the other, until one of them needs Python; the number of those that did not.
+_BATCH = f"""
+define i64 @{BATCH}(ptr noalias %s, ptr %frame, ptr %rows, i64 %count) {{{{
+  %argument_at = getelementptr i8, ptr %s, i64 {layout.OPERANDS}
+  %argument = load i64, ptr %argument_at
+  %budget_at = getelementptr i8, ptr %s, i64 {layout.BUDGET}
+  %budget = load i64, ptr %budget_at
+  %run_at = getelementptr i8, ptr %s, i64 {layout.RUN}
+  %left_at = getelementptr i8, ptr %s, i64 {layout.LEFT}
+  %last_at = getelementptr i8, ptr %s, i64 {layout.LAST_REGION}
+  %packet_at = getelementptr i8, ptr %s, i64 {layout.PACKET}
+  %length_at = getelementptr i8, ptr %s, i64 {layout.PACKET_LENGTH}
+  %bytes_at = getelementptr i8, ptr %s, i64 {layout.PACKET_BYTES}
+  %writable_at = getelementptr i8, ptr %s, i64 {layout.PACKET_WRITABLE}
+  %current_at = getelementptr i8, ptr %s, i64 {layout.CURRENT}
+  %touched_at = getelementptr i8, ptr %s, i64 {layout.TOUCHED}
+  %calls_at = getelementptr i8, ptr %s, i64 {layout.CALL_COUNT}
+  %start_at = getelementptr i8, ptr %s, i64 {layout.CALL_START}
+  %given_at = getelementptr i8, ptr %s, i64 {layout.GIVEN_COUNT}
+  %end_at = getelementptr i8, ptr %s, i64 {layout.END}
+  %fields_at = getelementptr i8, ptr %s, i64 {layout.FIELDS}
+  %addresses_at = getelementptr i8, ptr %s, i64 {layout.ADDRESSES}
+  %deltas_at = getelementptr i8, ptr %s, i64 {layout.DELTAS}
+  %hosts_at = getelementptr i8, ptr %s, i64 {layout.BYTES}
+  br label %next
+next:
+  %index = phi i64 [ 0, %0 ], [ %more, %clean ]
+  %over = icmp eq i64 %index, %count
+  br i1 %over, label %stop, label %go
+go:
+  %behind = mul i64 %index, {{row_size}}
+  %row = getelementptr i8, ptr %rows, i64 %behind
+  %row_length_at = getelementptr i8, ptr %row, i64 {layout.ROW_LENGTH}
+  %row_writable_at = getelementptr i8, ptr %row, i64 {layout.ROW_WRITABLE}
+  %row_value_at = getelementptr i8, ptr %row, i64 {layout.ROW_VALUE}
+  %row_left_at = getelementptr i8, ptr %row, i64 {layout.ROW_LEFT}
+  %row_fields_at = getelementptr i8, ptr %row, i64 {layout.ROW_FIELDS}
+  %row_calls_at = getelementptr i8, ptr %row, i64 {layout.ROW_CALLS}
+  %calls_before = load i64, ptr %calls_at
+  store i64 %calls_before, ptr %start_at
+  store i64 0, ptr %given_at
+  %bytes = load i64, ptr %row
+  %length = load i64, ptr %row_length_at
+  %writable = load i64, ptr %row_writable_at
+  store i64 0, ptr %packet_at
+  store i64 %bytes, ptr %bytes_at
+  store i64 %length, ptr %length_at
+  store i64 %writable, ptr %writable_at
+  store i64 %index, ptr %current_at
+  store i64 %budget, ptr %left_at
+  store i64 {_FIRST_FRAME}, ptr %last_at
+  %run = load i64, ptr %run_at
+  %new_run = add i64 %run, 1
+  store i64 %new_run, ptr %run_at
+  call void @llvm.memcpy.p0.p0.i64(ptr %fields_at, ptr %row_fields_at, i64 {{fields_size}}, i1 false)
+  call void @llvm.memset.p0.i64(ptr %addresses_at, i8 0, i64 {{addresses_size}}, i1 false)
+  call void @llvm.memcpy.p0.p0.i64(ptr %deltas_at, ptr %hosts_at, i64 {{addresses_size}}, i1 false)
+  %both = call fastcc {{result_type}} @f0(
+    ptr %s, ptr %frame, i64 {_FIRST_FRAME}, i64 %argument, i64 0, i64 0, i64 0, i64 0)
+  %result = extractvalue {{result_type}} %both, 0
+  %end = extractvalue {{result_type}} %both, 1
+  %left = load i64, ptr %left_at
+  store i64 %result, ptr %row_value_at
+  store i64 %left, ptr %row_left_at
+  %touched = load i64, ptr %touched_at
+  %calls = load i64, ptr %calls_at
+  store i64 %calls, ptr %row_calls_at
+  %any = or i64 %touched, %end
+  %dirty = icmp ne i64 %any, 0
+  br i1 %dirty, label %python, label %clean
+clean:
+  %more = add i64 %index, 1
+  br label %next
+python:
+  store i64 %end, ptr %end_at
+  %value_at = getelementptr i8, ptr %s, i64 {layout.VALUE}
+  store i64 %result, ptr %value_at
+  br label %stop
+stop:
+  ret i64 %index
+}}}}
 """
 
 
@@ -86,7 +173,13 @@ def emit(facts: Facts) -> Module:
     """Write the module for a program."""
     wants = _Wants()
     functions = [_Function(facts, function, wants).text() for function in facts.graph.values()]
-    text = "\n".join([PRELUDE, _HEADER, *functions])
+    batch = _BATCH.format(
+        result_type=_RESULT,
+        row_size=layout.ROW_FIELDS + len(wants.fields) * layout.WORD,
+        fields_size=len(wants.fields) * layout.WORD,
+        addresses_size=len(wants.addresses) * layout.WORD,
+    )
+    text = "\n".join([PRELUDE, _HEADER, batch, *functions])
     return Module(text, Needs(tuple(wants.fields), tuple(wants.addresses), wants.packet, tuple(wants.tables)))
 
 

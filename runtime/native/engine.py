@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from skverdict.runtime.machine.context import Context
 from skverdict.runtime.machine.environment import Environment
+from skverdict.runtime.machine.fault import Fault
 from skverdict.runtime.machine.memory import Bytes
 from skverdict.runtime.machine.run import LoadedProgram, Result
 from skverdict.runtime.maps.array import ArrayMap
 from skverdict.runtime.maps.base import Map
+from skverdict.runtime.native.batch import Batch, suits
 from skverdict.runtime.native.cache import cached
 from skverdict.runtime.native.code import NoNativeCode, draft
-from skverdict.runtime.native.emit import ENTRY
+from skverdict.runtime.native.emit import BATCH, ENTRY
 from skverdict.runtime.native.machine_code import Linked, compile_module, processor
 from skverdict.runtime.native.run import NativeCode, NativeRun, performed
 from skverdict.runtime.native.shared import Shared
@@ -31,7 +33,7 @@ def compile_program(
     """
     made = draft(loaded, table, maps, data, environment)
     try:
-        linked = Linked(_object(made.module.text), ENTRY)
+        linked = Linked(_object(made.module.text), ENTRY, BATCH)
     except RuntimeError as error:
         raise NoNativeCode(f"LLVM makes no code of {loaded.name}: {error}") from None
     things = tuple(maps[name] if kind == "map" else data[name] for kind, name in made.module.needs.addresses)
@@ -53,3 +55,25 @@ def run(code: NativeCode, context: Context, environment: Environment) -> Result:
         return NativeRun(code, shared, context, environment).go()
     finally:
         _idle.append(shared)
+
+
+def run_batch(code: NativeCode, contexts: Sequence[Context], environment: Environment) -> list[Result | Fault]:
+    """Run native code on each of the contexts in turn; what became of each run.
+
+    The same as `run` for one after the other, but that native code goes on to the next by itself. Each context
+    is asked for its fields and its packet before the first run.
+    """
+    if not suits(code):
+        return [_outcome(code, context, environment) for context in contexts]
+    shared = _idle.pop() if _idle else Shared()
+    try:
+        return Batch(code, shared, contexts, environment).go()
+    finally:
+        _idle.append(shared)
+
+
+def _outcome(code: NativeCode, context: Context, environment: Environment) -> Result | Fault:
+    try:
+        return run(code, context, environment)
+    except Fault as fault:
+        return fault

@@ -42,14 +42,23 @@ CALLS = 160
 #: Addresses that native code has given to entries of maps, and how many.
 GIVEN_COUNT = 168
 GIVEN = 176
+#: In a batch: the run that is under way, whether Python had to do with it, how it ended, and everybody's budget.
+CURRENT = 184
+TOUCHED = 192
+END = 200
+BUDGET = 208
+#: The calls that native code had made by itself when the run began.
+CALL_START = 216
 
 #: Numbers of the context, and the addresses of maps and data sections with the distances to their bytes.
-FIELDS = 192
+FIELDS = 256
 MAX_FIELDS = 64
 ADDRESSES = FIELDS + MAX_FIELDS * WORD
 DELTAS = ADDRESSES + MAX_FIELDS * WORD
+#: Where the bytes of data sections are.
+BYTES = DELTAS + MAX_FIELDS * WORD
 #: The tables of array maps and how many entries they have.
-TABLES = DELTAS + MAX_FIELDS * WORD
+TABLES = BYTES + MAX_FIELDS * WORD
 MAX_TABLES = 16
 TABLE_LENGTHS = TABLES + MAX_TABLES * WORD
 
@@ -61,10 +70,14 @@ GIVEN_SIZE = 24
 MAX_GIVEN = 256
 
 #: Regions that were met, each at its number modulo how many there are places.
-REGIONS = 2048
+REGIONS = 4096
 REGION_SIZE = 64
 REGION_PLACES = 64
 REGION_NUMBER, REGION_BYTES, REGION_READABLE, REGION_WRITABLE, REGION_ATOMIC, REGION_UNWRITTEN = range(0, 48, WORD)
+
+#: A run of a batch: where its packet is, its length, and whether it can be written; r0, what was left of the
+#: budget, and how many calls there were at its end; and from there on the fields of the context.
+ROW_PACKET, ROW_LENGTH, ROW_WRITABLE, ROW_VALUE, ROW_LEFT, ROW_CALLS, ROW_FIELDS = range(0, 56, WORD)
 
 FRAMES = REGIONS + REGION_PLACES * REGION_SIZE
 FRAME_SIZE = 1024

@@ -238,7 +238,11 @@ def _prelude() -> str:
     reaches = (
         _REACH.format(way=way, length=length, check=_CHECKS[way], **numbers) for way, length in WAYS.items()
     )
-    return swaps + "".join(reaches) + _ADDRESSES.format(**numbers) + _LOOKUP.format(**numbers) + METADATA
+    copies = """
+declare void @llvm.memcpy.p0.p0.i64(ptr, ptr, i64, i1)
+declare void @llvm.memset.p0.i64(ptr, i8, i64, i1)
+"""
+    return swaps + copies + "".join(reaches) + _ADDRESSES.format(**numbers) + _LOOKUP.format(**numbers) + METADATA
 
 
 PRELUDE = _prelude()

@@ -138,8 +138,13 @@ class Calls(Sequence[HelperCall]):
         return HelperCall("bpf_map_lookup_elem", (table.map, table.key(index)), result)
 
 
-# Numbers of runs, by which tables tell old addresses from new ones.
+# Tables tell old addresses from new ones by the numbers of runs; a batch has room for its runs below each.
 _runs = count(1)
+
+
+def next_run() -> int:
+    """A number for a run, or for the first of a batch."""
+    return next(_runs) << 32
 
 
 class NativeRun(Run):
@@ -160,7 +165,7 @@ class NativeRun(Run):
         #: The stacks of the functions that native code is in, and the numbers of their regions.
         self.stacks: list[NativeFrame] = []
         self.numbers: list[int] = []
-        self.number = next(_runs)
+        self.number = next_run()
         self.made = Calls(code, self.calls)
 
     def go(self) -> Result:
@@ -169,19 +174,32 @@ class NativeRun(Run):
         shared.perform, shared.failure = self.perform, None
         try:
             self._show_beginning()
-            end = self.code.linked.entry(shared.address, shared.frame(0))
-            if end == layout.STOPPED:
-                assert shared.failure is not None
-                raise shared.failure
-            self.ticks = iter(range(shared[layout.LEFT]))
-            self._learn_calls()
-            if end == layout.RETURNED:
-                self._exit(shared[layout.SLOT])
-            else:
-                self._interpret()
-            return Result(self.registers[0], self.instructions, self.made)
+            return self.finish(self.code.linked.entry(shared.address, shared.frame(0)))
         finally:
-            self._let_go()
+            self.let_go()
+            shared.perform = shared.failure = None
+
+    def finish(self, end: int) -> Result:
+        """What comes of a run that native code has ended so. Raises Fault."""
+        shared = self.shared
+        if end == layout.STOPPED:
+            assert shared.failure is not None
+            raise shared.failure
+        self.ticks = iter(range(shared[layout.LEFT]))
+        self._learn_calls()
+        if end == layout.RETURNED:
+            self._exit(shared[layout.SLOT])
+        else:
+            self._interpret()
+        return Result(self.registers[0], self.instructions, self.made)
+
+    def join(self, packet: Packet | None) -> None:
+        """Be there for a run that native code has begun by itself, with this for a packet."""
+        self.number = self.shared[layout.RUN]
+        self.packet = packet
+        if packet is not None:
+            self.pins.address(packet.content)
+        self._open_stacks(0)
 
     def _exit(self, slot: int) -> None:
         """The instruction that has ended the program."""
@@ -196,13 +214,12 @@ class NativeRun(Run):
     def _holds(self, slot: int, register: int) -> bool:
         return bool(self.code.facts.registers.before[slot].always >> register & 1)
 
-    def _let_go(self) -> None:
+    def let_go(self) -> None:
         """Forget what the shared memory was told of this run."""
         for number in self.met:
             self.shared[_region_place(number)] = 0
         self.met.clear()
         self.pins.release_all()
-        self.shared.perform = self.shared.failure = None
 
     # From Python to native code
 
@@ -216,9 +233,7 @@ class NativeRun(Run):
             shared[layout.DELTAS + place * layout.WORD] = bytes_at
         shared[layout.RUN] = self.number
         shared[layout.CALL_COUNT] = shared[layout.GIVEN_COUNT] = 0
-        for place, table in enumerate(self.code.tables):
-            shared[layout.TABLES + place * layout.WORD] = table.address
-            shared[layout.TABLE_LENGTHS + place * layout.WORD] = table.map.max_entries
+        show_tables(self.code, shared)
         shared[shared.in_frame(0, layout.FRAME_NUMBER)] = self.stack >> REGION_SHIFT
         self._open_stacks(0)
         self._show_context()
@@ -456,6 +471,13 @@ class NativeRun(Run):
                 self._show_packet()
         else:
             self._show_region(number)
+
+
+def show_tables(code: NativeCode, shared: Shared) -> None:
+    """Let native code have the tables of the arrays that it looks into."""
+    for place, table in enumerate(code.tables):
+        shared[layout.TABLES + place * layout.WORD] = table.address
+        shared[layout.TABLE_LENGTHS + place * layout.WORD] = table.map.max_entries
 
 
 def _region_place(number: int) -> int:

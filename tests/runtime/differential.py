@@ -27,6 +27,7 @@ from skverdict.runtime.maps.base import Map
 from skverdict.runtime.maps.hash import HashMap
 from skverdict.runtime.native import engine
 from skverdict.runtime.native.code import NoNativeCode
+from skverdict.runtime.native.run import NativeCode
 
 from tests.runtime.machine_kit import TestContext, environment, spec
 from tests.runtime.random_programs import VALUE_SIZE, changed, random_program
@@ -80,25 +81,53 @@ def _pull(call: object, context: TestContext, length: int) -> int:
     return 0
 
 
+def _context(number: int) -> _Context:
+    fields = {"len": 77 + number, "family": 2, "remote_ip4": 0x7F000001, "local_port": 10000 + number}
+    return _Context(packet=bytes(range(_PACKETS[number % RUNS])), priority=0, cb=(1, 2, 3, 4, 5), **fields)
+
+
+def _result(done: Result | Fault) -> tuple[object, ...]:
+    if isinstance(done, Fault):
+        return ("fault", done.reason, done.slot, done.access)
+    calls = tuple((call.name, tuple(map(_plain, call.arguments)), call.result) for call in done.calls)
+    return ("value", done.value, done.instructions, calls)
+
+
 def outcome(
     where: World, number: int, execute: Callable[[LoadedProgram, TestContext, Environment], Result]
 ) -> Outcome:
     """Run once, as run `number` of a program."""
-    fields = {"len": 77 + number, "family": 2, "remote_ip4": 0x7F000001, "local_port": 10000 + number}
-    context = _Context(packet=bytes(range(_PACKETS[number % RUNS])), priority=0, cb=(1, 2, 3, 4, 5), **fields)
+    context = _context(number)
     where.environment.budget = _BUDGETS[number % RUNS]
-    result: tuple[object, ...]
     try:
-        done = execute(where.program, context, where.environment)
-        calls = tuple((call.name, tuple(map(_plain, call.arguments)), call.result) for call in done.calls)
-        result = ("value", done.value, done.instructions, calls)
+        result = _result(execute(where.program, context, where.environment))
     except Fault as fault:
-        result = ("fault", fault.reason, fault.slot, fault.access)
+        result = _result(fault)
     values = {
         name: {key: bytes(map_.lookup(key) or b"") for key in map_.walk()} for name, map_ in where.maps.items()
     }
     data = {name: bytes(region.content) for name, region in where.data.items()}
     return Outcome(result, bytes(context.content), dict(context.fields), values, data)
+
+
+def batch(where: World, code: NativeCode) -> list[tuple[object, ...]]:
+    """The results of all runs at once, each on a packet of its own, with the first budget."""
+    where.environment.budget = _BUDGETS[0]
+    outcomes = engine.run_batch(code, [_context(number) for number in range(RUNS)], where.environment)
+    return [_result(each) for each in outcomes]
+
+
+def one_by_one(where: World) -> list[tuple[object, ...]]:
+    """The same in the interpreter."""
+    where.environment.budget = _BUDGETS[0]
+    return [_interpreted(where, number) for number in range(RUNS)]
+
+
+def _interpreted(where: World, number: int) -> tuple[object, ...]:
+    try:
+        return _result(run(where.program, _context(number), where.environment))
+    except Fault as fault:
+        return _result(fault)
 
 
 def _plain(argument: object) -> object:
@@ -135,6 +164,10 @@ def compare(object_: Object, tally: Tally) -> str | None:
             pairs = zip(Outcome._fields, expected, found, strict=True)
             parts = [f"{name}: {one} in the interpreter, {two}" for name, one, two in pairs if one != two]
             return f"run {number}: {'; '.join(parts)}"
+    expected_batch, found_batch = one_by_one(here), batch(there, code)
+    tally.runs += RUNS
+    if found_batch != expected_batch:
+        return f"in a batch: {expected_batch} in the interpreter, {found_batch}"
     return None
 
 

@@ -239,3 +239,29 @@ def test_programs_that_have_run_for_long_become_native_code(
 def test_an_engine_that_there_is_not_is_refused(tmp_path: object) -> None:
     with pytest.raises(Exception, match="engine 'fast' is none of auto, native, reference"):
         _simulator(tmp_path, "fast")
+
+
+def test_a_batch_gives_each_run_what_it_would_have_had_alone() -> None:
+    text = """
+        r2 = *(u32 *)(r1 + 76)
+        r3 = *(u32 *)(r1 + 80)
+        r0 = r2
+        r0 += 4
+        if r0 > r3 goto short
+        r0 = *(u32 *)(r2 + 0)
+        r1 = *(u32 *)(r1 + 0)
+        r0 += r1
+        exit
+    short:
+        r0 = *(u8 *)(r2 + 1)
+        exit
+    """
+    surroundings = environment()
+    program = loaded(assemble(_program(text)), surroundings=surroundings)
+    code = engine.compile_program(program, "__sk_buff", {}, {}, surroundings)
+    packets = (b"\x01\0\0\0", b"ab", b"a", b"\x02\0\0\0more")
+    contexts = [TestContext(packet=packet, len=10 * place) for place, packet in enumerate(packets)]
+    one, two, three, four = engine.run_batch(code, contexts, surroundings)
+    assert [(one.value, one.instructions), two.value, four.value] == [(1, 9), ord("b"), 32]  # type: ignore[union-attr]
+    assert isinstance(three, Fault)
+    assert three.reason == "the packet has 1 bytes; bytes 1..1 are outside"
