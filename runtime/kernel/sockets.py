@@ -191,10 +191,11 @@ class KernelSocket:
 
     @property
     def pending(self) -> int:
-        """Bytes that can be read now, as FIONREAD tells them; Linux 6.1 does not see redirected ones."""
+        """Bytes that can be read now, as FIONREAD tells them: an `int`, which Linux 6.1 lets fall below 0 where
+        redirected bytes, which it does not count, were read."""
         answer = bytearray(4)
         fcntl.ioctl(self.python, termios.FIONREAD, answer)
-        return int.from_bytes(answer, sys.byteorder)
+        return int.from_bytes(answer, sys.byteorder, signed=True)
 
     def set_buffers(self, size: int) -> None:
         """Bound what waits to be sent and to be read; Linux doubles `size` (bytes) for its own needs."""

@@ -17,6 +17,10 @@ from tests.kernel.boundary import TOKEN_ARGUMENT
 from tests.kernel.initramfs import initramfs
 
 QEMU = "qemu-system-x86_64"
+#: What the guest's time is made of. `instructions`: a nanosecond for each, and while nothing runs it jumps to
+#: the next timer, so that waits come out the same on a busy machine, and cost nothing. `machine`: this
+#: machine's time, for measurements.
+CLOCKS = {"instructions": ("-icount", "shift=0,sleep=off"), "machine": ()}
 TAIL = 60  # lines of the console shown when a guest fails
 
 
@@ -47,8 +51,11 @@ def run(
     arguments: Sequence[str] = (),
     seconds: float = 120,
     memory: int = 512,
+    clock: str = "instructions",
 ) -> Run:
     """Boot `kernel` with `memory` MiB and run `python -m module arguments` in it, in the folder of `files`.
+
+    `clock` is one of CLOCKS.
 
     `files` are contents by path from the repository's root; the module itself must be among them. It sends
     its results with `boundary.report`. Raises GuestError if the guest dies, or is not done after `seconds`.
@@ -56,7 +63,8 @@ def run(
     if shutil.which(QEMU) is None:
         raise GuestError(f"{QEMU} is not on PATH; install it with: apt-get install qemu-system-x86")
     token = secrets.token_hex(16)
-    return boot(kernel, initramfs(tree, files, [module, *arguments], token), token, seconds, memory)
+    archive = initramfs(tree, files, [module, *arguments], token)
+    return boot(kernel, archive, token, seconds, memory, clock)
 
 
 def run_to_its_end(
@@ -66,16 +74,26 @@ def run_to_its_end(
     module: str,
     arguments: Sequence[str] = (),
     seconds: float = 120,
+    memory: int = 512,
+    clock: str = "instructions",
 ) -> Run:
     """As `run`. Raises GuestError also where the module ends with an exit status other than 0."""
-    ended = run(kernel, tree, files, module, arguments, seconds)
+    ended = run(kernel, tree, files, module, arguments, seconds, memory, clock)
     if ended.exit_status:
         shown = tail(ended.console)
         raise GuestError(f"{module} ended with status {ended.exit_status}; its console:\n{shown}")
     return ended
 
 
-def boot(kernel: Path, archive: bytes, token: str, seconds: float, memory: int, qemu: str = QEMU) -> Run:
+def boot(
+    kernel: Path,
+    archive: bytes,
+    token: str,
+    seconds: float,
+    memory: int,
+    clock: str = "instructions",
+    qemu: str = QEMU,
+) -> Run:
     """Boot `kernel` from the initramfs `archive`, with `token` on its command line. Raises GuestError."""
     with tempfile.TemporaryDirectory(prefix="skverdict-guest-") as name:
         folder = Path(name)
@@ -83,7 +101,7 @@ def boot(kernel: Path, archive: bytes, token: str, seconds: float, memory: int, 
         files = [folder / "console", folder / "results"]
         for file in files:
             file.touch()
-        command = [qemu, *_options(kernel, folder, token, memory)]
+        command = [qemu, *_options(kernel, folder, token, memory, clock)]
         failure = _failure(command, seconds)
         console, results = (file.read_text(encoding="utf-8", errors="replace") for file in files)
     if failure:
@@ -91,7 +109,7 @@ def boot(kernel: Path, archive: bytes, token: str, seconds: float, memory: int, 
     return parse(results, console)
 
 
-def _options(kernel: Path, folder: Path, token: str, memory: int) -> list[str]:
+def _options(kernel: Path, folder: Path, token: str, memory: int, clock: str) -> list[str]:
     """QEMU's options. The console goes to the file `console` in `folder`, the results to `results`.
 
     The processor is one with RDRAND: without it the kernel has no random numbers so early, and Python needs
@@ -99,7 +117,7 @@ def _options(kernel: Path, folder: Path, token: str, memory: int) -> list[str]:
     """
     arguments = f"console=ttyS0 loglevel=5 oops=panic panic=-1 {TOKEN_ARGUMENT}{token}"
     return [
-        *("-accel", "tcg", "-cpu", "qemu64,+rdrand", "-m", str(memory)),
+        *("-accel", "tcg", "-cpu", "qemu64,+rdrand", "-m", str(memory), *CLOCKS[clock]),
         *("-nodefaults", "-no-user-config", "-display", "none", "-no-reboot"),
         *("-kernel", str(kernel), "-initrd", str(folder / "initramfs"), "-append", arguments),
         *("-serial", f"file:{folder / 'console'}", "-serial", f"file:{folder / 'results'}"),

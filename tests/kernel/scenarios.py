@@ -17,7 +17,7 @@ from tests.kernel.packages import package_files
 RUNNER = "tests.kernel.run_scenarios"
 INPUTS = "scenarios.json"
 #: Seconds that the kernel gets for work in the background after each step.
-SETTLE = 0.01
+SETTLE = 0.05
 _FILES = ("tests/corpus/scenario.py", "tests/corpus/world.py", "tests/kernel/run_scenarios.py")
 
 Scenario = dict[str, Any]
