@@ -24,11 +24,14 @@ EXPECTED = {
     "MapError": FAILED,
     "SimulationError": FAILED,
     "HazardError": FAILED,
+    "KernelUnavailable": FAILED,
+    "KernelUseError": USAGE,
+    "VerifierError": FAILED,
     "OSError": FAILED,
 }
 """Exit code by the name of an exception's class or of a base of it: few of their modules are loaded."""
 
-SELF_EXPLAINING = frozenset({"PolicyError"})
+SELF_EXPLAINING = frozenset({"PolicyError", "VerifierError"})
 """Classes whose text begins with the place of the error, so that no program name stands before it."""
 
 

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable, Sequence
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from rich.table import Table as RichTable
 
 
 class Table(NamedTuple):
@@ -37,15 +40,21 @@ def _print_plain(table: Table) -> None:
 
 
 def _print_rich(table: Table) -> None:
-    from rich.box import SIMPLE_HEAD
     from rich.console import Console
+
+    Console().print(drawn(table))
+
+
+def drawn(table: Table) -> RichTable:
+    """The table as rich draws it."""
+    from rich.box import SIMPLE_HEAD
     from rich.table import Table as RichTable
     from rich.text import Text
 
-    drawn = RichTable(title=table.title, title_justify="left", title_style="bold", box=SIMPLE_HEAD)
+    made = RichTable(title=table.title, title_justify="left", title_style="bold", box=SIMPLE_HEAD)
     for title, side in zip(table.columns, table.alignment, strict=True):
         number = side == "r"
-        drawn.add_column(title, justify="right" if number else "left", overflow="fold", no_wrap=number)
+        made.add_column(title, justify="right" if number else "left", overflow="fold", no_wrap=number)
     for row in table.rows:
-        drawn.add_row(*map(Text, row))  # names may look like rich's markup
-    Console().print(drawn)
+        made.add_row(*map(Text, row))  # names may look like rich's markup
+    return made

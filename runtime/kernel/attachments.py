@@ -8,20 +8,11 @@ from contextlib import ExitStack
 from typing import NamedTuple
 
 from skverdict.runtime.kernel.bpf import Bpf
+from skverdict.runtime.kernel.ledger import Ledger
+from skverdict.runtime.kernel.place import Place
 
 #: `BPF_F_ALLOW_MULTI`: beside the programs that a cgroup has already.
 ALLOW_MULTI = 2
-
-
-class Place(NamedTuple):
-    """Where a program is: the descriptor of a map or cgroup, and the kernel's number for the kind of place.
-
-    A place of a map holds one program; of a cgroup many, so there `program` tells them apart.
-    """
-
-    target: int
-    attach_type: int
-    program: int | None = None
 
 
 class _Held(NamedTuple):
@@ -32,15 +23,17 @@ class _Held(NamedTuple):
 
 
 class Attachments:
-    """Attached programs, by descriptors. With `links`, they are gone at the latest when this process is.
+    """Attached programs, by descriptors. With `links`, they are gone at the latest when this process is, or
+    stay as long as what `ledger` pins of them.
 
     Kernels that have no link for a place get the older attach there, which is found out by asking for a
     link. Programs of socket maps go in any case when no process and no pin holds the map any more.
     """
 
-    def __init__(self, bpf: Bpf, links: bool) -> None:
+    def __init__(self, bpf: Bpf, links: bool, ledger: Ledger | None = None) -> None:
         self._bpf = bpf
         self._links = links
+        self._ledger = ledger
         self._held: dict[Place, _Held] = {}
 
     def attach_to_map(self, program: int, map_: int, attach_type: int) -> None:
@@ -51,10 +44,7 @@ class Attachments:
             self._bpf.update_link(held.link, program)
             self._held[place] = _Held(program, held.link)
             return
-        link = self._link(program, map_, attach_type) if self._links else None
-        if link is None:
-            self._bpf.attach(program, map_, attach_type)
-        self._held[place] = _Held(program, link)
+        self._held[place] = _Held(program, self._attached(place, program, self._links))
 
     def detach_from_map(self, program: int, map_: int, attach_type: int) -> None:
         """Detach from a socket map. ENOENT if another program or none is attached."""
@@ -66,20 +56,14 @@ class Attachments:
         EINVAL if it is attached there already: so the kernel answers without links, which would let it run
         twice.
         """
-        if Place(cgroup, attach_type, program) in self._held:
+        place = Place(cgroup, attach_type, program)
+        if place in self._held:
             raise OSError(errno.EINVAL, f"attach: {os.strerror(errno.EINVAL)}")
-        link = self._link(program, cgroup, attach_type)
-        if link is None:
-            self._bpf.attach(program, cgroup, attach_type, ALLOW_MULTI)
-        self._held[Place(cgroup, attach_type, program)] = _Held(program, link)
+        self._held[place] = _Held(program, self._attached(place, program, True, ALLOW_MULTI))
 
     def detach_from_cgroup(self, program: int, cgroup: int, attach_type: int) -> None:
         """Detach from a cgroup. ENOENT if it is not attached."""
         self._release(Place(cgroup, attach_type, program), program)
-
-    def link_of(self, program: int, cgroup: int, attach_type: int) -> int | None:
-        """The descriptor of the link that holds a program at a cgroup, if one does."""
-        return self._held[Place(cgroup, attach_type, program)].link
 
     def close(self) -> None:
         """Detach everything that is still as this object left it."""
@@ -96,8 +80,27 @@ class Attachments:
                 raise
 
     def forget(self) -> None:
-        """Leave everything attached, as far as the kernel keeps it without this process."""
+        """Leave everything attached, as far as the kernel keeps it without this process: what is not linked,
+        or by a link that is pinned."""
+        for held in self._held.values():
+            if held.link is not None:
+                os.close(held.link)
         self._held.clear()
+
+    def _attached(self, place: Place, program: int, links: bool, flags: int = 0) -> int | None:
+        """Attach, by a link if that is wanted and there is one for such a place: its descriptor, or None."""
+        link = self._link(program, place.target, place.attach_type) if links else None
+        if link is None:
+            if self._ledger is not None:
+                self._ledger.attaching(place, program)
+            self._bpf.attach(program, place.target, place.attach_type, flags)
+        elif self._ledger is not None:
+            try:
+                self._ledger.linked(place, program, link)
+            except BaseException:
+                os.close(link)
+                raise
+        return link
 
     def _link(self, program: int, target: int, attach_type: int) -> int | None:
         """A link; None where the kernel has none for such a place."""

@@ -7,17 +7,15 @@ import os
 from pathlib import Path
 
 from skverdict.runtime.kernel.errors import KernelUnavailable
+from skverdict.runtime.kernel.mounts import MOUNTS, mounted
 
-MOUNTS = Path("/proc/self/mounts")
 OWN = Path("/proc/self/cgroup")
 
 
 def mount_point(mounts: Path = MOUNTS) -> Path:
     """Where the cgroup2 file system is mounted. Raises KernelUnavailable if it is not."""
-    for line in mounts.read_text(encoding="utf-8", errors="surrogateescape").splitlines():
-        _, where, kind, *_ = line.split(" ")
-        if kind == "cgroup2":
-            return Path(where.encode().decode("unicode_escape"))
+    for where in mounted("cgroup2", mounts):
+        return where
     raise KernelUnavailable("no cgroup2 file system is mounted: mount -t cgroup2 none /sys/fs/cgroup")
 
 

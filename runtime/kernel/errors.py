@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from types import MappingProxyType
 
 from skverdict.runtime.machine.errno import Errno, KernelError
+
+NO_HINTS: Mapping[Errno, str] = MappingProxyType({})
 
 
 class KernelUnavailable(Exception):
@@ -17,8 +20,8 @@ class KernelUseError(Exception):
 
 
 @contextmanager
-def refusals(what: str) -> Iterator[None]:
-    """Turn the kernel's OSErrors into KernelErrors that name what was asked."""
+def refusals(what: str, hints: Mapping[Errno, str] = NO_HINTS) -> Iterator[None]:
+    """Turn the kernel's OSErrors into KernelErrors that name what was asked. `hints` say more of some."""
     try:
         yield
     except KernelError:
@@ -27,4 +30,6 @@ def refusals(what: str) -> Iterator[None]:
         number = error.errno
         if number is None or number not in Errno._value2member_map_:
             raise
-        raise KernelError(Errno(number), f"{what}: {error.strerror}") from None
+        reason = f"{error.filename}: {error.strerror}" if error.filename else error.strerror
+        hint = hints.get(Errno(number), "")
+        raise KernelError(Errno(number), f"{what}: {reason}{hint and '; '}{hint}") from None

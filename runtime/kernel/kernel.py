@@ -5,21 +5,26 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from skverdict.dsl.catalogue.programs import PROGRAMS
 from skverdict.runtime.kernel import sockets
 from skverdict.runtime.kernel.attachments import Attachments
-from skverdict.runtime.kernel.bpf import Bpf, ProgramInfo
+from skverdict.runtime.kernel.bpf import Bpf
 from skverdict.runtime.kernel.cgroup import open_cgroup
-from skverdict.runtime.kernel.errors import KernelUseError, refusals
+from skverdict.runtime.kernel.errors import NO_HINTS, KernelUseError, refusals
+from skverdict.runtime.kernel.information import ProgramInfo
+from skverdict.runtime.kernel.ledger import Ledger
 from skverdict.runtime.kernel.libbpf import load_library
 from skverdict.runtime.kernel.loading import LoadedObject
-from skverdict.runtime.kernel.maps import KernelMap, view_of
+from skverdict.runtime.kernel.maps import KernelMap
+from skverdict.runtime.kernel.printed import TracePipe
 from skverdict.runtime.kernel.sockets import KernelSocket
 from skverdict.runtime.kernel.source import Source, read_source
+from skverdict.runtime.kernel.views import Shared, view_of
+from skverdict.runtime.machine.errno import Errno
 from skverdict.runtime.variables import Globals, with_values
 
 if TYPE_CHECKING:
@@ -32,6 +37,16 @@ SETTLE = 0.02
 
 #: Where programs are attached to a socket map, in the order in which that is done.
 PLACES = ("stream_parser", "stream_verdict", "skb_verdict", "msg_verdict")
+
+
+#: What else an error means where a program cannot be attached to such a place (net/core/sock_map.c).
+HINTS = {
+    "stream_parser": {
+        Errno.EOPNOTSUPP: "the map takes no programs, or the kernel was built without "
+        "CONFIG_BPF_STREAM_PARSER, as 'skverdict doctor' tells",
+        Errno.EINVAL: "Linux 7.2 takes no parser that may change the packet",
+    }
+}
 
 
 class KernelProgram:
@@ -56,12 +71,13 @@ class Kernel:
     `max_entries` overrides what maps declare, and `data` the content of data sections (`.rodata`, `.data`,
     `.bss`), both by name. `globals` sets variables by name, before programs see them; constants only so.
     `pins` are paths in a BPF file system for maps to share, by name: what is pinned there is used, and
-    otherwise made and pinned. `settle` is how long the sockets that this object makes wait after each call
-    for the kernel's work in the background, in seconds. `bpf` is the libbpf to use.
+    otherwise made and pinned. `ledger` is told of what is made and attached. `settle` is how long the sockets
+    that this object makes wait after each call for the kernel's work in the background, in seconds. `bpf` is
+    the libbpf to use.
 
     It is to be closed, best by `with`: then the programs are detached, the sockets closed, and what is not
     pinned is gone from the kernel. A process that is killed leaves no more behind than that. With `keep`,
-    programs on pinned maps stay attached.
+    programs on pinned maps stay attached, as do those whose links `ledger` pins.
 
     Raises KernelUnavailable where this process cannot use BPF, VerifierError if the kernel refuses a
     program, ObjectError, and OSError with the kernel's number for other refusals.
@@ -76,6 +92,7 @@ class Kernel:
         globals: Mapping[str, Any] | None = None,
         pins: Mapping[str, str] | None = None,
         keep: bool = False,
+        ledger: Ledger | None = None,
         settle: float = SETTLE,
         bpf: Bpf | None = None,
     ) -> None:
@@ -85,23 +102,37 @@ class Kernel:
         self.object = given.object
         self.settle = settle
         self._keep = keep
-        self._bpf = bpf or Bpf(load_library())
+        self.bpf = bpf or Bpf(load_library())
         contents = {**with_values(self.object, globals or {}), **(data or {})}
-        self._loaded = LoadedObject(self._bpf, given, max_entries=max_entries, data=contents, pins=pins)
-        self._attachments = Attachments(self._bpf, links=bool(pins) and not keep)
+        self._loaded = LoadedObject(self.bpf, given, max_entries=max_entries, data=contents, pins=pins)
+        links = ledger is not None or (bool(pins) and not keep)
+        self._attachments = Attachments(self.bpf, links, ledger)
         self._cgroups: dict[str, int] = {}
         self._sockets: list[KernelSocket] = []
         self._pairs = 0
         self._open = True
+        if ledger is not None:
+            self._tell(ledger)
         kinds = {name: program.kind for name, program in self.object.programs.items()}
         self.programs: Mapping[str, KernelProgram] = {
-            name: KernelProgram(self._bpf, name, kinds.get(name), descriptor)
+            name: KernelProgram(self.bpf, name, kinds.get(name), descriptor)
             for name, descriptor in self._loaded.programs.items()
         }
         self.globals = Globals(self.object, self._loaded.data)
         self.maps: Mapping[str, Any] = _Named(
-            {name: view_of(raw, self.object.btf) for name, raw in self._loaded.maps.items()}
+            {name: view_of(self.bpf, raw, self.object.btf) for name, raw in self._loaded.maps.items()}
         )
+        self._pipe: TracePipe | None = None
+        self._printed: list[str] = []
+
+    def _tell(self, ledger: Ledger) -> None:
+        """Tell of what is loaded; what cannot be written down does not stay."""
+        maps = {name: map_.descriptor for name, map_ in self._loaded.maps.items()}
+        try:
+            ledger.loaded(self.bpf, maps, self._loaded.programs)
+        except BaseException:
+            self._loaded.close()
+            raise
 
     def __enter__(self) -> Kernel:
         return self
@@ -121,6 +152,11 @@ class Kernel:
         self._open = False
         with ExitStack() as steps:  # the last one is taken first, and each one whatever became of the others
             steps.callback(self._loaded.close)
+            for view in self.maps.values():
+                if isinstance(view, Shared):
+                    steps.callback(view.close)
+            if self._pipe is not None:
+                steps.callback(self._pipe.close)
             for descriptor in self._cgroups.values():
                 steps.callback(os.close, descriptor)
             steps.callback(self._attachments.forget if self._keep else self._attachments.close)
@@ -148,7 +184,7 @@ class Kernel:
         """
         given = {"stream_parser": parser, "stream_verdict": stream_verdict, "skb_verdict": skb_verdict}
         for place, program in self._places({**given, "msg_verdict": msg_verdict}, verdict):
-            with refusals(f"{program.name} on map {map_name}"):
+            with refusals(f"{program.name} on map {map_name}", HINTS.get(place, NO_HINTS)):
                 map_ = self._map(map_name)
                 attach_type = PROGRAMS[place].attach_type
                 self._attachments.attach_to_map(program.descriptor, map_.descriptor, attach_type)
@@ -316,6 +352,27 @@ class Kernel:
         covered = KernelSocket(made, name, self.settle)
         self._sockets.append(covered)
         return covered
+
+    # What programs tell
+
+    @property
+    def printed(self) -> list[str]:
+        """What programs on this machine have printed and nobody has read, a line an entry, from the first
+        time that this was asked on. Raises KernelUnavailable where the trace pipe cannot be read."""
+        if self._pipe is None:
+            self._pipe = TracePipe()
+        self._printed += [line.text for line in self._pipe.take()]
+        return self._printed
+
+    @contextmanager
+    def statistics(self) -> Iterator[None]:
+        """Have the kernel count the runs of all programs and their time meanwhile, which costs each run some
+        nanoseconds. Counts are in the programs' `info`, and stay."""
+        descriptor = self.bpf.enable_statistics()
+        try:
+            yield
+        finally:
+            os.close(descriptor)
 
     # Time
 

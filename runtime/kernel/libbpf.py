@@ -33,6 +33,13 @@ PERF_LOST = ctypes.CFUNCTYPE(None, c_void_p, c_int, c_uint64)
 PRINT = ctypes.CFUNCTYPE(c_int, c_int, c_char_p, c_void_p)
 DEBUG = 2
 
+# map, where the last one ended, where this one ends, keys, values, how many, options
+BATCH_OF_LOOKUPS: Signature = (
+    c_int,
+    [c_int, c_char_p, c_char_p, c_char_p, c_char_p, POINTER(c_uint32), c_void_p],
+)
+NEXT_ID: Signature = (c_int, [c_uint32, POINTER(c_uint32)])
+
 FUNCTIONS: Mapping[str, Signature] = {
     "libbpf_num_possible_cpus": (c_int, []),
     # Objects
@@ -59,6 +66,10 @@ FUNCTIONS: Mapping[str, Signature] = {
     "bpf_map_delete_elem": (c_int, [c_int, c_char_p]),
     "bpf_map_get_next_key": (c_int, [c_int, c_char_p, c_char_p]),
     "bpf_map_freeze": (c_int, [c_int]),
+    "bpf_map_lookup_batch": BATCH_OF_LOOKUPS,
+    "bpf_map_lookup_and_delete_batch": BATCH_OF_LOOKUPS,
+    "bpf_map_update_batch": (c_int, [c_int, c_char_p, c_char_p, POINTER(c_uint32), c_void_p]),
+    "bpf_map_delete_batch": (c_int, [c_int, c_char_p, POINTER(c_uint32), c_void_p]),
     # Attaching
     "bpf_prog_attach": (c_int, [c_int, c_int, c_int, c_uint32]),
     "bpf_prog_detach2": (c_int, [c_int, c_int, c_int]),
@@ -73,9 +84,16 @@ FUNCTIONS: Mapping[str, Signature] = {
     "bpf_obj_get": (c_int, [c_char_p]),
     "bpf_obj_get_info_by_fd": (c_int, [c_int, c_void_p, POINTER(c_uint32)]),
     "bpf_prog_get_fd_by_id": (c_int, [c_uint32]),
+    "bpf_map_get_fd_by_id": (c_int, [c_uint32]),
+    "bpf_prog_get_next_id": NEXT_ID,
+    "bpf_map_get_next_id": NEXT_ID,
+    "bpf_link_get_next_id": NEXT_ID,
     "bpf_enable_stats": (c_int, [c_int]),
     "libbpf_probe_bpf_map_type": (c_int, [c_int, c_void_p]),
     "libbpf_probe_bpf_prog_type": (c_int, [c_int, c_void_p]),
+    # Made without an object
+    "bpf_map_create": (c_int, [c_int, c_char_p, c_uint32, c_uint32, c_uint32, c_void_p]),
+    "bpf_prog_load": (c_int, [c_int, c_char_p, c_char_p, c_char_p, c_size_t, c_void_p]),
     # Events
     "ring_buffer__new": (c_void_p, [c_int, SAMPLE, c_void_p, c_void_p]),
     "ring_buffer__consume": (c_int, [c_void_p]),

@@ -9,8 +9,10 @@ from collections.abc import Mapping
 
 from skverdict.codegen.object import MapSpec
 from skverdict.dsl.catalogue.programs import PROGRAMS
-from skverdict.runtime.kernel.bpf import Bpf, MapInfo
-from skverdict.runtime.kernel.errors import KernelUnavailable, KernelUseError
+from skverdict.runtime.kernel.abilities import explained
+from skverdict.runtime.kernel.bpf import Bpf
+from skverdict.runtime.kernel.errors import KernelUseError
+from skverdict.runtime.kernel.information import MapInfo
 from skverdict.runtime.kernel.maps import KIND_BY_TYPE, KernelMap, KernelPerCpuMap
 from skverdict.runtime.kernel.source import Source
 from skverdict.runtime.kernel.verifier import rejection
@@ -41,10 +43,10 @@ class LoadedObject:
     ) -> None:
         self._bpf = bpf
         self._source = source
-        log = ctypes.create_string_buffer(LOG_SIZE)
+        self._log = ctypes.create_string_buffer(LOG_SIZE)
         with bpf.gathered() as messages:
             try:
-                self._handle = bpf.open(source.content, source.name, log)
+                self._handle = bpf.open(source.content, source.name, self._log)
             except OSError as error:
                 raise _told(error, messages) from None
         try:
@@ -102,13 +104,14 @@ class LoadedObject:
 
     def _refusal(self, error: OSError, said: str) -> Exception:
         """What to raise where loading failed with `error` after libbpf `said` so much."""
-        rejected = rejection(self._source.object, said, error.errno or 0)
+        log = self._log.value.decode(errors="replace")
+        rejected = rejection(self._source.object, said, log, error.errno or 0)
         if rejected is not None:
             return rejected
         if error.errno == errno.EPERM:
-            return KernelUnavailable(
+            return explained(
                 "this process may not load BPF programs: it needs root, or the capabilities CAP_BPF and "
-                "CAP_NET_ADMIN; 'skverdict doctor' shows what this machine allows"
+                "CAP_NET_ADMIN"
             )
         return _told(error, said.splitlines(keepends=True))
 

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from skverdict.codegen.btf import Btf
 from skverdict.codegen.object import MapSpec
-from skverdict.dsl.catalogue.maps import COPIED, MAPS, SOCKET, MapKind
+from skverdict.dsl.catalogue.maps import MAPS, MapKind
 from skverdict.runtime.kernel.bpf import Bpf
+from skverdict.runtime.kernel.bpf_elements import StoppedBatch
 from skverdict.runtime.kernel.errors import refusals
 from skverdict.runtime.machine.errno import Errno, KernelError
 from skverdict.runtime.machine.memory import ByteOrder
 from skverdict.runtime.maps.base import BPF_ANY
 from skverdict.runtime.maps.map_view import MapView
 from skverdict.runtime.maps.typed import ValueMismatch, value_codec
+from skverdict.runtime.maps.user_side import Batch, BatchError, Cursor
 
 KIND_BY_TYPE = {kind.map_type: kind for kind in MAPS.values()}
 
@@ -103,6 +106,44 @@ class KernelMap:
         """Ask a bloom filter."""
         with refusals(f"map {self.name}"):
             return self._bpf.contains(self.descriptor, value)
+
+    def lookup_batch(self, count: int, after: Cursor | None = None, flags: int = 0) -> Batch:
+        """BPF_MAP_LOOKUP_BATCH. ENOSPC: a bucket of the hash holds more than `count` entries."""
+        return self._lookups(count, after, flags, delete=False)
+
+    def lookup_and_delete_batch(self, count: int, after: Cursor | None = None, flags: int = 0) -> Batch:
+        """BPF_MAP_LOOKUP_AND_DELETE_BATCH."""
+        return self._lookups(count, after, flags, delete=True)
+
+    def _lookups(self, count: int, after: Cursor | None, flags: int, delete: bool) -> Batch:
+        sizes = (self.key_size, self.entry_size)
+        with refusals(f"map {self.name}"):
+            found = self._bpf.lookup_batch(
+                self.descriptor, after and after.key, count, sizes, flags, delete=delete
+            )
+        entries = list(zip(found.keys, found.values, strict=True))
+        return Batch(entries, None if found.end is None else Cursor(found.end))
+
+    def update_batch(self, entries: Iterable[tuple[bytes, bytes]], flags: int = BPF_ANY) -> None:
+        """BPF_MAP_UPDATE_BATCH. Raises BatchError."""
+        content = list(entries)
+        keys, values = [key for key, _ in content], [value for _, value in content]
+        with self._batch_refusals():
+            self._bpf.update_batch(self.descriptor, keys, values, flags)
+
+    def delete_batch(self, keys: Iterable[bytes], flags: int = 0) -> None:
+        """BPF_MAP_DELETE_BATCH. Raises BatchError."""
+        with self._batch_refusals():
+            self._bpf.delete_batch(self.descriptor, list(keys), flags)
+
+    @contextmanager
+    def _batch_refusals(self) -> Iterator[None]:
+        """Tell the kernel's refusals of a batch with the number of entries that were done."""
+        try:
+            yield
+        except StoppedBatch as stopped:
+            reason = f"map {self.name}: {stopped.strerror}"
+            raise BatchError(KernelError(Errno(stopped.errno or 0), reason), stopped.done) from None
 
 
 class KernelPerCpuMap(KernelMap):
@@ -195,12 +236,3 @@ class KernelQueueView:
         if self.raw.kind != "bloom_filter":
             raise KernelError(Errno.EOPNOTSUPP, f"map {self.raw.name} is no bloom filter")
         return self.raw.contains(self._value.encode(value, f"value of {self.raw.name}"))
-
-
-def view_of(raw: KernelMap, btf: Btf | None) -> KernelSocketMapView | KernelQueueView | MapView:
-    """The user's side of a map."""
-    if raw.map_kind.entry == SOCKET:
-        return KernelSocketMapView(raw, btf)
-    if raw.map_kind.entry == COPIED:
-        return KernelQueueView(raw, btf)
-    return MapView(raw, btf)

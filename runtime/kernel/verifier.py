@@ -19,11 +19,7 @@ from skverdict.codegen.object import Object, Program
 from skverdict.dsl.errors import Diagnostic, Place
 from skverdict.runtime.kernel.explanations import Explanation, explanation
 
-_LOG = re.compile(
-    r"libbpf: prog '(?P<program>[^']*)': -- BEGIN PROG LOAD LOG --\n(?P<log>.*?)"
-    r"(?:-- END PROG LOAD LOG --|\Z)",
-    re.DOTALL,
-)
+_REFUSED = re.compile(r"libbpf: prog '(?P<program>[^']*)': BPF program load failed")
 _INSTRUCTION = re.compile(r"(\d+): \([0-9a-f]{2}\) (.*?)(?:\s*; (.*))?$")
 _STATE = re.compile(r"\bR(\d+)(?:_[a-z]+)?=((?:[^\s(]|\([^()]*(?:\([^()]*\)[^()]*)*\))+)")
 _BRANCH = re.compile(r"from \d+ to \d+:|\d+: R\d")
@@ -106,16 +102,17 @@ def _told(error: VerifierError, place: Place, known: Explanation | None, taken: 
     return "\n".join(lines)
 
 
-def rejection(source: Object, said: str, number: int) -> VerifierError | None:
+def rejection(source: Object, said: str, log: str, number: int) -> VerifierError | None:
     """The refusal that libbpf tells of in `said`, if it is one: libbpf gives up at the first.
 
-    `number` is the kernel's error; ENOSPC is that of a log that did not fit.
+    `log` is what the verifier wrote, nothing if the program did not come to it. `number` is the kernel's
+    error; ENOSPC is that of a log that did not fit.
     """
-    found = _LOG.search(said)
-    if found is None:
+    found = _REFUSED.search(said)
+    if found is None or not log.strip():
         return None
-    log = found["log"] + (f"\n{CUT}\n" if number == errno.ENOSPC else "")
-    return VerifierError(found["program"], source.programs.get(found["program"]), log)
+    whole = log + (f"\n{CUT}\n" if number == errno.ENOSPC else "")
+    return VerifierError(found["program"], source.programs.get(found["program"]), whole)
 
 
 def read_log(log: str) -> Complaint:

@@ -90,6 +90,20 @@ def hash_redirect() -> Steps:
     return traffic(opening, sockets, st.binary(max_size=40), put, delete)
 
 
+def loopback_proxy() -> Steps:
+    opening = [
+        step("attach", "peers", verdict="splice"),
+        *(step("pair", name) for name in ("a", "b", "c")),
+        step("put_for", "peers", "a.server", "b.client"),
+        step("put_for", "peers", "b.client", "a.server"),
+    ]
+    sockets = ends("a", "b", "c")
+    owner = st.sampled_from(sockets)
+    put = st.builds(step, st.just("put_for"), st.just("peers"), owner, st.sampled_from(sockets))
+    delete = st.builds(step, st.just("delete_for"), st.just("peers"), owner)
+    return traffic(opening, sockets, st.binary(max_size=40), put, delete)
+
+
 def local_bypass() -> Steps:
     local, other, six = map(address, ("127.0.0.1", "127.0.0.2", "127.0.0.6"))  # ::1 reads as the last
     tuples = [
@@ -187,6 +201,7 @@ SCRIPTS: dict[str, Callable[[], Steps]] = {
     "port_redirect": port_redirect,
     "hash_redirect": hash_redirect,
     "local_bypass": local_bypass,
+    "loopback_proxy": loopback_proxy,
     "datagram_filter": datagram_filter,
     "message_policy": message_policy,
 }

@@ -58,6 +58,13 @@ class Stage:
     def put(self, map_name: str, key: Any, socket: str, flags: int = 0) -> None:
         self.sim.maps[map_name].update(key, self.sockets[socket], flags)
 
+    def put_for(self, map_name: str, owner: str, socket: str) -> None:
+        """Put a socket under the cookie of another."""
+        self.put(map_name, self.sockets[owner].cookie, socket)
+
+    def delete_for(self, map_name: str, owner: str) -> None:
+        self.delete(map_name, self.sockets[owner].cookie)
+
     def store(self, map_name: str, key: Any, value: Any) -> None:
         self.sim.maps[map_name][key] = value
 

@@ -58,11 +58,18 @@ CLANG_22 = Tool("clang-22", FETCH)
 BPFTOOL = debian_tool("bpftool")
 
 
+LIBBPF = "libbpf.so.1"
+
+
 @dataclass(frozen=True)
 class Tree:
-    """An unpacked Debian whose programs and libraries run under its own C library."""
+    """An unpacked Debian whose programs and libraries run under its own C library.
+
+    `libbpf` is one to take in place of its own.
+    """
 
     root: Path
+    libbpf: Path | None = None
 
     @property
     def loader(self) -> Path:
@@ -79,6 +86,8 @@ class Tree:
 
     def library(self, name: str) -> Path:
         """The path of shared library `name`. Raises FileNotFoundError if the tree has none."""
+        if self.libbpf is not None and name == LIBBPF:
+            return self.libbpf
         for folder in self.libraries:
             if (folder / name).exists():
                 return folder / name

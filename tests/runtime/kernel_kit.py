@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from skverdict.codegen.object_reader import read_object
-from skverdict.runtime.kernel.bpf import Bpf, MapInfo, ProgramInfo
+from skverdict.runtime.kernel.bpf import Bpf
+from skverdict.runtime.kernel.information import MapInfo, ProgramInfo
 from skverdict.runtime.kernel.kernel import Kernel
 
 LAB = Path(__file__).parents[1] / "corpus" / "lab" / "lab.o"
@@ -24,11 +25,13 @@ def refuse(number: int) -> None:
 
 class StandIn(Bpf):
     """Objects, maps and programs in dictionaries. `refusals` are the errors that operations are to raise,
-    each once; `said` is what libbpf prints while it loads. `links` says whether maps can have links."""
+    each once; `said` is what libbpf prints and `log` what the verifier writes while it loads. `links` says
+    whether maps can have links."""
 
     def __init__(self, links: bool = True) -> None:
         self.refusals: dict[str, int] = {}
         self.said: list[str] = []
+        self.log = b""
         self.links = links
         self.calls: list[str] = []
         self.kinds: dict[str, tuple[int, int]] = {}
@@ -36,6 +39,8 @@ class StandIn(Bpf):
         self.attached_programs: dict[tuple[int, int], int] = {}
         self.linked: dict[int, tuple[int, int]] = {}
         self.open_handles: set[int] = set()
+        self.pins: dict[str, int] = {}
+        self._opened: dict[int, int] = {}
         self._names: dict[int, str] = {}
         self._object: Any = None
 
@@ -59,6 +64,7 @@ class StandIn(Bpf):
 
     def open(self, content: bytes, name: str, log: Any) -> int:
         self._called("open")
+        log.value = self.log
         self._object = read_object(content)
         handle = self._handle(name)
         self.open_handles.add(handle)
@@ -96,11 +102,48 @@ class StandIn(Bpf):
         return program_handle + 100
 
     def map_info(self, descriptor: int) -> MapInfo:
-        spec = self._object.maps[sorted(self._object.maps)[descriptor - 110]]
-        return MapInfo(1, spec.map_type, spec.key_size, spec.value_size, spec.max_entries, 0, spec.name)
+        number = self._opened.get(descriptor, descriptor)
+        spec = self._object.maps[sorted(self._object.maps)[number - 110]]
+        return MapInfo(number, spec.map_type, spec.key_size, spec.value_size, spec.max_entries, 0, spec.name)
 
     def program_info(self, descriptor: int) -> ProgramInfo:
-        return ProgramInfo(descriptor, 14, "name", "tag", 8, 8, 3, 1500, 9)
+        number = self._opened.get(descriptor, descriptor)
+        return ProgramInfo(number, 14, "name", "tag", 8, 8, 3, 1500, 9)
+
+    def _another(self, descriptor: int) -> int:
+        """A descriptor that can be closed, for what `descriptor` is."""
+        made = os.open(os.devnull, os.O_RDONLY)
+        self._opened[made] = descriptor
+        return made
+
+    def pin(self, descriptor: int, path: str) -> None:
+        self._called(f"pin {Path(path).name}")
+        Path(path).touch(exist_ok=False)
+        self.pins[path] = descriptor
+
+    def pinned(self, path: str) -> int:
+        if not os.path.exists(path):
+            refuse(errno.ENOENT)
+        return self._another(self.pins[path])
+
+    def map_by_id(self, number: int) -> int:
+        return self._by_id(number)
+
+    def program_by_id(self, number: int) -> int:
+        return self._by_id(number)
+
+    def _by_id(self, number: int) -> int:
+        """The numbers of what is in the kernel are its descriptors, as long as an object is open."""
+        if not self.open_handles:
+            refuse(errno.ENOENT)
+        return self._another(number)
+
+    def enable_statistics(self) -> int:
+        return self._another(0)
+
+    def create_map(self, map_type: int, name: str, key_size: int, value_size: int, max_entries: int) -> int:
+        self._called(f"create {name}")
+        return self._another(0)
 
     def lookup(self, map_: int, key: bytes | None, size: int, flags: int = 0) -> bytes:
         entries = self.entries.setdefault(map_, {})
@@ -122,6 +165,7 @@ class StandIn(Bpf):
         del self.entries[map_][key]
 
     def next_key(self, map_: int, key: bytes | None, size: int) -> bytes:
+        map_ = self._opened.get(map_, map_)
         keys = [each for each in self.entries.get(map_, {}) if each is not None]
         following = keys if key is None else keys[keys.index(key) + 1 :]
         if not following:
@@ -134,6 +178,7 @@ class StandIn(Bpf):
 
     def detach(self, program: int, target: int, attach_type: int) -> None:
         self._called("detach")
+        program, target = (self._opened.get(each, each) for each in (program, target))
         if self.attached_programs.get((target, attach_type)) != program:
             refuse(errno.ENOENT)
         del self.attached_programs[target, attach_type]

@@ -149,6 +149,14 @@ def test_each_program_goes_to_its_place() -> None:
         }
 
 
+def test_a_kernel_without_the_stream_parser_says_so() -> None:
+    bpf = StandIn()
+    bpf.refusals["attach"] = errno.EOPNOTSUPP
+    with lab(bpf) as kernel, pytest.raises(OSError, match="built without CONFIG_BPF_STREAM_PARSER") as caught:
+        kernel.attach("watched", parser="parser", verdict="verdict")
+    assert caught.value.errno == errno.EOPNOTSUPP
+
+
 def test_leaving_detaches_and_closes() -> None:
     bpf = StandIn()
     with lab(bpf) as kernel:
@@ -231,11 +239,8 @@ def test_missing_privilege_says_what_is_needed() -> None:
 def test_the_verifiers_refusal_is_no_lack_of_privilege() -> None:
     bpf = StandIn()
     bpf.refusals["load"] = errno.EACCES
-    bpf.said = [
-        "libbpf: prog 'verdict': BPF program load failed: Permission denied\n",
-        "libbpf: prog 'verdict': -- BEGIN PROG LOAD LOG --\n0: (95) exit\nR0 !read_ok\n",
-        "-- END PROG LOAD LOG --\n",
-    ]
+    bpf.said = ["libbpf: prog 'verdict': BPF program load failed: Permission denied\n"]
+    bpf.log = b"0: (95) exit\nR0 !read_ok\n"
     with pytest.raises(VerifierError, match="R0 !read_ok") as caught:
         lab(bpf)
     assert caught.value.program == "verdict"

@@ -71,17 +71,15 @@ processed 26 insns (limit 1000000) max_states_per_insn 0 total_states 1 peak_sta
 """
 
 
-def said(log: str) -> str:
-    """What libbpf prints of a refusal."""
-    return (
-        "libbpf: prog 'verdict': BPF program load failed: Permission denied\n"
-        f"libbpf: prog 'verdict': -- BEGIN PROG LOAD LOG --\n{log}-- END PROG LOAD LOG --\n"
-        "libbpf: prog 'verdict': failed to load: -13\nlibbpf: failed to load object 'policy'\n"
-    )
+#: What libbpf prints of a refusal, whose log goes to a buffer of its caller.
+SAID = (
+    "libbpf: prog 'verdict': BPF program load failed: Permission denied\n"
+    "libbpf: prog 'verdict': failed to load: -13\nlibbpf: failed to load object 'policy'\n"
+)
 
 
 def test_the_error_tells_place_register_and_meaning() -> None:
-    error = rejection(SOURCE, said(LOOKUP_6_1), errno.EACCES)
+    error = rejection(SOURCE, SAID, LOOKUP_6_1, errno.EACCES)
 
     assert isinstance(error, VerifierError)
     assert (error.file, error.line, error.column) == ("policy.py", 11, 9)
@@ -100,7 +98,7 @@ def test_a_pointer_that_a_call_ended_is_told_as_it_was() -> None:
 
 
 def test_what_is_never_given_back_is_shown_where_it_was_taken() -> None:
-    error = rejection(SOURCE, said(LEAK_7_2), errno.EINVAL)
+    error = rejection(SOURCE, SAID, LEAK_7_2, errno.EINVAL)
 
     assert error is not None
     assert error.instruction == "11: exit"
@@ -119,7 +117,7 @@ def test_the_more_telling_of_two_messages_counts() -> None:
 
 
 def test_what_is_wrong_with_the_whole_is_shown_at_its_beginning() -> None:
-    error = rejection(SOURCE, said(STACK_6_1), errno.EACCES)
+    error = rejection(SOURCE, SAID, STACK_6_1, errno.EACCES)
 
     assert error is not None
     assert (error.line, error.instruction, error.registers) == (10, "", {})
@@ -127,7 +125,7 @@ def test_what_is_wrong_with_the_whole_is_shown_at_its_beginning() -> None:
 
 
 def test_a_program_that_the_object_does_not_know() -> None:
-    error = rejection(Object("little", "GPL", {}, {}), said(LOOKUP_6_1), errno.EACCES)
+    error = rejection(Object("little", "GPL", {}, {}), SAID, LOOKUP_6_1, errno.EACCES)
 
     assert error is not None
     assert (error.file, error.line) == ("", 0)
@@ -135,7 +133,7 @@ def test_a_program_that_the_object_does_not_know() -> None:
 
 
 def test_a_log_that_did_not_fit_says_so() -> None:
-    error = rejection(SOURCE, said("0: (b4) w1 = 0 ; R1_w=0\n1: (63) *(u3"), errno.ENOSPC)
+    error = rejection(SOURCE, SAID, "0: (b4) w1 = 0 ; R1_w=0\n1: (63) *(u3", errno.ENOSPC)
 
     assert error is not None
     assert error.reason.startswith("the log ends in the middle")
@@ -143,7 +141,11 @@ def test_a_log_that_did_not_fit_says_so() -> None:
 
 
 def test_other_words_of_libbpf_are_no_refusal() -> None:
-    assert rejection(SOURCE, "libbpf: map 'a': failed to create: Invalid argument(-22)\n", 22) is None
+    assert rejection(SOURCE, "libbpf: map 'a': failed to create: Invalid argument(-22)\n", "", 22) is None
+
+
+def test_a_program_that_did_not_come_to_the_verifier_is_not_refused_by_it() -> None:
+    assert rejection(SOURCE, SAID, "", errno.EPERM) is None
 
 
 @pytest.mark.parametrize(
