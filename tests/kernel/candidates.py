@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from skverdict.codegen import CodegenError, Target, build
@@ -37,14 +37,17 @@ def _clang(tool: Tool, twin: Twin, cpu: str, folder: Path, tools_required: bool)
     return Candidate(tool.name, twin, cpu, output.read_bytes())
 
 
-def candidates(kernel: tuple[int, int], tools_required: bool) -> Iterator[Candidate]:
-    """Every policy with a twin by skverdict, and the C twin by each clang, for every CPU that `kernel` knows.
+def candidates(
+    kernel: tuple[int, int], tools_required: bool, cpus: Sequence[str] = CPUS
+) -> Iterator[Candidate]:
+    """Every policy with a twin by skverdict, and the C twin by each clang, for each of `cpus` that `kernel`
+    knows.
 
     `kernel` is (major, minor). With `tools_required`, a missing clang is a failure, else it is skipped.
     """
     with tempfile.TemporaryDirectory(prefix="skverdict-twins-") as folder:
         for twin in (*TWINS, *CORPUS):
-            for cpu in CPUS:
+            for cpu in cpus:
                 since = CPU_SINCE.get(cpu, (0, 0))
                 if kernel < since:
                     reason = f"needs Linux {since[0]}.{since[1]}"

@@ -34,6 +34,7 @@ MOUNTS = (
     ("tmpfs", "/tmp"),
     ("bpf", "/sys/fs/bpf"),
     ("cgroup2", "/sys/fs/cgroup"),
+    ("tracefs", "/sys/kernel/tracing"),
 )
 SIOCGIFFLAGS, SIOCSIFFLAGS, IFF_UP = 0x8913, 0x8914, 1  # include/uapi/linux/sockios.h, if.h
 LINUX_REBOOT_CMD_RESTART = 0x01234567  # include/uapi/linux/reboot.h

@@ -1,8 +1,8 @@
-"""What the guest's Python imports beside its standard library: skverdict, and the package that reads ELF."""
+"""What the guest's Python imports beside its standard library: skverdict, and packages from elsewhere."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -19,14 +19,17 @@ def _files(folder: Path, name: str) -> Iterator[tuple[str, bytes]]:
             yield f"{name}/{path.relative_to(folder)}", path.read_bytes()
 
 
-def package_files() -> dict[str, bytes]:
-    """The files by path from the repository's root in the guest, where its Python finds them."""
+def package_files(outside: Sequence[str] = OUTSIDE) -> dict[str, bytes]:
+    """The files by path from the repository's root in the guest, where its Python finds them. `outside` are
+    packages and modules that are installed here; by default the one that reads ELF."""
     files: dict[str, bytes] = {}
     for package in PACKAGES:
         files.update(_files(SOURCES / package, f"skverdict/{package}"))
-    for package in OUTSIDE:
+    for package in outside:
         spec = find_spec(package)
         if spec is None or spec.origin is None:
             raise ModuleNotFoundError(f"{package} is not installed", name=package)
-        files.update(_files(Path(spec.origin).parent, package))
+        origin = Path(spec.origin)
+        alone = spec.submodule_search_locations is None
+        files.update({origin.name: origin.read_bytes()} if alone else _files(origin.parent, package))
     return files

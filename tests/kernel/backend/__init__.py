@@ -1,0 +1,1 @@
+"""Tests of the kernel backend that run in a guest only: `python -m tests.kernel backend`."""

@@ -1,0 +1,79 @@
+"""Measure a loopback proxy in a guest: how fast bytes go through it, copied and spliced by BPF.
+
+    python -m tests.kernel.proxy [--kernel PATH] [--mebibytes N]
+
+The proxy is examples/serve_loopback_proxy.py, the policy examples/loopback_proxy.py. Client, proxy and server are
+processes of one guest with one processor in software emulation, and both ends compute a checksum: what counts is
+how both ways compare. Exit status 1 if a checksum is wrong.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from skverdict.codegen import build
+from skverdict.dsl import load_policy
+
+from tests.interop.toolchain import FETCH, Tree, fetched_tree
+from tests.kernel import guest, image
+from tests.kernel.initramfs import SOURCES
+from tests.kernel.packages import package_files
+
+RUNNER = "tests.kernel.run_proxy"
+_FILES = ("tests/kernel/run_proxy.py", "examples/serve_loopback_proxy.py")
+MIB = 1 << 20
+MEMORY = 1024  # MiB
+
+
+def measured(kernel: Path, tree: Tree, mebibytes: int, seconds: float) -> list[dict[str, Any]]:
+    """What the guest reported. Raises GuestError."""
+    files = package_files() | {path: (SOURCES / path).read_bytes() for path in _FILES}
+    files["examples/loopback_proxy.o"] = build(load_policy(SOURCES / "examples" / "loopback_proxy.py"))
+    arguments = [str(mebibytes)]
+    return guest.run_to_its_end(kernel, tree, files, RUNNER, arguments, seconds, MEMORY, "machine").results
+
+
+def lines(results: Sequence[dict[str, Any]]) -> Iterator[str]:
+    """The results for people."""
+    for result in results:
+        if "way" in result:
+            rate = result["bytes"] / MIB / result["seconds"]
+            equal = "equal" if result["sent"] == result["received"] else "DIFFERENT"
+            yield (
+                f"{result['way']:8}{result['bytes'] // MIB:6} MiB in {result['seconds']:7.2f} s, "
+                f"{rate:7.1f} MiB/s, checksums {result['sent']:08x} {result['received']:08x} {equal}"
+            )
+        else:
+            yield f"runs of the verdict: {result['runs']:,}"
+
+
+def main() -> int:
+    summary = __doc__.split("\n", 1)[0]
+    parser = argparse.ArgumentParser(prog="python -m tests.kernel.proxy", description=summary)
+    parser.add_argument("--kernel", type=Path, help="kernel image; by default the newest one under /boot")
+    parser.add_argument("--mebibytes", type=int, default=1024, metavar="N", help="how much (default 1024)")
+    parser.add_argument("--seconds", type=float, default=900, help="time limit (default 900)")
+    arguments = parser.parse_args()
+    tree = fetched_tree()
+    if tree is None:
+        print(f"proxy: no libbpf for the guest in the cache; fetch it with: {FETCH}", file=sys.stderr)
+        return 2
+    try:
+        kernel = arguments.kernel or image.newest()
+        release = image.release(kernel)
+        results = measured(kernel, tree, arguments.mebibytes, arguments.seconds)
+    except (image.ImageError, guest.GuestError, OSError) as error:
+        print(f"proxy: {error}", file=sys.stderr)
+        return 2
+    print(f"Linux {release}")
+    for line in lines(results):
+        print(line)
+    return int(any(result.get("sent") != result.get("received") for result in results))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
