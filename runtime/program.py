@@ -8,15 +8,12 @@ from skverdict.codegen.object import Program as ProgramCode
 from skverdict.dsl.catalogue.helpers import HELPERS
 from skverdict.runtime.engines import Engine
 from skverdict.runtime.machine.context import Context
-from skverdict.runtime.machine.errno import Errno
 from skverdict.runtime.machine.run import HelperCall, LoadedProgram
 from skverdict.runtime.machine.semantics import signed
 from skverdict.runtime.maps.base import Map
-from skverdict.runtime.trace import Called, Trace
+from skverdict.runtime.trace import Trace
 
 _CALL = 0x85
-
-_ERRNO_NAMES = {int(number): number.name for number in Errno}
 
 _MOVING_HELPERS = frozenset(helper.number for helper in HELPERS.values() if helper.moves_buffer)
 
@@ -75,30 +72,14 @@ class SimulatedProgram:
 
 def note_calls(trace: Trace, program: str, calls: Iterable[HelperCall]) -> None:
     """Put the helper calls of a run of `program` into the trace."""
-    for call in calls:
-        shown = ", ".join(_show(argument) for argument in call.arguments)
-        trace.append(Called(program, call.name, shown, _show_result(call)))
+    for helper, arguments, result in calls:
+        trace.note("called", program, helper, tuple(map(_kept, arguments)), result)
 
 
-def _show(argument: object) -> str:
-    """A helper's argument on one line."""
+def _kept(argument: object) -> int | bytes | str:
+    """What the trace keeps of a helper's argument."""
+    if isinstance(argument, (int, bytes)):
+        return argument
     if isinstance(argument, Context):
         return argument.table
-    if isinstance(argument, Map):
-        return argument.name
-    if isinstance(argument, (bytes, bytearray)):
-        return bytes(argument).hex()
-    return str(argument) if isinstance(argument, int) else type(argument).__name__.lower()
-
-
-def _show_result(call: HelperCall) -> str:
-    """What a helper gave: a number, an errno's name, or whether there was something to point to."""
-    if call.result is None:
-        return ""
-    returns = HELPERS[call.name].returns
-    if returns in ("u64", "u32"):
-        return str(call.result)
-    if returns != "i64":
-        return "a pointer" if call.result else "NULL"
-    number = signed(call.result, 64)
-    return f"-{_ERRNO_NAMES[-number]}" if -number in _ERRNO_NAMES else str(number)
+    return argument.name if isinstance(argument, Map) else type(argument).__name__.lower()

@@ -53,7 +53,7 @@ class Ledger:
     def settle(self, trace: Trace, flow: Flow, sender: Socket, receiver: Socket) -> None:
         """Count what has happened on account of a direction, and let applications read all that has come."""
         while trace:
-            targets = dict.fromkeys(event.target for event in trace if isinstance(event, Moved))
+            targets = dict.fromkeys(event.target for event in trace.of(Moved))
             self.count(trace, flow)
             for socket in [self._sockets[name] for name in targets if name in self._sockets]:
                 self._count_read(_read(socket), socket, flow, sender, receiver)
@@ -99,11 +99,12 @@ class Ledger:
         """Note the entry that a redirect has found empty."""
         if event.helper not in REDIRECTS or event.result != FOUND_NOTHING:
             return
-        _, name, key, _ = event.arguments.split(", ")
-        if event.helper.endswith("_hash"):
-            self.missed.add(Entry(name, bytes.fromhex(key)))
-        elif int(key) < self._content.maps[name].max_entries:
-            self.missed.add(Entry(name, index_key(self._content, name, int(key))))
+        _, name, key, _ = event.values
+        assert isinstance(name, str)
+        if isinstance(key, bytes):
+            self.missed.add(Entry(name, key))
+        elif isinstance(key, int) and key < self._content.maps[name].max_entries:
+            self.missed.add(Entry(name, index_key(self._content, name, key)))
 
 
 def _verdict(event: Ran) -> str:

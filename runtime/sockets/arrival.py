@@ -20,10 +20,10 @@ def measure(psock: Psock, head: SocketBuffer) -> int:
     if program is None:
         return len(head)
     kernel = psock.socket.kernel
-    length, first = len(head), kernel.head(head.content)
+    length, readable, first = len(head), head.linear, kernel.head(head.content)
     result = kernel.run(program, SkBuffContext(program.kind, psock.socket, head), psock.socket.name)
     meaning = "need more" if result == 0 else "message" if result > 0 else "error"
-    kernel.ran(program, psock.socket.name, length, first, result, meaning)
+    kernel.ran(program, psock.socket.name, length, readable, first, result, meaning)
     return result
 
 
@@ -73,7 +73,7 @@ def _judge(psock: Psock, program: Program, buffer: SocketBuffer, framed: bool) -
     """Run the verdict. What a program that faults was about is lost, and the stream goes on behind it."""
     socket = psock.socket
     kernel = socket.kernel
-    length, first = len(buffer.content), kernel.head(buffer.content)
+    length, readable, first = len(buffer.content), buffer.linear, kernel.head(buffer.content)
     try:
         shown = buffer.sender or socket
         result = kernel.run(program, SkBuffContext(program.kind, shown, buffer), socket.name)
@@ -84,7 +84,7 @@ def _judge(psock: Psock, program: Program, buffer: SocketBuffer, framed: bool) -
         raise
     verdict = verdict_of(result, buffer.target)
     target = buffer.target if verdict is Verdict.REDIRECT else None
-    kernel.ran(program, socket.name, length, first, result, verdict.word, target, buffer.ingress)
+    kernel.ran(program, socket.name, length, readable, first, result, verdict.word, target, buffer.ingress)
     return verdict
 
 

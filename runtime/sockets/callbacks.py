@@ -47,4 +47,4 @@ def call_back(socket: TcpSocket, op: int, args: tuple[int, ...] = (), full: bool
     kernel = socket.kernel
     for program in kernel.sock_ops:
         result = kernel.run(program, SockOpsContext(socket, op, args, full), socket.name)
-        kernel.ran(program, socket.name, 0, b"", result, NAMES[op])
+        kernel.ran(program, socket.name, 0, 0, b"", result, NAMES[op])

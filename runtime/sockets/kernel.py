@@ -13,7 +13,7 @@ from skverdict.runtime.sockets.errors import HazardError, SimulationError
 from skverdict.runtime.sockets.hazards import Fault
 from skverdict.runtime.sockets.message import PageFragment
 from skverdict.runtime.sockets.program import Program
-from skverdict.runtime.trace import HEAD, Changed, Faulted, Hazard, Moved, Ran, Trace
+from skverdict.runtime.trace import HEAD, Hazard, Trace
 
 if TYPE_CHECKING:
     from skverdict.runtime.sockets.sock import Sock
@@ -163,7 +163,7 @@ class Kernel:
         try:
             return program.run(context)
         except Exception as fault:
-            self.trace.append(Faulted(program.name, socket, str(fault)))
+            self.trace.note("faulted", program.name, socket, str(fault))
             raise
 
     @staticmethod
@@ -172,13 +172,14 @@ class Kernel:
         return bytes(content[:HEAD])
 
     def ran(
-        self, program: Program, socket: str, length: int, head: bytes, result: int,
+        self, program: Program, socket: str, length: int, readable: int, head: bytes, result: int,
         verdict: str, target: Sock | None = None, ingress: bool = False,
     ) -> None:  # fmt: skip
         """Record a run that saw `length` bytes, beginning with `head`, and what its result means."""
         name = "" if target is None else target.name
-        event = Ran(program.name, program.kind, socket, length, head, result, verdict, name, ingress)
-        self.trace.append(event)
+        self.trace.note(
+            "ran", program.name, program.kind, socket, length, readable, head, result, verdict, name, ingress
+        )
 
     def moved(
         self, way: str, source: Sock, target: Sock | None, content: bytes | bytearray | memoryview,
@@ -187,11 +188,11 @@ class Kernel:
         """Record where bytes went; no bytes, no event."""
         if content:
             name = "" if target is None else target.name
-            self.trace.append(Moved(way, source.name, name, len(content), bytes(content[:HEAD]), reason))
+            self.trace.note("moved", way, source.name, name, len(content), bytes(content[:HEAD]), reason)
 
     def changed(self, subject: str, what: str) -> None:
         """Record a change of a socket or map."""
-        self.trace.append(Changed(subject, what))
+        self.trace.note("changed", subject, what)
 
     def hazard(self, socket: Sock, fault: Fault) -> None:
         """Record that a known kernel fault strikes, once if it does so again and again. Raises HazardError if

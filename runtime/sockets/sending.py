@@ -171,7 +171,7 @@ class _Call:
         message.redirected = False
         if kernel.ideal:
             message.target = None
-        length, head = message.size, message.head()
+        length, readable, head = message.size, len(message.readable()), message.head()
         result = kernel.run(program, SkMsgContext(program.kind, socket, message), socket.name)
         verdict = verdict_of(result, message.target)
         psock.apply_bytes = message.apply_bytes
@@ -179,7 +179,9 @@ class _Call:
         if verdict is Verdict.REDIRECT:
             target = psock.target = message.target
             psock.target_ingress = message.ingress
-        kernel.ran(program, socket.name, length, head, result, verdict.word, target, message.ingress)
+        kernel.ran(
+            program, socket.name, length, readable, head, result, verdict.word, target, message.ingress
+        )
         if target is not None and not message.redirected:
             kernel.hazard(socket, hazards.STALE_REDIRECT)
         return verdict

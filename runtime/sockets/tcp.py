@@ -8,8 +8,7 @@ the buffers of both ends can hold.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from skverdict.runtime.machine.errno import Errno
@@ -46,6 +45,36 @@ _AFTER_FIN = {
     State.ESTABLISHED: (State.FIN_WAIT1, State.FIN_WAIT2),
     State.CLOSE_WAIT: (State.LAST_ACK, State.CLOSE),
 }
+
+
+class _Locked:
+    """A socket that is held while the block runs."""
+
+    __slots__ = ("_socket",)
+
+    def __init__(self, socket: TcpSocket) -> None:
+        self._socket = socket
+
+    def __enter__(self) -> None:
+        self._socket.owned = True
+
+    def __exit__(self, *_: object) -> None:
+        self._socket.release()
+
+
+class _Unlocked:
+    """A socket that is not held while the block runs."""
+
+    __slots__ = ("_socket",)
+
+    def __init__(self, socket: TcpSocket) -> None:
+        self._socket = socket
+
+    def __enter__(self) -> None:
+        self._socket.release()
+
+    def __exit__(self, *_: object) -> None:
+        self._socket.owned = True
 
 
 class TcpSocket(Sock):
@@ -159,23 +188,13 @@ class TcpSocket(Sock):
 
     # Who holds the socket
 
-    @contextmanager
-    def locked(self) -> Iterator[None]:
+    def locked(self) -> _Locked:
         """Hold the socket as a system call does; what arrived meanwhile is processed at the end."""
-        self.owned = True
-        try:
-            yield
-        finally:
-            self.release()
+        return _Locked(self)
 
-    @contextmanager
-    def unlocked(self) -> Iterator[None]:
+    def unlocked(self) -> _Unlocked:
         """Let go of a socket that is held, for as long as another one is worked on."""
-        self.release()
-        try:
-            yield
-        finally:
-            self.owned = True
+        return _Unlocked(self)
 
     def release(self) -> None:
         """Let go of the socket and process its backlog."""

@@ -210,7 +210,7 @@ def test_the_trace_tells_where_bytes_went() -> None:
     lines = str(trace).splitlines()
     assert len(lines) == len(trace)
     assert (
-        "stream_verdict verdict on server1: len 5 b'hello' returned 1: redirect -> egress of near" in lines
+        "stream_verdict verdict on server1: len 5 (0 readable) b'hello' returned 1: redirect -> egress of near" in lines
     )
     assert "verdict: bpf_sk_redirect_map(__sk_buff, targets, 0, 0) = 1" in lines
     assert "received far: 5 bytes b'hello'" in lines
