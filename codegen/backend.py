@@ -6,17 +6,17 @@ import re
 from typing import TYPE_CHECKING
 
 from skverdict.codegen.llvm import llvm
-from skverdict.codegen.passes import shorten
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from skverdict.codegen.target import Target
 
 # A module below this weight has no function that a 16-bit branch cannot span.
 _HEAVY = 3000
 _BLOCK_MOVE = re.compile(r"@llvm\.mem\w+\.[\w.]+\(.* i64 (\d+), i1")
-_WIDE_ARITHMETIC = re.compile(r"\bi(?:6[5-9]|[7-9]\d|\d{3,}) |mul\.with\.overflow\.i64")
+# Each begins with what is in few lines, which is found many times faster than a choice.
+_WIDE_ARITHMETIC = (re.compile(r" i(?:6[5-9]|[7-9]\d|\d{3,}) "), re.compile(r"mul\.with\.overflow\.i64"))
 _DEFINITION = re.compile(r'^define [^@]*@"?(\w+)"?\(.*?^\}$', re.MULTILINE | re.DOTALL)
 _FUNCTION = re.compile(r"^([A-Za-z_]\w*):", re.MULTILINE)
 _SLOT = re.compile(r"^\t(?!\.)\S| ll$", re.MULTILINE)
@@ -30,21 +30,21 @@ class WideArithmetic(Exception):
         self.functions = functions
 
 
-def compile_text(text: str, target: Target, check_sizes: Callable[[Mapping[str, int]], None]) -> bytes:
+def compile_text(
+    text: str, target: Target, passes: Sequence[str], check_sizes: Callable[[Mapping[str, int]], None]
+) -> bytes:
     """The ELF object that LLVM makes of a module in its assembly language.
 
-    `check_sizes` gets the instruction counts of the functions if they may exceed what branches reach, and
-    raises if they do. Raises `WideArithmetic`.
+    It goes through `passes`, or LLVM's default pipeline if there are none. `check_sizes` gets the instruction
+    counts of the functions if they may exceed what branches reach, and raises if they do. Raises
+    `WideArithmetic`.
     """
     backend = llvm(target)
     module = backend.parse(text)
-    backend.optimise(module)
+    backend.optimise(module, passes)
     optimised = backend.text(module)
-    if _WIDE_ARITHMETIC.search(optimised):
+    if _is_wide(optimised):
         raise WideArithmetic(_wide_functions(optimised))
-    shortened = shorten(optimised)
-    if shortened != optimised:
-        module = backend.parse(shortened)
     if _weight(optimised) > _HEAVY and not target.has_long_branch:
         check_sizes(_sizes(backend.assembly(module)))
     return backend.object(module)
@@ -55,8 +55,13 @@ def _wide_functions(optimised: str) -> frozenset[str]:
     return frozenset(
         definition[1]
         for definition in _DEFINITION.finditer(optimised)
-        if _WIDE_ARITHMETIC.search(definition[0])
+        if _is_wide(definition[0])
     )
+
+
+def _is_wide(text: str) -> bool:
+    """True if there are integers of more than 64 bits in LLVM's assembly language."""
+    return any(pattern.search(text) for pattern in _WIDE_ARITHMETIC)
 
 
 def _weight(text: str) -> int:

@@ -15,9 +15,9 @@ from skverdict.codegen.btf_types import BtfError, Function
 INSTRUCTION_SIZE = 8
 _SHORT_HEADER_SIZE = 24
 _HEADER_SIZE = 32
-_COLUMN_BITS = 10
-MAX_COLUMN = (1 << _COLUMN_BITS) - 1
-MAX_LINE = (1 << 32 - _COLUMN_BITS) - 1
+COLUMN_BITS = 10
+MAX_COLUMN = (1 << COLUMN_BITS) - 1
+MAX_LINE = (1 << 32 - COLUMN_BITS) - 1
 
 
 class FunctionInfo(NamedTuple):
@@ -113,12 +113,12 @@ def _encode_line(record: LineInfo, intern: Callable[[str], int]) -> Sequence[int
     # A place beyond what the format holds is given as unknown rather than wrong.
     line = record.line if record.line <= MAX_LINE else 0
     column = record.column if record.column <= MAX_COLUMN else 0
-    return record.offset, intern(record.file), intern(record.text), line << _COLUMN_BITS | column
+    return record.offset, intern(record.file), intern(record.text), line << COLUMN_BITS | column
 
 
 def _decode_line(words: Sequence[int], btf: Btf) -> LineInfo:
     offset, file, text, place = words
-    return LineInfo(offset, btf.string(file), btf.string(text), place >> _COLUMN_BITS, place & MAX_COLUMN)
+    return LineInfo(offset, btf.string(file), btf.string(text), place >> COLUMN_BITS, place & MAX_COLUMN)
 
 
 def _encode_relocation(record: CoreRelocation, intern: Callable[[str], int]) -> Sequence[int]:

@@ -12,9 +12,16 @@ if TYPE_CHECKING:
 
     Llvm = BindingLlvm | LibraryLlvm
 
-# LLVM ends the process when a stack frame is too large, so it gets a limit that no policy reaches; the
-# instructions that come out are held against the real one.
-_OPTION = "-bpf-stack-size=32000"
+#: Options of LLVM's, which hold for everything that the process does with it.
+OPTIONS = (
+    # LLVM ends the process when a stack frame is too large, so it gets a limit that no policy reaches; the
+    # instructions that come out are held against the real one.
+    "-bpf-stack-size=32000",
+    # Two calls that differ in a number become one, as in the default pipeline's last part.
+    "-sink-common-insts",
+    # Ends that are alike are joined in `machine.shape`, once it is known which registers they use.
+    "-enable-tail-merge=false",
+)
 _OPTIMISATION_LEVEL = 2
 
 _lock = threading.Lock()
@@ -38,7 +45,7 @@ def _make(target: Target) -> Llvm:
     from skverdict.codegen import llvm_library
 
     if llvm_library.known():
-        return llvm_library.Llvm(target.triple, target.cpu, _OPTIMISATION_LEVEL, _OPTION)
+        return llvm_library.Llvm(target.triple, target.cpu, _OPTIMISATION_LEVEL, OPTIONS)
     from skverdict.codegen import llvm_binding
 
-    return llvm_binding.Llvm(target.triple, target.cpu, _OPTIMISATION_LEVEL, _OPTION)
+    return llvm_binding.Llvm(target.triple, target.cpu, _OPTIMISATION_LEVEL, OPTIONS)

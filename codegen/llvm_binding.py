@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 
 @cache
-def _load(option: str) -> Any:
-    """llvmlite's binding with LLVM's targets registered and `option` set, which LLVM takes once."""
+def _load(options: tuple[str, ...]) -> Any:
+    """llvmlite's binding with LLVM's targets registered and `options` set, each of which LLVM takes once."""
     import llvmlite.binding
 
     llvmlite.binding.initialize_all_targets()
     llvmlite.binding.initialize_all_asmprinters()
-    llvmlite.binding.set_option("skverdict", option)
+    for option in options:
+        llvmlite.binding.set_option("skverdict", option)
     return llvmlite.binding
 
 
@@ -23,8 +27,8 @@ class Llvm:
     Raises RuntimeError with LLVM's own message where LLVM refuses something.
     """
 
-    def __init__(self, triple: str, cpu: str, level: int, option: str) -> None:
-        self._binding = _load(option)
+    def __init__(self, triple: str, cpu: str, level: int, options: tuple[str, ...]) -> None:
+        self._binding = _load(options)
         target = self._binding.Target.from_triple(triple)
         self._machine = target.create_target_machine(cpu=cpu, opt=level)
         self._tuning = self._binding.create_pipeline_tuning_options(speed_level=level)
@@ -33,10 +37,16 @@ class Llvm:
         """The module that `text` spells in LLVM's assembly language."""
         return self._binding.parse_assembly(text)
 
-    def optimise(self, module: Any) -> None:
-        """Run the default module pipeline on `module`."""
+    def optimise(self, module: Any, passes: Sequence[str] = ()) -> None:
+        """Run `passes`, by llvmlite's names, on `module`; without any, the default pipeline."""
         builder = self._binding.create_pass_builder(self._machine, self._tuning)
-        builder.getModulePassManager().run(module, builder)
+        if passes:
+            manager = self._binding.create_new_module_pass_manager()
+            for name in passes:
+                getattr(manager, f"add_{name}_pass")()
+        else:
+            manager = builder.getModulePassManager()
+        manager.run(module, builder)
 
     def text(self, module: Any) -> str:
         """`module` in LLVM's assembly language."""

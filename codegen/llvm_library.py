@@ -10,7 +10,10 @@ from __future__ import annotations
 import ctypes
 from ctypes import POINTER, byref, c_char_p, c_int, c_size_t, c_void_p, string_at
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 #: Releases of llvmlite whose C functions take and give what `_FUNCTIONS` says.
 RELEASES = ("0.50.",)
@@ -37,6 +40,11 @@ _FUNCTIONS: dict[str, tuple[Any, ...]] = {
     "CreatePassBuilder": (c_void_p, c_void_p, c_void_p),
     "DisposePassBuilder": (None, c_void_p),
     "buildPerModuleDefaultPipeline": (c_void_p, c_void_p, c_int),
+    "CreateNewModulePassManager": (c_void_p,),
+    "module_AddSROAPass": (None, c_void_p),
+    "module_AddSimplifyCFGPass": (None, c_void_p),
+    "module_AddNewGVNPass": (None, c_void_p),
+    "module_AddInstCombinePass": (None, c_void_p),
     "RunNewModulePassManager": (None, c_void_p, c_void_p, c_void_p),
     "DisposeNewModulePassManger": (None, c_void_p),
     "TargetMachineEmitToMemory": (c_void_p, c_void_p, c_void_p, c_int, _OUT),
@@ -44,6 +52,14 @@ _FUNCTIONS: dict[str, tuple[Any, ...]] = {
     "GetBufferSize": (c_size_t, c_void_p),
     "DisposeMemoryBuffer": (None, c_void_p),
 }  # fmt: skip
+
+# The library's function that adds a pass, by llvmlite's name of the pass.
+_ADDING = {
+    "sroa": "module_AddSROAPass",
+    "simplify_cfg": "module_AddSimplifyCFGPass",
+    "new_gvn": "module_AddNewGVNPass",
+    "instruction_combine": "module_AddInstCombinePass",
+}
 
 
 def known() -> bool:
@@ -54,9 +70,9 @@ def known() -> bool:
 
 
 class _Library:
-    """The shared library with its functions typed, LLVM's targets registered and `option` set."""
+    """The shared library with its functions typed, LLVM's targets registered and `options` set."""
 
-    def __init__(self, option: str) -> None:
+    def __init__(self, options: Sequence[str]) -> None:
         import os
 
         import llvmlite
@@ -72,7 +88,8 @@ class _Library:
         self.InitializeAllTargets()
         self.InitializeAllTargetMCs()
         self.InitializeAllAsmPrinters()
-        self.SetCommandLine(b"skverdict", option.encode())
+        for option in options:
+            self.SetCommandLine(b"skverdict", option.encode())
 
     def __getattr__(self, name: str) -> Any:
         raise AttributeError(f"{name} is not among the functions of the library")
@@ -105,8 +122,8 @@ class Llvm:
     Raises RuntimeError with LLVM's own message where LLVM refuses something.
     """
 
-    def __init__(self, triple: str, cpu: str, level: int, option: str) -> None:
-        self._library = library = _load(option)
+    def __init__(self, triple: str, cpu: str, level: int, options: tuple[str, ...]) -> None:
+        self._library = library = _load(options)
         self._level = level
         message = c_char_p()
         target = library.GetTargetFromTriple(triple.encode(), byref(message))
@@ -127,13 +144,19 @@ class Llvm:
             raise RuntimeError(self._library.taken(message))
         return Module(self._library, handle)
 
-    def optimise(self, module: Module) -> None:
-        """Run the default module pipeline on `module`."""
-        builder = self._library.CreatePassBuilder(self._machine, self._tuning)
-        passes = self._library.buildPerModuleDefaultPipeline(builder, self._level)
-        self._library.RunNewModulePassManager(passes, module.handle, builder)
-        self._library.DisposeNewModulePassManger(passes)
-        self._library.DisposePassBuilder(builder)
+    def optimise(self, module: Module, passes: Sequence[str] = ()) -> None:
+        """Run `passes`, by llvmlite's names, on `module`; without any, the default pipeline."""
+        library = self._library
+        builder = library.CreatePassBuilder(self._machine, self._tuning)
+        if passes:
+            manager = library.CreateNewModulePassManager()
+            for name in passes:
+                getattr(library, _ADDING[name])(manager)
+        else:
+            manager = library.buildPerModuleDefaultPipeline(builder, self._level)
+        library.RunNewModulePassManager(manager, module.handle, builder)
+        library.DisposeNewModulePassManger(manager)
+        library.DisposePassBuilder(builder)
 
     def text(self, module: Module) -> str:
         """`module` in LLVM's assembly language."""

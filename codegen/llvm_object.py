@@ -9,13 +9,13 @@ import struct
 from typing import TYPE_CHECKING, NamedTuple
 
 from skverdict.codegen import elf
-from skverdict.codegen.btf import BYTE_ORDERS, Btf
-from skverdict.codegen.btf_ext import BtfExt
+from skverdict.codegen.btf import BYTE_ORDERS
+from skverdict.codegen.btf_ext import COLUMN_BITS, MAX_COLUMN, LineInfo
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from skverdict.codegen.btf_ext import LineInfo
+_LINE_SIZE = 16
 
 
 class CodeSymbol(NamedTuple):
@@ -91,9 +91,33 @@ def read_code(content: bytes, endian: str) -> Code:
         for number, (_, kind, _, _, _, _, _, target, *_) in enumerate(headers)
         if kind == elf.SHT_REL and names[target] in sections
     }
-    btf = Btf.decode(body(names.index(".BTF")))
-    lines = BtfExt.decode(body(names.index(".BTF.ext")), btf).lines
+    lines = _lines(body(names.index(".BTF.ext")), body(names.index(".BTF")), order)
     return Code(sections, functions, relocations, lines)
+
+
+def _lines(extension: bytes, btf: bytes, order: str) -> dict[str, list[LineInfo]]:
+    """The line records of a `.BTF.ext` section by code section, without the text of the lines.
+
+    Layout: Documentation/bpf/btf.rst, sections 4.1 and 4.2.
+    """
+    header_size, _, _, strings_offset, strings_size = struct.unpack_from(f"{order}5I", btf, 4)
+    start = header_size + strings_offset
+    strings = btf[start : start + strings_size]
+    header_size, _, _, offset, size = struct.unpack_from(f"{order}5I", extension, 4)
+    at = header_size + offset
+    end = at + size
+    at += 4  # the size of a record
+    lines: dict[str, list[LineInfo]] = {}
+    while at < end:
+        section, count = struct.unpack_from(f"{order}2I", extension, at)
+        at += 8
+        records = extension[at : at + count * _LINE_SIZE]
+        at += len(records)
+        lines[_string(strings, section)] = [
+            LineInfo(place, _string(strings, file), "", word >> COLUMN_BITS, word & MAX_COLUMN)
+            for place, file, _, word in struct.iter_unpack(f"{order}4I", records)
+        ]
+    return lines
 
 
 def _string(table: bytes, offset: int) -> str:

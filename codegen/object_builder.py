@@ -14,6 +14,7 @@ from skverdict.codegen.llvm_object import Code, read_code
 from skverdict.codegen.lowering.module import llvm_text
 from skverdict.codegen.machine.improve import improve
 from skverdict.codegen.module_btf import ModuleBtf, module_btf
+from skverdict.codegen.pipeline import passes_for
 from skverdict.codegen.target import Target
 
 if TYPE_CHECKING:
@@ -96,11 +97,13 @@ def build(policy: Policy, target: Target = Target()) -> bytes:  # noqa: B008 - a
 
 def _compile(module: Module, target: Target, limits: LimitChecker) -> bytes:
     """LLVM's object of `module`."""
+    passes = passes_for(module)
     try:
-        return compile_text(llvm_text(module, target), target, limits.check_reach)
+        return compile_text(llvm_text(module, target), target, passes, limits.check_reach)
     except WideArithmetic as first:
+        opaque = llvm_text(module, target, first.functions)
         try:
-            return compile_text(llvm_text(module, target, first.functions), target, limits.check_reach)
+            return compile_text(opaque, target, passes, limits.check_reach)
         except WideArithmetic as again:
             raise limits.too_wide(again.functions) from None
 

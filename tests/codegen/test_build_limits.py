@@ -143,7 +143,7 @@ def test_a_test_for_overflow_by_division(cpu: str) -> None:
 
 
 def test_arithmetic_that_stays_too_wide(monkeypatch: pytest.MonkeyPatch) -> None:
-    def always(text: str, target: Target, check_sizes: object) -> bytes:
+    def always(text: str, target: Target, passes: object, check_sizes: object) -> bytes:
         raise WideArithmetic(frozenset(("main",)))
 
     monkeypatch.setattr(object_builder, "compile_text", always)

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 from skverdict.codegen import llvm_binding, llvm_library
-from skverdict.codegen.llvm import llvm
+from skverdict.codegen.llvm import OPTIONS, llvm
 from skverdict.codegen.target import CPUS, ENDIANS, Target
 
 TEXT = """
@@ -19,14 +19,17 @@ define i64 @f(ptr %p) section "sk_msg" {
 }
 """
 
-# LLVM takes an option once in a process, so each interface needs a process of its own.
+# LLVM takes its options once in a process, so each interface needs a process of its own.
 OBJECT = """
 import sys
 from skverdict.codegen.{module} import Llvm
-backend = Llvm({triple!r}, {cpu!r}, 2, "-bpf-stack-size=32000")
-module = backend.parse({text!r})
-backend.optimise(module)
-print(backend.text(module), backend.assembly(module), backend.object(module).hex(), sep="\\n")
+from skverdict.codegen.llvm import OPTIONS
+from skverdict.codegen.pipeline import DEFAULT, STRAIGHT
+backend = Llvm({triple!r}, {cpu!r}, 2, OPTIONS)
+for passes in (DEFAULT, STRAIGHT):
+    module = backend.parse({text!r})
+    backend.optimise(module, passes)
+    print(backend.text(module), backend.assembly(module), backend.object(module).hex(), sep="\\n")
 """
 
 
@@ -71,4 +74,4 @@ def test_bad_text_is_refused_with_llvms_words(interface: object) -> None:
 
 def test_unknown_triple_is_refused() -> None:
     with pytest.raises(RuntimeError, match="bpfmiddle"):
-        llvm_library.Llvm("bpfmiddle", "v3", 2, "-bpf-stack-size=32000")
+        llvm_library.Llvm("bpfmiddle", "v3", 2, OPTIONS)

@@ -10,13 +10,16 @@ from ipaddress import IPv4Address
 from typing import Literal
 
 from hypothesis import strategies as st
-from skverdict.dsl.catalogue.maps import MAPS, MEMORY, SOCKET
+from skverdict.dsl.catalogue.maps import COPIED, MAP, MAPS, MEMORY, SOCKET
 from skverdict.dsl.ir.module import Map, Module
 from skverdict.dsl.ir.types import Array, BigEndian, Int, Struct, Type, size_of
 
 from tests.interop.stage import Step, step
 
 Order = Literal["little", "big"]
+
+# What the entries of the maps are that steps put something into.
+FILLED = (MEMORY, COPIED, MAP)
 
 LOCAL, OTHER = (int(IPv4Address(text)) for text in ("127.0.0.1", "127.0.0.2"))
 ENDS = [(LOCAL, 10000, OTHER, 40000), (LOCAL, 10001, LOCAL, 40001), (LOCAL, 10005, OTHER, 1000)]
@@ -48,6 +51,14 @@ WORDS: dict[str, list[bytes]] = {
         b"\x7e\x55\x02\x01\x00\x00\x00\x04abcd", b"\x7e\x55\x02\x01\x00\x00\x00\x05abcd",
         b"\x7e\x55\x01\x00\x00\x00\x00\x04abcd", b"\x7e\x56\x02\x01\x00\x00\x00\x04abcd", b"\x7e\x55\x02",
     ],
+    "verdict_bloom": [b"bye", b"hello", b"four"],
+    "verdict_chain": [b"", b"1234", b"12345678", b"123456789"],
+    "verdict_survey": [b"x" * 24, b"x" * 40, b"x" * 51],
+    "verdict_words": [b"no way", b"to  me", b"to \x21", b"to \x22 and on", b"to", b"yes!"],
+    "msg_pause": [b"x" * 64, b"x" * 63, b"x" * 65, b"x"],
+    "msg_budget": [b"x", b"xx", b"xxx", b"xxxx", b"x" * 12],
+    "msg_beside": [b"x" * 8, b"x" * 33, b"x" * 40, b"x" * 41],
+    "msg_zones": [b"", b"x", b"xx", b"xxx", b"xxxx", b"x" * 12],
     "msg_commands": [b"QUIT", b"HELP me please", b"AUTH", b"AUTH" + bytes(59), b"AUTH" + bytes(60), b"AU"],
     "msg_frames": [b"\x00\x00\x04\x01rest", bytes([1, 0, 0, 2]), bytes([0, 1, 0, 0]), bytes([0, 64, 1, 3])],
     "msg_netns": [b" ", b"~a", b"\x7f", b"\x1f", b"hello"],
@@ -64,6 +75,8 @@ def messages(policy: str) -> st.SearchStrategy[bytes]:
 def number_for(draw: st.DrawFn, name: str, type_: Int | BigEndian) -> int:
     """A number that something of that name and type may well be."""
     near = [value for value in (*SMALL, *PORTS) if value < 1 << type_.bits]
+    if name == "length":
+        near = [0, 8, 16, 24, 31, 32]
     if "label" in name:
         return draw(st.sampled_from([int.from_bytes(b"example\x03", "big"), 0]))
     if any(word in name for word in ("ip", "address", "client")) or (isinstance(type_, BigEndian)):
@@ -100,10 +113,21 @@ def _of_end(name: str, end: tuple[int, int, int, int], type_: Type, order: Order
 
 @st.composite
 def contents_of(draw: st.DrawFn, map_: Map, order: Order) -> list[Step]:
-    """Entries for a map of numbers."""
-    assert map_.value is not None
+    """Entries for a map of numbers, and for one of maps of numbers."""
     steps = []
+    if map_.kind == "array_of_maps":
+        return steps  # those that it is declared with
+    if map_.kind == "hash_of_maps":
+        assert map_.key is not None and map_.inner is not None and map_.inner.value is not None
+        for _ in range(draw(st.integers(0, 4))):
+            inner = [(0, content(draw, map_.inner.value, order))]
+            steps.append(step("fill", map_.name, content(draw, map_.key, order), inner))
+        return steps
+    assert map_.value is not None
     for _ in range(draw(st.integers(0, 4))):
+        if MAPS[map_.kind].entry == COPIED:
+            steps.append(step("push", map_.name, content(draw, map_.value, order)))
+            continue
         if "array" in map_.kind:
             key = draw(st.integers(0, min(map_.max_entries, 8) - 1)).to_bytes(4, order)
         else:
@@ -122,7 +146,8 @@ def script(draw: st.DrawFn, policy: str, module: Module, order: Order) -> list[S
     """Opening, traffic and changes for all programs and maps of the policy with that name."""
     kinds = {function.kind: function.name for function in module.functions}
     sockets = [map_ for map_ in module.maps if MAPS[map_.kind].entry == SOCKET]
-    numbers = [map_ for map_ in module.maps if MAPS[map_.kind].entry == MEMORY]
+    numbers = [map_ for map_ in module.maps if MAPS[map_.kind].entry in FILLED]
+    numbers = [map_ for map_ in numbers if map_.kind != "sk_storage"]
     steps = [each for map_ in numbers for each in draw(contents_of(map_, order))]
     if "sock_ops" in kinds:
         steps.append(step("attach_cgroup", kinds["sock_ops"]))

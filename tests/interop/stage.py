@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import errno
+from collections.abc import Callable
 from reprlib import Repr
 from typing import Any, NamedTuple
 
 from skverdict.codegen import Object
 from skverdict.runtime import Simulator, Socket
+from skverdict.runtime.maps.ring_buffer import RingBuffer
+from skverdict.runtime.maps.thing_views import PerfEventsView
 
 SHORT = Repr()
 SHORT.maxother = 200  # characters of a step's content in reports
@@ -36,6 +39,9 @@ class Stage:
     def __init__(self, policy: Object, **how: Any) -> None:
         self.sim = Simulator(policy, **how)
         self.sockets: dict[str, Socket] = {}
+        for view in self.sim.maps.values():
+            if isinstance(view, PerfEventsView):
+                view.open()
 
     def do(self, step: Step) -> Any:
         """What the step gives: its result, or the name of its error."""
@@ -92,14 +98,59 @@ class Stage:
             if not isinstance(piece, bytes) or not piece:
                 return pieces
 
-    def entries(self, name: str) -> list[tuple[Any, Any]]:
-        """Keys and values of a map; sockets by their names."""
+    def push(self, map_name: str, value: Any) -> None:
+        self.sim.maps[map_name].push(value)
+
+    def fill(self, map_name: str, key: Any, entries: list[tuple[Any, Any]]) -> None:
+        """Put a new map with these entries into a map of maps."""
+        view = self.sim.maps[map_name]
+        made = view.create()
+        for inner_key, value in entries:
+            made[inner_key] = value
+        view[key] = made
+
+    def entries(self, name: str) -> list[Any]:
+        """What is in a map: keys and values, sockets by their names; what programs put out is taken out."""
         view = self.sim.maps[name]
+        read = _READERS.get(view.raw.kind if not isinstance(view, RingBuffer) else "ringbuf")
+        if read is not None:
+            return read(view, self.sockets)
         names = {socket.cookie: each for each, socket in self.sockets.items()}
         # The values of a map for each CPU are a list, which is no socket.
         return [
             (key, names.get(value, value) if isinstance(value, int) else value) for key, value in view.items()
         ]
+
+
+def _values(view: Any, sockets: dict[str, Socket]) -> list[Any]:
+    return list(iter(view.pop, None))
+
+
+def _beside(view: Any, sockets: dict[str, Socket]) -> list[Any]:
+    return [(name, view[socket]) for name, socket in sockets.items() if socket in view]
+
+
+def _inner(view: Any, sockets: dict[str, Socket]) -> list[Any]:
+    maps = ((key, view.map(key)) for key in view)
+    return [(key, None if inner is None else list(inner.items())) for key, inner in maps]
+
+
+def _nothing(view: Any, sockets: dict[str, Socket]) -> list[Any]:
+    return []
+
+
+# How maps are read that do not hold values by key, by kind.
+_READERS: dict[str, Callable[[Any, dict[str, Socket]], list[Any]]] = {
+    "queue": _values,
+    "stack": _values,
+    "bloom_filter": _nothing,
+    "prog_array": _nothing,
+    "ringbuf": lambda view, sockets: view.consume(),
+    "perf_event_array": lambda view, sockets: list(view.records()),
+    "sk_storage": _beside,
+    "array_of_maps": _inner,
+    "hash_of_maps": _inner,
+}
 
 
 class Outcome(NamedTuple):
@@ -112,7 +163,7 @@ class Outcome(NamedTuple):
     steps: list[Any]
     left: dict[str, list[Any]]
     errors: dict[str, int]
-    maps: dict[str, list[tuple[Any, Any]]]
+    maps: dict[str, list[Any]]
     runs: list[Any]
 
 

@@ -6,7 +6,6 @@ import pytest
 from skverdict.codegen import Target
 from skverdict.codegen.instruction_set import operation
 from skverdict.codegen.object import Program
-from skverdict.codegen.passes import shorten
 from skverdict.dsl.ir.module import Function, Local, Map, Value
 from skverdict.dsl.ir.types import BE32, BOOL, I32, I64, U8, U32, U64, Array, Pointer, Space, lay_out
 
@@ -135,8 +134,3 @@ def test_numbers_in_network_order_are_compared_as_they_are(cpu: str) -> None:
     for number in (0, 1, 2, 3, 1 << 24):
         packet = bytearray(number.to_bytes(4, "big"))
         assert run_on(object_, "main", packet).value & 0xFFFFFFFF == (number in (1, 2))
-
-
-def test_what_needs_no_change_stays_as_it_is() -> None:
-    text = "define i32 @main(ptr %p0) #0 {\nb0:\n  ret i32 1\n}\n"
-    assert shorten(text) == text
