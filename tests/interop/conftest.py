@@ -18,6 +18,7 @@ from tests.interop.toolchain import BPFTOOL, CLANG_19, CLANG_22, FETCH, Tool, Tr
 from tests.interop.twins import REPOSITORY, Twin, compile_c
 
 Inspect = Callable[[Path], dict[str, Any]]
+InspectAll = Callable[..., list[dict[str, Any]]]
 Build = Callable[..., Path]
 
 
@@ -54,26 +55,31 @@ def tree() -> Tree:
     return fetched_tree() or missing(f"no newer libbpf in the cache folder; fetch it with: {FETCH}")
 
 
-def inspect_with(command: list[str], library: str, path: Path) -> dict[str, Any]:
-    """What `inspect_object` prints for the object at `path`, run by the Python that `command` starts."""
-    program = [*command, "-m", "tests.interop.inspect_object", library, str(path)]
+def inspect_with(command: list[str], library: str, *paths: Path) -> list[dict[str, Any]]:
+    """What `inspect_object` prints for the objects at `paths`, run by the Python that `command` starts."""
+    program = [*command, "-m", "tests.interop.inspect_object", library, *map(str, paths)]
     done = subprocess.run(program, cwd=REPOSITORY, capture_output=True, text=True, check=False)
     if done.returncode:
         if "cannot open shared object file" in done.stderr and not Path(library).is_absolute():
             missing(f"{library} is not on this machine; install it with: apt-get install libbpf1")
         raise AssertionError(f"libbpf ended the process ({done.returncode}):\n{done.stderr}")
-    seen: dict[str, Any] = json.loads(done.stdout)
-    return seen
+    return [json.loads(line) for line in done.stdout.splitlines()]
 
 
 @pytest.fixture(scope="session", params=["machine", "newer"])
-def inspect(request: pytest.FixtureRequest) -> Inspect:
-    """What a libbpf sees in an object: the machine's own, then the newer one under its own C library."""
+def inspect_all(request: pytest.FixtureRequest) -> InspectAll:
+    """What a libbpf sees in objects: the machine's own, then the newer one under its own C library."""
     if request.param == "machine":
-        return lambda path: inspect_with([sys.executable], "libbpf.so.1", path)
+        return lambda *paths: inspect_with([sys.executable], "libbpf.so.1", *paths)
     newer: Tree = request.getfixturevalue("tree")
     library = str(newer.library("libbpf.so.1"))
-    return lambda path: inspect_with(newer.command(sys.executable), library, path)
+    return lambda *paths: inspect_with(newer.command(sys.executable), library, *paths)
+
+
+@pytest.fixture(scope="session")
+def inspect(inspect_all: InspectAll) -> Inspect:
+    """What a libbpf sees in one object."""
+    return lambda path: inspect_all(path)[0]
 
 
 @pytest.fixture(scope="session")

@@ -1,6 +1,6 @@
-"""Open one BPF object with a libbpf and print what it sees in it, as JSON. Nothing is ever loaded.
+"""Open BPF objects with a libbpf and print what it sees in each, as JSON lines. Nothing is ever loaded.
 
-    python -m tests.interop.inspect_object LIBBPF OBJECT
+    python -m tests.interop.inspect_object LIBBPF OBJECT...
 
 A program of its own, so that it can run under another C library than pytest does; only the functions of
 `libbpf.READING` are within its reach.
@@ -72,4 +72,5 @@ def inspect(library: str, path: str) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    print(json.dumps(inspect(*sys.argv[1:3])))
+    for argument in sys.argv[2:]:
+        print(json.dumps(inspect(sys.argv[1], argument)))
