@@ -21,6 +21,7 @@ COMMANDS = {
     "detach": "take what is attached out of the kernel",
     "doctor": "tell what this machine has for policies, and what it lacks",
     "disasm": "print the instructions of a BPF object with their source lines",
+    "asm": "make a BPF object of what disasm prints",
     "ir": "print a policy's intermediate representation",
     "graph": "show the control flow of programs with their source lines",
     "inspect": "tell what an object file holds and needs",

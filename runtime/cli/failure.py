@@ -17,6 +17,7 @@ EXPECTED = {
     "UsageError": USAGE,
     "CommandError": FAILED,
     "PolicyError": USAGE,
+    "AssemblyError": USAGE,
     "ObjectError": FAILED,
     "CaptureError": FAILED,
     "LoadError": FAILED,
@@ -31,7 +32,7 @@ EXPECTED = {
 }
 """Exit code by the name of an exception's class or of a base of it: few of their modules are loaded."""
 
-SELF_EXPLAINING = frozenset({"PolicyError", "VerifierError"})
+SELF_EXPLAINING = frozenset({"PolicyError", "AssemblyError", "VerifierError"})
 """Classes whose text begins with the place of the error, so that no program name stands before it."""
 
 

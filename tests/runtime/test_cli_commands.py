@@ -195,6 +195,39 @@ def test_disasm_of_a_missing_file(tmp_path: Path, capsys: Output) -> None:
     assert (code, error) == (1, f"skverdict: {path}: No such file or directory\n")
 
 
+# asm
+
+
+def test_asm_makes_the_object_again(policy: Path, tmp_path: Path, capsys: Output) -> None:
+    target, text, again = (tmp_path / name for name in ("policy.o", "policy.s", "again.o"))
+    main(["build", str(policy), "-o", str(target)])
+    main(["disasm", str(target)])
+    text.write_text(capsys.readouterr().out, encoding="utf-8")
+    assert main(["asm", str(text), "-o", str(again)]) == 0
+    assert capsys.readouterr() == ("", "")
+    read, made = (read_object(path.read_bytes()) for path in (target, again))
+    assert made.programs["verdict"].instructions == read.programs["verdict"].instructions
+    assert main(["disasm", str(again)]) == 0
+    assert capsys.readouterr().out == text.read_text(encoding="utf-8")
+
+
+def test_asm_of_wrong_text_shows_the_place_and_writes_nothing(tmp_path: Path, capsys: Output) -> None:
+    text, target = tmp_path / "wrong.s", tmp_path / "wrong.o"
+    text.write_text("program test sk_msg\nr11 = 0\nexit\n", encoding="utf-8")
+    code, error = failing(capsys, "asm", str(text), "-o", str(target))
+    assert code == 2
+    assert error == f"{text}:2:1: there is no register r11, the last one is r10\nr11 = 0\n^\n"
+    assert not target.exists()
+
+
+def test_asm_of_what_is_no_text(tmp_path: Path, capsys: Output) -> None:
+    text = tmp_path / "object.o"
+    text.write_bytes(b"\x7fELF\xff")
+    code, error = failing(capsys, "asm", str(text), "-o", str(tmp_path / "x.o"))
+    assert (code, error) == (2, f"skverdict: {text}: byte 4 is not UTF-8\n")
+    assert failing(capsys, "asm", str(text), "-o", str(text))[0] == 2
+
+
 # check and ir
 
 
