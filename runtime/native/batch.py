@@ -53,7 +53,7 @@ class Batch:
         outcomes: list[Result | Fault] = []
         shared.perform = self.perform
         try:
-            self._show(row, rows)
+            self.show(row, rows)
             while len(outcomes) < len(self.contexts):
                 self.first = len(outcomes)
                 at = ctypes.addressof(rows) + self.first * row.size
@@ -80,7 +80,7 @@ class Batch:
                 noted.add(part)
             yield Result(value, self.environment.budget - left, noted)
 
-    def _show(self, row: struct.Struct, rows: ctypes.Array[ctypes.c_char]) -> None:
+    def show(self, row: struct.Struct, rows: ctypes.Array[ctypes.c_char]) -> None:
         """Put the runs into rows, and what they share into the shared memory."""
         shared, needs = self.shared, self.code.needs
         for index, context in enumerate(self.contexts):

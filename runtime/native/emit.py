@@ -1,9 +1,9 @@
 """From a program, its control flow and what is proven of it to a module in LLVM's assembly language.
 
 Every function of the program is a function of the module. r0..r9 are variables of it, which LLVM keeps in
-registers. Beside each of them stands a distance (`%d0`...): for a pointer into a map's value, how far the bytes
-are from the address. Whatever cannot be done here is done by Python, an instruction at a time (`PERFORM`), and a
-run that nears the end of its budget is handed back to the interpreter with its registers.
+registers. Beside each of them stands a pointer (`%d0`...): for an address that is known to lie in a map's value,
+the packet or a data section, where its bytes are. Whatever cannot be done here is done by Python, an instruction at
+a time (`PERFORM`), and a run that nears the end of its budget is handed back to the interpreter with its registers.
 """
 
 from __future__ import annotations
@@ -84,23 +84,10 @@ go:
   %row_left_at = getelementptr i8, ptr %row, i64 {layout.ROW_LEFT}
   %row_fields_at = getelementptr i8, ptr %row, i64 {layout.ROW_FIELDS}
   %row_calls_at = getelementptr i8, ptr %row, i64 {layout.ROW_CALLS}
-  %calls_before = load i64, ptr %calls_at
-  store i64 %calls_before, ptr %start_at
-  store i64 0, ptr %given_at
-  %bytes = load i64, ptr %row
-  %length = load i64, ptr %row_length_at
-  %writable = load i64, ptr %row_writable_at
-  store i64 0, ptr %packet_at
-  store i64 %bytes, ptr %bytes_at
-  store i64 %length, ptr %length_at
-  store i64 %writable, ptr %writable_at
-  store i64 %index, ptr %current_at
+{{calls}}{{packet}}  store i64 %index, ptr %current_at
   store i64 %budget, ptr %left_at
   store i64 {_FIRST_FRAME}, ptr %last_at
-  %run = load i64, ptr %run_at
-  %new_run = add i64 %run, 1
-  store i64 %new_run, ptr %run_at
-  call void @llvm.memcpy.p0.p0.i64(ptr %fields_at, ptr %row_fields_at, i64 {{fields_size}}, i1 false)
+{{run}}  call void @llvm.memcpy.p0.p0.i64(ptr %fields_at, ptr %row_fields_at, i64 {{fields_size}}, i1 false)
   call void @llvm.memset.p0.i64(ptr %addresses_at, i8 0, i64 {{addresses_size}}, i1 false)
   call void @llvm.memcpy.p0.p0.i64(ptr %deltas_at, ptr %hosts_at, i64 {{addresses_size}}, i1 false)
   %both = call fastcc {{result_type}} @f0(
@@ -127,6 +114,28 @@ python:
 stop:
   ret i64 %index
 }}}}
+"""
+
+
+# Parts of a batch that only some programs need.
+_BATCH_PACKET = """\
+  %bytes = load i64, ptr %row
+  %length = load i64, ptr %row_length_at
+  %writable = load i64, ptr %row_writable_at
+  store i64 0, ptr %packet_at
+  store i64 %bytes, ptr %bytes_at
+  store i64 %length, ptr %length_at
+  store i64 %writable, ptr %writable_at
+"""
+_BATCH_CALLS = """\
+  %calls_before = load i64, ptr %calls_at
+  store i64 %calls_before, ptr %start_at
+  store i64 0, ptr %given_at
+"""
+_BATCH_RUN = """\
+  %run = load i64, ptr %run_at
+  %new_run = add i64 %run, 1
+  store i64 %new_run, ptr %run_at
 """
 
 
@@ -175,6 +184,9 @@ def emit(facts: Facts) -> Module:
     functions = [_Function(facts, function, wants).text() for function in facts.graph.values()]
     batch = _BATCH.format(
         result_type=_RESULT,
+        packet=_BATCH_PACKET if wants.packet else "",
+        calls=_BATCH_CALLS if wants.tables else "",
+        run=_BATCH_RUN if wants.tables else "",
         row_size=layout.ROW_FIELDS + len(wants.fields) * layout.WORD,
         fields_size=len(wants.fields) * layout.WORD,
         addresses_size=len(wants.addresses) * layout.WORD,
@@ -246,10 +258,10 @@ class _Function:
         writer = self.writer
         for number in range(10):
             writer.add(f"%r{number} = alloca i64")
-            writer.add(f"%d{number} = alloca i64")
+            writer.add(f"%d{number} = alloca ptr")
         for offset in self._spilled():
-            writer.add(f"%s{offset} = alloca i64")
-        for name in ("left", "slot", "extra"):
+            writer.add(f"%s{offset} = alloca ptr")
+        for name in ("left", "slot", "extra", "writable"):
             writer.add(f"%{name} = alloca i64")
         for number in range(1, 6):
             writer.add(f"store i64 %a{number}, ptr %r{number}")
@@ -268,7 +280,7 @@ class _Function:
         return [site for block in self.function.blocks.values() for site in block.sites]
 
     def _spilled(self) -> list[int]:
-        """Offsets into the stack at which pointers into values of maps are kept."""
+        """Offsets into the stack at which pointers may be kept."""
         offsets = set()
         for site in self._sites():
             access = self.facts.proof.accesses.get(site.slot)
@@ -293,13 +305,13 @@ class _Function:
     def _low(self, register: int, bits: int) -> str:
         return self.writer.resized(self._get(register), 64, bits)
 
-    def _keep_distance(self, source: str, to: str) -> None:
-        self.writer.add(f"store i64 {self.writer.value(f'load i64, ptr {source}')}, ptr {to}")
+    def _keep_pointer(self, source: str, to: str) -> None:
+        self.writer.add(f"store ptr {self.writer.value(f'load ptr, ptr {source}')}, ptr {to}")
 
-    def _in_value(self, site: Site, register: int) -> bool:
-        """True if a register points into a map's value."""
+    def _has_pointer(self, site: Site, register: int) -> bool:
+        """True if it is known in which memory of the run a register's address lies."""
         value = self.facts.proof.before[site.slot].value(register)
-        return isinstance(value, Pointer) and value.base == "value"
+        return isinstance(value, Pointer) and value.base in ("value", "packet", "data")
 
     # Ends
 
@@ -359,14 +371,7 @@ class _Function:
             # Nothing comes here; were it to, the interpreter would know what to do.
             writer.add(f"br label %{self._hand_back(block.slot, 0)}")
             return
-        left = writer.value("load i64, ptr %left")
-        need = self.function.checks.get(block.slot)
-        if need is not None:
-            short = writer.value(f"icmp slt i64 {left}, {need}")
-            go_on = writer.label()
-            writer.branch(short, self._hand_back(block.slot, 0), go_on, "rare")
-            writer.begin(go_on)
-        writer.add(f"store i64 {writer.value(f'sub i64 {left}, {len(block.sites)}')}, ptr %left")
+        self._count(block)
         self.behind = len(block.sites)
         for site in block.sites:
             if site.slot in self.facts.handed_back:
@@ -376,6 +381,22 @@ class _Function:
             self._site(site)
         if len(block.successors) == 1 and block.sites[-1].operation.family not in ("goto", "may_goto"):
             writer.add(f"br label %b{block.successors[0]}")
+
+    def _count(self, block: Block) -> None:
+        """Count the block's instructions, once there is budget enough for them and all up to the next check."""
+        writer, need = self.writer, self.function.checks.get(block.slot)
+        left = writer.value("load i64, ptr %left")
+        if need is not None:
+            # The very number that is kept is compared with 0, where it can be: that is one instruction.
+            least = writer.value(f"sub i64 {left}, {need}")
+            go_on = writer.label()
+            short = writer.value(f"icmp slt i64 {least}, 0")
+            writer.branch(short, self._hand_back(block.slot, 0), go_on, "rare")
+            writer.begin(go_on)
+            left, spent = least, len(block.sites) - need
+        else:
+            spent = len(block.sites)
+        writer.add(f"store i64 {writer.value(f'sub i64 {left}, {spent}')}, ptr %left")
 
     def _site(self, site: Site) -> None:
         _WRITERS[site.operation.family](self, site)
@@ -400,15 +421,28 @@ class _Function:
             result = writer.value(f"sub i{bits} 0, {self._low(dst, bits)}")
         else:
             result = OPERATIONS[name](writer, self._low(dst, bits), right, bits)
-        if bits == 64 and site.operation.source == "reg" and name in ("mov", "add"):
+        if bits == 64 and name in ("mov", "add", "sub"):
             self._follow(site)
         self._put(dst, writer.resized(result, bits, 64))
 
     def _follow(self, site: Site) -> None:
-        """Let the distance follow a pointer into a value that is copied, or to which a number is added."""
-        dst, src = site.instruction.dst, site.instruction.src
-        if self._in_value(site, src) and src != dst:
-            self._keep_distance(f"%d{src}", f"%d{dst}")
+        """Let the pointer of an address follow when it is copied or changed by a number."""
+        writer, name, dst, src = self.writer, site.operation.name, site.instruction.dst, site.instruction.src
+        from_register = site.operation.source == "reg"
+        if name == "mov":
+            if from_register and self._has_pointer(site, src):
+                self._keep_pointer(f"%d{src}", f"%d{dst}")
+            return
+        pointer = src if from_register and self._has_pointer(site, src) else dst
+        if not self._has_pointer(site, pointer):
+            return
+        by = self._get(dst if pointer == src and from_register and src != dst else src) if from_register else (
+            str(site.instruction.imm)
+        )
+        if name == "sub":
+            by = writer.value(f"sub i64 0, {by}")
+        moved = writer.at(writer.value(f"load ptr, ptr %d{pointer}"), by)
+        writer.add(f"store ptr {moved}, ptr %d{dst}")
 
     def _byte_order(self, site: Site) -> None:
         bits, swaps = conversion(site.operation.name, self.facts.order)
@@ -438,7 +472,14 @@ class _Function:
         address = self._placed(layout.ADDRESSES + place, delta, delta)
         if offset:
             address = self.writer.value(f"add i64 {address}, {offset}")
+        if kind == "data":
+            self._point(site.instruction.dst, address, self._state(delta))
         self._put(site.instruction.dst, address)
+
+    def _point(self, register: int, address: str, distance: str) -> None:
+        """Let a register's pointer be where the bytes of an address are, so far away from it."""
+        place = self.writer.value(f"add i64 {address}, {distance}")
+        self.writer.add(f"store ptr {self.writer.value(f'inttoptr i64 {place} to ptr')}, ptr %d{register}")
 
     def _placed(self, address: int, bytes_at: int, delta: int) -> str:
         """An address in shared memory, which is taken now if it was not before."""
@@ -472,7 +513,8 @@ class _Function:
         writer.add(f"br label %b{site.next}")
 
     def _exit(self, site: Site) -> None:
-        self.writer.add("call fastcc void @forget(ptr %s, i64 %number)")
+        if any(not access.base for access in self.facts.proof.accesses.values()):
+            self.writer.add("call fastcc void @forget(ptr %s, i64 %number)")
         self._set_state(layout.SLOT, site.slot)
         self._count_left()
         self._leave(layout.RETURNED, self._get(0))
@@ -491,8 +533,8 @@ class _Function:
         self._put(site.instruction.dst, self.writer.resized(value, 8 * size, 64, signed_))
         if access.base == "stack" and access.offset is not None and size == 8:
             spilled = self.facts.proof.before[site.slot].spills.get(access.offset)
-            if isinstance(spilled, Pointer) and spilled.base == "value":
-                self._keep_distance(f"%s{access.offset}", f"%d{site.instruction.dst}")
+            if isinstance(spilled, Pointer) and spilled.base in ("value", "packet", "data"):
+                self._keep_pointer(f"%s{access.offset}", f"%d{site.instruction.dst}")
         self._end_reach(done)
 
     def _from_memory(self, value: str, size: int) -> str:
@@ -506,6 +548,9 @@ class _Function:
         if leads is not None and not site.operation.signed:
             self.wants.packet = True
             address = self._placed(layout.PACKET, layout.PACKET_BYTES, layout.PACKET_DELTA)
+            if leads == "packet":
+                self._point(dst, address, self._state(layout.PACKET_DELTA))
+                self.writer.add(f"store i64 {self._state(layout.PACKET_WRITABLE)}, ptr %writable")
             if leads == "end":
                 address = self.writer.value(f"add i64 {address}, {self._state(layout.PACKET_LENGTH)}")
             self._put(dst, address)
@@ -527,14 +572,14 @@ class _Function:
         place, done = self._reach(site, access, site.instruction.dst, way)
         value = self._from_memory(self._operand(site, 8 * size), size)
         writer.store(value, place, 8 * size)
-        if access.base == "stack" and access.offset is not None and self._stores_value(site):
-            self._keep_distance(f"%d{site.instruction.src}", f"%s{access.offset}")
+        if access.base == "stack" and access.offset is not None and self._stores_pointer(site):
+            self._keep_pointer(f"%d{site.instruction.src}", f"%s{access.offset}")
         self._end_reach(done)
 
-    def _stores_value(self, site: Site) -> bool:
-        """True if a pointer into a map's value is stored whole."""
+    def _stores_pointer(self, site: Site) -> bool:
+        """True if an address with a pointer is stored whole."""
         whole = site.operation.size == 8 and site.operation.source == "reg"
-        return whole and self._in_value(site, site.instruction.src)
+        return whole and self._has_pointer(site, site.instruction.src)
 
     def _atomic(self, site: Site) -> None:
         access = self.facts.proof.accesses[site.slot]
@@ -560,33 +605,18 @@ class _Function:
         writer, size = self.writer, site.operation.size
         if access.base == "stack":
             return self._reach_stack(site, access, register, way)
+        if access.base:
+            done = ""
+            if access.base == "packet" and way != "read":
+                writable = writer.value("load i64, ptr %writable")
+                done = self._otherwise_perform(site, writer.value(f"icmp ne i64 {writable}, 0"))
+            return writer.at(writer.value(f"load ptr, ptr %d{register}"), site.instruction.offset), done
         address = self._get(register)
         if site.instruction.offset:
             address = writer.value(f"add i64 {address}, {site.instruction.offset}")
-        distance = self._distance(access, register)
-        if distance is not None:
-            if access.base != "packet" or way == "read":
-                return self._bytes(address, distance), ""
-            writable = writer.value(f"icmp ne i64 {self._state(layout.PACKET_WRITABLE)}, 0")
-            done = self._otherwise_perform(site, writable)
-            return self._bytes(address, distance), done
         found = writer.value(f"call fastcc ptr @reach_{way}(ptr %s, i64 {address}, i64 {size})")
         there = writer.value(f"icmp ne ptr {found}, null")
         return found, self._otherwise_perform(site, there)
-
-    def _bytes(self, address: str, distance: str) -> str:
-        return self.writer.value(f"inttoptr i64 {self.writer.value(f'add i64 {address}, {distance}')} to ptr")
-
-    def _distance(self, access: Access, register: int) -> str | None:
-        """How far the bytes of proven memory are from the address in `register`; None if nothing is proven."""
-        if access.base == "packet":
-            return self._state(layout.PACKET_DELTA)
-        if access.base == "value":
-            return self.writer.value(f"load i64, ptr %d{register}")
-        if access.base == "data":
-            place = self.wants.address("data", access.name)
-            return None if place is None else self._state(layout.DELTAS + place)
-        return None
 
     def _reach_stack(self, site: Site, access: Access, register: int, way: str) -> tuple[str, str]:
         writer, size, state = self.writer, site.operation.size, self.facts.proof.before[site.slot]
@@ -681,7 +711,7 @@ class _Function:
         if result is not None and not is_local_call(site):
             self._put(result, self._state(layout.VALUE))
             if helper_of(site):
-                writer.add(f"store i64 {self._state(layout.DELTA)}, ptr %d0")
+                self._point(0, self._get(0), self._state(layout.DELTA))
 
     def _call(self, site: Site) -> None:
         if helper_of(site):
@@ -706,8 +736,7 @@ class _Function:
         address = writer.value(f"extractvalue {_RESULT} {both}, 0")
         done = self._otherwise_perform(site, writer.value(f"icmp ne i64 {address}, 1"))
         self._put(0, address)
-        distance = writer.value(f"extractvalue {_RESULT} {both}, 1")
-        writer.add(f"store i64 {distance}, ptr %d0")
+        self._point(0, address, writer.value(f"extractvalue {_RESULT} {both}, 1"))
         self._end_reach(done)
 
     def _local_call(self, site: Site) -> None:

@@ -153,14 +153,17 @@ def prove(program: Program, graph: Graph, surroundings: Surroundings) -> Proof:
         walk = _Walk(program, function, surroundings)
         start = State()
         start.registers = entries[slot]
+        begins: dict[int, State] = {}
         for block_slot, state in walk.fixpoint(start).items():
+            begins[block_slot] = state
             here = state.copy()
             for site in function.blocks[block_slot].sites:
                 before[site.slot] = here.copy()
                 access = walk.access(site, here)
                 if access is not None:
                     accesses[site.slot] = access
-                if _observes(site, access):
+                lookup = walk.lookup(site, here)
+                if lookup is None and _observes(site, access):
                     observed.add(slot)
                     anywhere = (access is not None and access.base == "stack" and access.offset is None) or (
                         is_local_call(site) and any(_on_stack(value) for value in here.registers[1:6])
@@ -168,13 +171,15 @@ def prove(program: Program, graph: Graph, surroundings: Surroundings) -> Proof:
                     unsure[slot] = mask(STACK_SIZE) if anywhere else unsure.get(slot, 0) | here.ever & ~here.always
                 if is_local_call(site):
                     _call(entries, site.target, here)
-                lookup = walk.lookup(site, here)
                 walk.apply(site, here)
                 given = here.registers[0]
                 if site.operation.family == "call" and isinstance(given, Pointer) and given.base == "value":
                     lookups[site.slot] = lookup
-            if block_slot in function.checks:
-                unsure[slot] = unsure.get(slot, 0) | state.ever & ~state.always
+        # Where the budget ends, the interpreter goes on with what the run still looks at.
+        looked_at = _looked_at(function, accesses, lookups)
+        for block_slot in function.checks.keys() & begins.keys():
+            state = begins[block_slot]
+            unsure[slot] = unsure.get(slot, 0) | state.ever & ~state.always & looked_at[block_slot]
     counted = {slot: unsure.get(slot, 0) if slot in observed else 0 for slot in graph}
     return Proof(before, accesses, counted, frozenset(observed), lookups)
 
@@ -186,6 +191,36 @@ def _observes(site: Site, access: Access | None) -> bool:
     if access.base == "stack":
         return not (access.written or (access.offset is not None and site.operation.family == "store"))
     return not access.base
+
+
+def _looked_at(
+    function: Function, accesses: Mapping[int, Access], lookups: Mapping[int, Lookup | None]
+) -> dict[int, int]:
+    """The bytes of the stack that something may look at before they are overwritten, at each block's beginning."""
+    live = dict.fromkeys(function.blocks, 0)
+    changed = True
+    while changed:
+        changed = False
+        for slot, block in reversed(function.blocks.items()):
+            here = 0
+            for successor in block.successors:
+                here |= live[successor]
+            for site in reversed(block.sites):
+                here = _looked_at_before(site, here, accesses.get(site.slot), lookups.get(site.slot))
+            if here != live[slot]:
+                live[slot], changed = here, True
+    return live
+
+
+def _looked_at_before(site: Site, after: int, access: Access | None, lookup: Lookup | None) -> int:
+    if lookup is not None:
+        return after | mask(_INDEX_SIZE) << lookup.offset
+    if access is None:
+        return mask(STACK_SIZE) if site.operation.family == "call" else after
+    if access.base == "stack" and access.offset is not None:
+        touched = mask(site.operation.size) << access.offset
+        return after & ~touched if site.operation.family == "store" else after | touched
+    return after if access.base not in ("", "stack") else mask(STACK_SIZE)
 
 
 def _call(entries: dict[int, list[Value]], slot: int, state: State) -> None:

@@ -121,7 +121,8 @@ def follow(graph: Graph) -> Registers:
             for site in block.sites:
                 if is_local_call(site):
                     given = before[site.slot]
-                    given = Written(given.always & _ARGUMENTS | 1 << 10, given.ever & _ARGUMENTS | 1 << 10)
+                    # r0 is handed on as well, though no compiler counts on that.
+                    given = Written(given.always & _ARGUMENTS | 1 << 10, given.ever & (_ARGUMENTS | 1) | 1 << 10)
                     known = entries.get(site.target)
                     entries[site.target] = given if known is None else _joined(known, given)
     faults = frozenset(
@@ -208,7 +209,9 @@ class _Walk:
             return here if register is None else Written(here.always | 1 << register, here.ever | 1 << register)
         helper = helper_of(site)
         if helper is None:
-            result = self.gives[site.target]
+            # A function that sets no r0 leaves that of its caller.
+            given = self.gives[site.target]
+            result = Written(given.always, given.ever | here.ever)
         else:
             result = Written(0, 0) if helper.returns == "void" else Written(1, 1)
         kept = ~(_ARGUMENTS | 1)

@@ -1,0 +1,228 @@
+"""How fast programs run: the interpreter, native code, and uBPF's interpreter and JIT, side by side.
+
+    python -m bench.engine_speed --ubpf SCRIPT [--write docs/performance.md]
+
+SCRIPT builds uBPF and prints the path of its shared library. Without it, skverdict is measured alone.
+"""
+
+from __future__ import annotations
+
+import argparse
+import ctypes
+import json
+import math
+import os
+import platform
+import struct
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from skverdict.runtime.machine.run import run
+from skverdict.runtime.native import engine, layout
+from skverdict.runtime.native.batch import Batch, suits
+from skverdict.runtime.native.run import NativeCode
+from skverdict.runtime.native.shared import Shared
+
+from bench.engine_subjects import Image, Subject, loops, policies
+from bench.measure import BenchError
+from bench.ubpf import Ubpf, build
+
+ROUNDS = 3_000_000
+RUNS = 3000
+_ENGINES = ("interpreter", "native", "uBPF interpreter", "uBPF JIT")
+
+
+class Speed(NamedTuple):
+    """A subject in all engines: millions of instructions a second, by the best time; None where it was not run.
+
+    `cold` and `cached` are what it takes to make native code, in milliseconds.
+    """
+
+    name: str
+    instructions: int
+    speeds: dict[str, float | None]
+    cold: float
+    cached: float
+
+    @property
+    def ratio(self) -> float | None:
+        """How many times as fast native code is as uBPF's JIT."""
+        peer, own = self.speeds["uBPF JIT"], self.speeds["native"]
+        return None if peer is None or own is None else own / peer
+
+
+def _best(subject: Callable[[], float], rounds: int) -> float:
+    return min(subject() for _ in range(rounds))
+
+
+def _timed(work: Callable[[], object]) -> float:
+    start = time.perf_counter()
+    work()
+    return time.perf_counter() - start
+
+
+class Repeated:
+    """A program's native code, run on one context again and again in one call."""
+
+    def __init__(self, code: NativeCode, subject: Subject) -> None:
+        self._batch = Batch(code, Shared(), [subject.context() for _ in range(RUNS)], subject.environment)
+        self._batch.shared.perform = self._batch.perform
+        row = struct.Struct(f"={layout.ROW_FIELDS // layout.WORD + len(code.needs.fields)}Q")
+        self._rows = ctypes.create_string_buffer(row.size * RUNS)
+        self._batch.show(row, self._rows)
+        self._code = code
+
+    def __call__(self) -> float:
+        shared = self._batch.shared
+        start = time.perf_counter()
+        done = self._code.linked.batch(shared.address, shared.frame(0), ctypes.addressof(self._rows), RUNS)
+        seconds = time.perf_counter() - start
+        shared[layout.CALL_COUNT] = 0
+        if done != RUNS:
+            raise BenchError(f"{self._code.loaded.name} needs Python")
+        return seconds
+
+
+def _measure(subject: Subject, shorter: Subject, ubpf: Ubpf | None, rounds: int) -> Speed:
+    """Measure a subject. The interpreter does a shorter one, where it would take too long."""
+    cold, cached, code = _compiled(subject)
+    expected = engine.run(code, subject.context(), subject.environment)
+    interpreted = run(shorter.program, shorter.context(), shorter.environment)
+    if subject is shorter and (interpreted.value, interpreted.instructions) != expected[:2]:
+        raise BenchError(f"{subject.name} gives {expected.value} in native code, {interpreted.value} otherwise")
+    times = 1 if subject.loops else RUNS
+    subjects: dict[str, Callable[[], float]] = {
+        "interpreter": lambda: _timed(lambda: run(shorter.program, shorter.context(), shorter.environment)),
+    }
+    if subject.loops:
+        subjects["native"] = lambda: _timed(lambda: engine.run(code, subject.context(), subject.environment))
+    elif suits(code):
+        subjects["native"] = Repeated(code, subject)
+    if ubpf is not None:
+        image = Image(subject)
+        loaded = ubpf.load(subject.program.program, image.places)
+        for jit in (True, False):
+            given = ubpf.repeat(loaded, image.address, image.length, 1, jit)
+            image.reset()
+            if given & 0xFFFFFFFF != expected.value & 0xFFFFFFFF:
+                raise BenchError(f"{subject.name} gives {given} in uBPF, {expected.value} in the interpreter")
+
+        def repeat(jit: bool) -> float:
+            return _timed(lambda: ubpf.repeat(loaded, image.address, image.length, times, jit))
+
+        subjects["uBPF interpreter"] = lambda: repeat(False)
+        subjects["uBPF JIT"] = lambda: repeat(True)
+    best = dict.fromkeys(subjects, math.inf)
+    for _ in range(rounds):
+        for name, once in subjects.items():
+            best[name] = min(best[name], once())
+    speeds = {
+        name: None
+        if name not in best
+        else (interpreted.instructions if name == "interpreter" else expected.instructions * times) / best[name] / 1e6
+        for name in _ENGINES
+    }
+    return Speed(subject.name, expected.instructions, speeds, cold, cached)
+
+
+def _compiled(subject: Subject) -> tuple[float, float, NativeCode]:
+    """The time in milliseconds to make native code, without and with what is on disk, and the code."""
+    made: list[NativeCode] = []
+
+    def make() -> None:
+        table = subject.context().table
+        made.append(
+            engine.compile_program(subject.program, table, subject.maps, subject.data, subject.environment)
+        )
+
+    with tempfile.TemporaryDirectory(prefix="skverdict-bench-") as folder:
+        os.environ["XDG_CACHE_HOME"] = folder
+        cold = _timed(make)
+        cached = _best(lambda: _timed(make), 3)
+    return cold * 1000, cached * 1000, made[0]
+
+
+def measure(ubpf: Ubpf | None, rounds: int) -> Iterator[Speed]:
+    """Measure all subjects. Raises BenchError."""
+    # The first program pays for loading LLVM.
+    _compiled(next(loops(1)))
+    shorter = {subject.name: subject for subject in loops(ROUNDS // 1000)}
+    for subject in (*loops(ROUNDS), *policies()):
+        yield _measure(subject, shorter.get(subject.name, subject), ubpf, rounds)
+
+
+def geometric_mean(numbers: Sequence[float]) -> float:
+    return math.exp(sum(map(math.log, numbers)) / len(numbers))
+
+
+def _number(value: float | None) -> str:
+    return "" if value is None else f"{value:.1f}" if value < 100 else f"{value:.0f}"
+
+
+def table(speeds: Sequence[Speed]) -> str:
+    """The results as a table of Markdown."""
+    lines = [
+        "| program | instructions | " + " | ".join(_ENGINES) + " | native / JIT | compile, ms | cached, ms |",
+        "|---|---|" + "---|" * (len(_ENGINES) + 3),
+    ]
+    for speed in speeds:
+        cells = [speed.name, str(speed.instructions), *(_number(speed.speeds[name]) for name in _ENGINES)]
+        ratio = "" if speed.ratio is None else f"{speed.ratio:.2f}"
+        lines.append("| " + " | ".join([*cells, ratio, f"{speed.cold:.1f}", f"{speed.cached:.1f}"]) + " |")
+    ratios = [speed.ratio for speed in speeds if speed.ratio is not None]
+    if ratios:
+        lines.append(f"\nGeometric mean of native / JIT: {geometric_mean(ratios):.2f}, lowest {min(ratios):.2f}.")
+    return "\n".join(lines)
+
+
+def machine() -> str:
+    """The processor's name and what runs on it."""
+    names = [
+        line.partition(":")[2].strip()
+        for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+        if line.startswith("model name")
+    ]
+    name = names[0] if names else platform.processor()
+    return f"{name}, {os.cpu_count()} processors, Linux {platform.release()}, Python {platform.python_version()}"
+
+
+_BEGIN, _END = "<!-- bench.engine_speed -->", "<!-- end -->"
+
+
+def _write(path: Path, text: str) -> None:
+    """Put the table between its marks in a document."""
+    old = path.read_text(encoding="utf-8")
+    before, begin, rest = old.partition(_BEGIN)
+    _, end, after = rest.partition(_END)
+    if not begin or not end:
+        raise BenchError(f"{path} has no place for the table: {_BEGIN} and {_END}")
+    path.write_text(f"{before}{begin}\n{text}\n{end}{after}", encoding="utf-8")
+
+
+def main() -> int:
+    summary = __doc__.split("\n", 1)[0]
+    parser = argparse.ArgumentParser(prog="python -m bench.engine_speed", description=summary)
+    parser.add_argument("--ubpf", type=Path, metavar="SCRIPT", help="builds uBPF and prints its library's path")
+    parser.add_argument("--rounds", type=int, default=7, help="how often each is run; the best counts (default 7)")
+    parser.add_argument("--write", type=Path, metavar="FILE", help="put the table into this document")
+    parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
+    arguments = parser.parse_args()
+    try:
+        ubpf = None if arguments.ubpf is None else Ubpf(build(arguments.ubpf))
+        speeds = list(measure(ubpf, arguments.rounds))
+        text = f"Measured on {machine()}; millions of instructions a second.\n\n{table(speeds)}"
+        if arguments.write is not None:
+            _write(arguments.write, text)
+    except BenchError as error:
+        print(f"engine_speed: {error}", file=sys.stderr)
+        return 1
+    print(json.dumps([{**speed._asdict(), "ratio": speed.ratio} for speed in speeds]) if arguments.json else text)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
