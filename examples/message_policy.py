@@ -5,7 +5,7 @@ together: records may be cut anywhere. It pulls first, since the pieces of a cor
 by side, and only the first of them can be read. It looks again at each new piece, since a message of too many
 pieces is sent, corked or not.
 
-`announced_length` needs each header in one piece at the start of a `send`; one verdict then holds for the
+`announced_size` needs each header in one piece at the start of a `send`; one verdict then holds for the
 record, whatever number of sends its body takes. It takes the last apply back first, since a drop would count
 only so many bytes as refused.
 
@@ -74,7 +74,7 @@ def whole_records(msg: SkMsg) -> i32:
 
 
 @msg_verdict
-def announced_length(msg: SkMsg) -> i32:
+def announced_size(msg: SkMsg) -> i32:
     msg.apply_bytes(0)
     header = msg.data.view(Header, 0)
     if header is None:

@@ -199,28 +199,28 @@ class TestAnnouncedLength:
     """Judges each record by its header; the verdict holds for as long as the header says."""
 
     def test_one_verdict_for_a_record_in_several_sends(self) -> None:
-        sim, sender, peer = judged("announced_length")
+        sim, sender, peer = judged("announced_size")
         content = record(DATA, b"hello world")
 
         for piece in cut(content, [8, 12]):
             assert sender.send(piece) == len(piece)
 
         assert peer.recv_all() == content
-        assert sim.trace.verdicts() == Counter({("announced_length", "pass"): 1})
+        assert sim.trace.verdicts() == Counter({("announced_size", "pass"): 1})
 
     def test_records_of_one_send_are_judged_one_by_one_and_counted(self) -> None:
-        sim, sender, peer = judged("announced_length")
+        sim, sender, peer = judged("announced_size")
         content = record(DATA, b"a") + record(PING) + record(DATA, b"b")
 
         sender.send(content)
 
         assert peer.recv_all() == content
-        assert sim.trace.verdicts() == Counter({("announced_length", "pass"): 3})
+        assert sim.trace.verdicts() == Counter({("announced_size", "pass"): 3})
         assert dict(sim.maps["accepted"].items()) == {0: 0, DATA: 2, PING: 1}
 
     @pytest.mark.parametrize("kind", [0, UNKNOWN, 1 << 24, 0xFFFFFFFF])
     def test_an_unknown_kind_is_refused_and_not_counted(self, kind: int) -> None:
-        sim, sender, peer = judged("announced_length")
+        sim, sender, peer = judged("announced_size")
 
         with pytest.raises(PermissionError):
             sender.send(record(kind, b"hello"))
@@ -229,7 +229,7 @@ class TestAnnouncedLength:
         assert dict(sim.maps["accepted"].items()) == {0: 0, DATA: 0, PING: 0}
 
     def test_what_passed_before_an_unknown_kind_counts_as_sent(self) -> None:
-        sim, sender, peer = judged("announced_length")
+        sim, sender, peer = judged("announced_size")
 
         assert sender.send(record(DATA, b"fine") + record(UNKNOWN, b"not this")) == 12
 
@@ -240,7 +240,7 @@ class TestAnnouncedLength:
 
     @pytest.mark.parametrize("length", range(1, 8))
     def test_a_header_in_pieces_is_refused(self, length: int) -> None:
-        _, sender, peer = judged("announced_length")
+        _, sender, peer = judged("announced_size")
 
         with pytest.raises(PermissionError):
             sender.send(record(DATA)[:length])
@@ -248,7 +248,7 @@ class TestAnnouncedLength:
         assert peer.pending == 0
 
     def test_the_longest_body(self) -> None:
-        _, sender, peer = judged("announced_length")
+        _, sender, peer = judged("announced_size")
         content = record(DATA, bytes(MAX_BODY))
 
         for piece in cut(content, [1000, 2000, 3000]):
@@ -258,7 +258,7 @@ class TestAnnouncedLength:
 
     @pytest.mark.parametrize("length", [MAX_BODY + 1, 1 << 31, (1 << 32) - 8, (1 << 32) - 1])
     def test_a_longer_one_is_refused(self, length: int) -> None:
-        _, sender, peer = judged("announced_length")
+        _, sender, peer = judged("announced_size")
 
         with pytest.raises(PermissionError):
             sender.send(struct.pack(">II", DATA, length) + record(UNKNOWN))
@@ -268,11 +268,11 @@ class TestAnnouncedLength:
     @settings(max_examples=30, deadline=None, derandomize=True)
     @given(st.lists(st.tuples(ACCEPTED, CUTS), max_size=4))
     def test_bodies_cut_anywhere(self, records: list[tuple[bytes, list[int]]]) -> None:
-        sim, sender, peer = judged("announced_length")
+        sim, sender, peer = judged("announced_size")
 
         for content, cuts in records:
             for piece in cut(content, [place + 8 for place in cuts]):
                 assert sender.send(piece) == len(piece)
 
         assert peer.recv_all() == b"".join(content for content, _ in records)
-        assert sim.trace.verdicts()["announced_length", "pass"] == len(records)
+        assert sim.trace.verdicts()["announced_size", "pass"] == len(records)

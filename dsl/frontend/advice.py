@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from skverdict.dsl.frontend.traps import find_traps
 from skverdict.dsl.ir.module import Block, Function, Location, Operation, Value
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ EdgeFact = Callable[[Block, int], bool]
 
 def advise(scope: PolicyScope, functions: Sequence[Function]) -> None:
     """Report what deserves a look."""
+    find_traps(scope, functions)
     named = {function.name: function for function in functions}
     parsers = [function for function in functions if function.kind == "stream_parser"]
     for function in functions:

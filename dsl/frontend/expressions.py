@@ -88,6 +88,8 @@ def attribute(lowering: Lowering, node: ast.Attribute) -> Operand:
 def _attribute_hint(lowering: Lowering, node: ast.Attribute, owner: Operand, names: tuple[str, ...]) -> str:
     if isinstance(owner, Scalar) and node.attr == "value":
         return f"write `{lowering.segment(node.value)}` alone"
+    if isinstance(owner, Scalar) and isinstance(owner.type, Int) and node.attr in BIG_ENDIAN_METHODS:
+        return f"it is in the machine's own order already: write `{lowering.segment(node.value)}` alone"
     if isinstance(owner, PacketValue):
         return "read it with `data[i]`, `data[a:b] == b\"...\"`, `.startswith(...)` or `.view(T, offset)`"
     return suggestion(node.attr, names) or (f"it has {', '.join(names)}" if names else "")

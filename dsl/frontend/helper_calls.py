@@ -218,6 +218,10 @@ def _callers_hint(kinds: tuple[str, ...]) -> str:
 
 def _result(arguments: Arguments) -> Operand:
     lowering, node, helper = arguments.lowering, arguments.node, arguments.helper
+    if lowering.discarded is node:
+        from skverdict.dsl.frontend.ignored import warn_if_ignored
+
+        warn_if_ignored(lowering, node, helper.name)
     operands = tuple(arguments.operands)
     operand: Operand
     if helper.name == "bpf_tail_call":

@@ -18,7 +18,7 @@ follow. `skverdict run --report` draws the same with how often each line ran."""
 
 EXAMPLE = """examples:
   skverdict graph examples/port_redirect.py
-  skverdict graph examples/message_policy.py --program announced_length --svg > graph.svg"""
+  skverdict graph examples/message_policy.py --program announced_size --svg > graph.svg"""
 
 
 def configure(parser: ArgumentParser) -> None:

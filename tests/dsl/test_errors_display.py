@@ -106,8 +106,8 @@ def test_names_that_the_kernel_cuts_are_warned_of() -> None:
 
 def test_a_parser_is_warned_of_what_makes_no_parser() -> None:
     policy = compiled(
-        "@stream_parser\ndef program(ctx: SkSkb) -> i32:\n    ctx.pull_data(4)\n    return SK_PASS\n"
-        "@stream_verdict\ndef verdict(ctx: SkSkb) -> i32:\n    ctx.pull_data(4)\n    return SK_DROP\n"
+        "@stream_parser\ndef program(ctx: SkSkb) -> i32:\n    _ = ctx.pull_data(4)\n    return SK_PASS\n"
+        "@stream_verdict\ndef verdict(ctx: SkSkb) -> i32:\n    _ = ctx.pull_data(4)\n    return SK_DROP\n"
     )
     assert [(one.line, one.message) for one in policy.warnings] == [
         (

@@ -173,7 +173,7 @@ def message_policy(draw: st.DrawFn) -> list[Step]:
     steps = [
         step("pair", "a"),
         step("pair", "b"),
-        step("attach", "watched", msg_verdict=draw(st.sampled_from(["whole_records", "announced_length"]))),
+        step("attach", "watched", msg_verdict=draw(st.sampled_from(["whole_records", "announced_size"]))),
         step("put", "watched", 0, "a.client"),
         step("put", "watched", 1, "b.client"),
     ]

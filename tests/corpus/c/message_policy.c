@@ -66,7 +66,7 @@ int whole_records(struct sk_msg_md *msg)
 }
 
 SEC("sk_msg")
-int announced_length(struct sk_msg_md *msg)
+int announced_size(struct sk_msg_md *msg)
 {
 	struct header *header = msg->data;
 	__u32 kind, length;

@@ -1,0 +1,160 @@
+"""Traps of the field: what compiles and loads, and then does something else than was meant."""
+
+from __future__ import annotations
+
+import pytest
+from skverdict.dsl import Diagnostic
+
+from tests.dsl.policy_kit import body_error, compiled, errors, program_text
+
+MAP = "sockets = SockMap(max_entries=2)\n"
+
+
+def warnings(body: str, kind: str = "stream_verdict", before: str = "") -> list[str]:
+    return [one.message for one in compiled(program_text(body, kind, MAP + before)).warnings]
+
+
+def about(messages: list[str], beginning: str) -> bool:
+    return any(message.startswith(beginning) for message in messages)
+
+
+@pytest.mark.parametrize(
+    ("body", "ignored"),
+    [
+        ("sockets.redirect(ctx, 0)\nreturn SK_PASS", True),
+        ("_ = sockets.redirect(ctx, 0)\nreturn SK_PASS", False),
+        ("return sockets.redirect(ctx, 0)", False),
+        ("if sockets.redirect(ctx, 0) == SK_DROP:\n    return SK_DROP\nreturn SK_PASS", False),
+        ("answer = SK_PASS\nif ctx.len > 9:\n    answer = sockets.redirect(ctx, 0)\nreturn answer", False),
+        ("return SK_DROP if ctx.len > 9 else sockets.redirect(ctx, 0)", False),
+    ],
+)
+def test_the_result_of_a_redirect(body: str, ignored: bool) -> None:
+    assert about(warnings(body), "the result of `bpf_sk_redirect_map` is ignored") == ignored
+
+
+@pytest.mark.parametrize(
+    ("body", "ignored"),
+    [
+        ("ctx.pull_data(4)\nreturn SK_PASS", True),
+        ("_ = ctx.pull_data(4)\nreturn SK_PASS", False),
+        ("if ctx.pull_data(4) != 0:\n    return SK_DROP\nreturn SK_PASS", False),
+        ("return SK_PASS if not ctx.pull_data(4) else SK_DROP", False),
+    ],
+)
+def test_the_result_of_a_pull(body: str, ignored: bool) -> None:
+    assert about(warnings(body), "the result of `bpf_skb_pull_data` is ignored") == ignored
+
+
+def test_the_result_of_a_pull_of_a_message() -> None:
+    messages = warnings("ctx.pull_data(0, 4, 0)\nreturn SK_PASS", "msg_verdict")
+    assert messages == ["the result of `bpf_msg_pull_data` is ignored: where it fails, the bytes cannot be read"]
+
+
+@pytest.mark.parametrize(
+    ("body", "is_fixed"),
+    [
+        ("return ctx.len", False),
+        ("view = ctx.data.view(be16, 0)\nreturn 0 if view is None else 2 + i32(view.value.host())", True),
+        ("return 5 if ctx.data[0] == 1 else 6", True),
+        ('return 5 if ctx.data.startswith(b"GET ") else 6', True),
+        ("header = Header()\nreturn header.size if ctx.load_bytes(0, header) == 0 else -1", True),
+        ("header = Header()\nreturn header.size if ctx.load_bytes(ctx.len - 4, header) == 0 else -1", False),
+    ],
+)
+def test_a_parser_that_reads_at_a_fixed_place(body: str, is_fixed: bool) -> None:
+    messages = warnings(body, "stream_parser", "class Header(Struct):\n    size: i32\n")
+    assert about(messages, "the parser `program` reads at a fixed place") == is_fixed
+
+
+def test_a_verdict_may_read_at_a_fixed_place() -> None:
+    assert not warnings('return SK_PASS if ctx.data.startswith(b"GET ") else SK_DROP')
+
+
+@pytest.mark.parametrize(
+    ("condition", "is_wrong"),
+    [
+        ("ctx.remote_port.raw() == 80", True),
+        ("443 != ctx.remote_port.raw()", True),
+        ("ctx.remote_port.raw() < 1024", True),
+        ("ctx.remote_port.host() == 80", False),
+        ("ctx.remote_port == be32(80)", False),
+        ("ctx.remote_port.raw() == 0", False),
+        ("ctx.local_port == 80", False),
+    ],
+)
+def test_the_bits_of_a_port_are_not_its_number(condition: str, is_wrong: bool) -> None:
+    found = warnings(f"return SK_PASS if {condition} else SK_DROP")
+    assert about(found, "`remote_port` is in network order") == is_wrong
+
+
+@pytest.mark.parametrize(
+    ("condition", "message"),
+    [
+        ("ctx.remote_port == 80", "a be32 is needed here, but this is the number 80"),
+        ("ctx.remote_port < 1024", "a be32 has no order: its bytes are in network order"),
+        ("ctx.local_port == be32(80)", "a u32 and a be32 have no type in common"),
+        ("ctx.local_port.host() == 80", "a u32 has no `host`"),
+    ],
+)
+def test_ports_in_the_other_order(condition: str, message: str) -> None:
+    assert body_error(f"return SK_PASS if {condition} else SK_DROP")[2] == message
+
+
+def test_a_number_is_in_the_machines_own_order() -> None:
+    (found,) = errors(program_text("return SK_PASS if ctx.local_port.host() == 80 else SK_DROP"))
+    assert found.hint == "it is in the machine's own order already: write `ctx.local_port` alone"
+
+
+KEYED = """
+class Key(Struct):
+    ip: be32
+    port: u32
+
+by_peer = SockHash(key=Key, max_entries=9)
+
+@sock_ops
+def add(ops: SockOps) -> i32:
+    by_peer.update(ops, Key(ip=ops.remote_ip4, port={put}))
+    return 1
+
+@stream_verdict
+def find(skb: SkSkb) -> i32:
+    if skb.len == 0:
+        return SK_PASS
+    return by_peer.redirect(skb, Key(ip=skb.remote_ip4, port={found}))
+"""
+
+
+def keyed(put: str, found: str) -> list[Diagnostic]:
+    return list(compiled(KEYED.format(put=put, found=found)).warnings)
+
+
+@pytest.mark.parametrize(
+    ("put", "found"),
+    [
+        ("ops.remote_port.raw()", "skb.remote_port.host()"),
+        ("ops.remote_port.host()", "skb.remote_port.raw()"),
+        ("ops.local_port", "skb.remote_port.raw()"),
+        ("be32(ops.local_port).raw()", "skb.local_port"),
+    ],
+)
+def test_a_key_in_one_order_here_and_in_the_other_there(put: str, found: str) -> None:
+    (warning,) = keyed(put, found)
+    assert warning.message.startswith("`port` of the key of `by_peer` is ")
+    assert "port=" + found in warning.source_line
+    assert "port=" + put in warning.notes[0][0].text
+
+
+@pytest.mark.parametrize(
+    ("put", "found"),
+    [
+        ("ops.remote_port.raw()", "skb.remote_port.raw()"),
+        ("ops.remote_port.host()", "skb.remote_port.host()"),
+        ("ops.local_port", "skb.remote_port.host()"),
+        ("be32(ops.local_port).raw()", "skb.remote_port.raw()"),
+        ("ops.local_port", "skb.len"),
+    ],
+)
+def test_a_key_in_the_same_order(put: str, found: str) -> None:
+    assert not keyed(put, found)
