@@ -27,6 +27,20 @@ class _LoadOptions(ctypes.Structure):
     )
 
 
+class _MapOptions(ctypes.Structure):
+    """The beginning of `struct bpf_map_create_opts`."""
+
+    _fields_ = (
+        ("size", c_size_t),
+        ("btf_fd", c_uint32),
+        ("btf_key_type_id", c_uint32),
+        ("btf_value_type_id", c_uint32),
+        ("btf_vmlinux_value_type_id", c_uint32),
+        ("inner_map_fd", c_uint32),
+        ("map_flags", c_uint32),
+    )
+
+
 class Traced(NamedTuple):
     """What a tracing program watches: the descriptor of a program, and the BTF id of a function of it."""
 
@@ -37,9 +51,12 @@ class Traced(NamedTuple):
 class Making(Calls):
     """Maps and programs by themselves; descriptors are to be closed."""
 
-    def create_map(self, map_type: int, name: str, key_size: int, value_size: int, max_entries: int) -> int:
+    def create_map(
+        self, map_type: int, name: str, key_size: int, value_size: int, max_entries: int, flags: int = 0
+    ) -> int:
+        options = _MapOptions(size=ctypes.sizeof(_MapOptions), map_flags=flags)
         function = self.library.bpf_map_create
-        result = function(map_type, name.encode(), key_size, value_size, max_entries, None)
+        result = function(map_type, name.encode(), key_size, value_size, max_entries, byref(options))
         return self._checked(result, f"map {name}")
 
     def load_program(

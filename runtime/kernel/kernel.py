@@ -23,7 +23,7 @@ from skverdict.runtime.kernel.maps import KernelMap
 from skverdict.runtime.kernel.printed import TracePipe
 from skverdict.runtime.kernel.sockets import KernelSocket
 from skverdict.runtime.kernel.source import Source, read_source
-from skverdict.runtime.kernel.views import Shared, view_of
+from skverdict.runtime.kernel.views import Closable, view_of
 from skverdict.runtime.machine.errno import Errno
 from skverdict.runtime.variables import Globals, with_values
 
@@ -120,7 +120,10 @@ class Kernel:
         }
         self.globals = Globals(self.object, self._loaded.data)
         self.maps: Mapping[str, Any] = _Named(
-            {name: view_of(self.bpf, raw, self.object.btf) for name, raw in self._loaded.maps.items()}
+            {
+                name: view_of(self.bpf, raw, self.object.btf, self._loaded.programs)
+                for name, raw in self._loaded.maps.items()
+            }
         )
         self._pipe: TracePipe | None = None
         self._printed: list[str] = []
@@ -153,7 +156,7 @@ class Kernel:
         with ExitStack() as steps:  # the last one is taken first, and each one whatever became of the others
             steps.callback(self._loaded.close)
             for view in self.maps.values():
-                if isinstance(view, Shared):
+                if isinstance(view, Closable):
                     steps.callback(view.close)
             if self._pipe is not None:
                 steps.callback(self._pipe.close)

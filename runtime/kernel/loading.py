@@ -120,7 +120,8 @@ class LoadedObject:
         descriptor = self._bpf.map_descriptor(handle)
         declared, real = self._source.object.maps.get(name), self._bpf.map_info(descriptor)
         types = (declared.key_type_id, declared.value_type_id) if declared else (0, 0)
-        return kernel_map(self._bpf, descriptor, name, real, types)
+        inner = declared.inner if declared else None
+        return kernel_map(self._bpf, descriptor, name, real, types, inner)
 
     def close(self) -> None:
         """Let go of it; what is attached or pinned stays in the kernel."""
@@ -130,11 +131,17 @@ class LoadedObject:
 
 
 def kernel_map(
-    bpf: Bpf, descriptor: int, name: str, real: MapInfo, types: tuple[int, int] = (0, 0)
+    bpf: Bpf,
+    descriptor: int,
+    name: str,
+    real: MapInfo,
+    types: tuple[int, int] = (0, 0),
+    inner: MapSpec | None = None,
 ) -> KernelMap:
-    """The map behind `descriptor`; `types` are the BTF ids of key and value in its object, 0 if not known."""
+    """The map behind `descriptor`; `types` are the BTF ids of key and value in its object, 0 if not known, and
+    `inner` is what the maps in a map of maps are like."""
     spec = MapSpec(
-        name, real.map_type, real.key_size, real.value_size, real.max_entries, real.flags, *types
+        name, real.map_type, real.key_size, real.value_size, real.max_entries, real.flags, *types, inner
     )
     kind = KIND_BY_TYPE.get(real.map_type)
     return (KernelPerCpuMap if kind is not None and kind.per_cpu else KernelMap)(bpf, descriptor, spec)

@@ -16,7 +16,7 @@ from skverdict.runtime.kernel.errors import refusals
 from skverdict.runtime.machine.errno import Errno, KernelError
 from skverdict.runtime.machine.memory import ByteOrder
 from skverdict.runtime.maps.base import BPF_ANY
-from skverdict.runtime.maps.map_view import MapView
+from skverdict.runtime.maps.map_view import MapView, RawMap
 from skverdict.runtime.maps.typed import ValueMismatch, value_codec
 from skverdict.runtime.maps.user_side import Batch, BatchError, Cursor
 
@@ -163,6 +163,19 @@ class KernelPerCpuMap(KernelMap):
         return self.stride * self.cpus
 
 
+def descriptor_of(socket: Any, raw: RawMap, part: str) -> int:
+    """The number of a socket's descriptor, which is what the kernel takes; `part` says for what of the map.
+
+    Raises ValueMismatch for what is no socket, and KernelError EBADF for one that is closed.
+    """
+    descriptor = socket if isinstance(socket, int) else getattr(socket, "fileno", lambda: None)()
+    if not isinstance(descriptor, int) or isinstance(descriptor, bool):
+        raise ValueMismatch(f"{part} of {raw.name}: {socket!r} is no socket")
+    if descriptor < 0:
+        raise KernelError(Errno.EBADF, f"map {raw.name}: the socket is closed")
+    return descriptor
+
+
 class KernelSocketMapView(MapView):
     """A map of sockets: put sockets in, get their cookies back."""
 
@@ -172,17 +185,8 @@ class KernelSocketMapView(MapView):
         EBUSY: it has such programs already. EOPNOTSUPP: its state or kind does not go in. E2BIG: the map ends
         before that index, or is full. EEXIST and ENOENT: as the flags have it. EBADF: it is closed.
         """
-        content = self._descriptor(value).to_bytes(self.raw.value_size, self.raw.order)
+        content = descriptor_of(value, self.raw, "value").to_bytes(self.raw.value_size, self.raw.order)
         self.raw.update(self.key_bytes(key), content, flags)
-
-    def _descriptor(self, value: Any) -> int:
-        """The number of the socket's descriptor, which is what the kernel takes."""
-        descriptor = value if isinstance(value, int) else getattr(value, "fileno", lambda: None)()
-        if not isinstance(descriptor, int) or isinstance(descriptor, bool):
-            raise ValueMismatch(f"value of {self.raw.name}: {value!r} is no socket")
-        if descriptor < 0:
-            raise KernelError(Errno.EBADF, f"map {self.raw.name}: the socket is closed")
-        return descriptor
 
     def lookup(self, key: Any) -> int:
         """The cookie of the socket at `key`. ENOENT: there is none. ENOSPC: values have 4 bytes only."""

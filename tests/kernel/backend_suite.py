@@ -29,6 +29,7 @@ _FILES = ("tests/kernel/run_backend.py", "pyproject.toml")
 POLICIES = (
     "examples/local_bypass.py",
     "examples/port_redirect.py",
+    "tests/kernel/backend/holding.py",
     "tests/kernel/backend/small_bypass.py",
     "tests/kernel/backend/telling.py",
     "tests/kernel/backend/too_long.py",

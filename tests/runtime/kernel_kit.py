@@ -141,7 +141,9 @@ class StandIn(Bpf):
     def enable_statistics(self) -> int:
         return self._another(0)
 
-    def create_map(self, map_type: int, name: str, key_size: int, value_size: int, max_entries: int) -> int:
+    def create_map(
+        self, map_type: int, name: str, key_size: int, value_size: int, max_entries: int, flags: int = 0
+    ) -> int:
         self._called(f"create {name}")
         return self._another(0)
 
