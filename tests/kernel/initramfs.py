@@ -9,7 +9,8 @@ from pathlib import Path
 
 from tests.interop.toolchain import Tree
 from tests.kernel.boundary import COMMAND_FILE, REPOSITORY, TOKEN_FILE
-from tests.kernel.cpio import CONSOLE, Entry, archive, copy_of
+from tests.kernel.bytecode import compiled
+from tests.kernel.cpio import CONSOLE, Entry, archive
 from tests.kernel.userland import interpreter, python_files
 
 SOURCES = Path(__file__).resolve().parents[2]
@@ -41,7 +42,7 @@ def initramfs(tree: Tree, files: Mapping[str, bytes], command: Sequence[str], to
     entries["/init"] = _file(START, 0o755)
     entries[TOKEN_FILE] = _file(token)
     entries[COMMAND_FILE] = _file(json.dumps(list(command)))
-    entries |= {f"{REPOSITORY}/{path}": copy_of(SOURCES / path) for path in ALWAYS}
-    given = {path: Entry(stat.S_IFREG | 0o644, content) for path, content in files.items()}
-    entries |= {f"{REPOSITORY}/{path}": entry for path, entry in given.items()}
+    every = {path: (SOURCES / path).read_bytes() for path in ALWAYS} | dict(files)
+    for path, content in (*every.items(), *compiled(every, REPOSITORY)):
+        entries[f"{REPOSITORY}/{path}"] = Entry(stat.S_IFREG | 0o644, content)
     return archive(entries)

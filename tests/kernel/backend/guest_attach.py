@@ -23,7 +23,17 @@ from skverdict.runtime.kernel.libbpf import load_library
 from skverdict.runtime.kernel.records import RecordTaken, names, records_folder
 from skverdict.runtime.kernel.source import read_source
 
-from tests.kernel.backend.kit import BPF, BYPASS, ROOT, added, cgroup, inventory, nothing_left, wait_for
+from tests.kernel.backend.kit import (
+    BPF,
+    BYPASS,
+    ROOT,
+    added,
+    cgroup,
+    command,
+    inventory,
+    nothing_left,
+    wait_for,
+)
 
 SOURCE = read_source(BYPASS)
 ATTACHED = {"endpoints": ["bypass"]}
@@ -105,16 +115,6 @@ def in_child(action: object) -> int:
 
 def known() -> list[str]:
     return [state.name for state in states(BPF, records_folder())]
-
-
-def command(*arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "skverdict.runtime.cli", *arguments],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
 
 
 @contextmanager

@@ -11,17 +11,12 @@ import sys
 import pytest
 from skverdict.runtime.kernel.kernel import Kernel
 
-from tests.kernel.backend.kit import LAB, ROOT, inventory, nothing_left
-
-
-def doctor(*arguments: str, user: int | None = None) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "skverdict.runtime.cli", "doctor", *arguments]
-    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, user=user)
+from tests.kernel.backend.kit import LAB, ROOT, command, inventory, nothing_left
 
 
 def test_a_whole_machine_lacks_nothing() -> None:
     with nothing_left():
-        done = doctor("--probe", "--json")
+        done = command("doctor", "--probe", "--json")
         assert (done.returncode, done.stderr) == (0, "")
         answers = {each["name"]: each["there"] for each in json.loads(done.stdout)}
         assert {answers[name] for name in answers if name.startswith("attach ")} == {"yes"}
@@ -33,25 +28,26 @@ def test_a_whole_machine_lacks_nothing() -> None:
 
 def test_a_look_at_files_makes_nothing_in_the_kernel() -> None:
     before = inventory()
-    done = doctor()
+    done = command("doctor")
     assert "CAP_BPF" in done.stdout
     assert inventory() == before
 
 
 def test_without_privilege_it_says_what_is_needed() -> None:
-    done = doctor("--probe", user=65534)
+    line = [sys.executable, "-m", "skverdict.runtime.cli", "doctor", "--probe"]
+    done = subprocess.run(line, cwd=ROOT, capture_output=True, text=True, check=False, user=65534)
     assert done.returncode == 1
     assert "run it as root" in done.stderr
 
 
-def test_a_user_without_privilege_is_told(tmp_path: object) -> None:
+def test_a_user_without_privilege_is_told() -> None:
     script = (
         "from skverdict.runtime.kernel.kernel import Kernel\n"
         f"try: Kernel({str(LAB)!r})\n"
         "except Exception as error: print(type(error).__name__, error)"
     )
-    command = [sys.executable, "-c", script]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True, user=65534)
+    line = [sys.executable, "-c", script]
+    done = subprocess.run(line, cwd=ROOT, capture_output=True, text=True, check=True, user=65534)
     assert done.stdout.startswith("KernelUnavailable this process may not load BPF programs: it needs root")
     assert "missing: CAP_NET_ADMIN, CAP_BPF" in done.stdout
 
@@ -60,12 +56,10 @@ def test_without_a_bpf_file_system_it_says_how_to_get_one() -> None:
     libc = ctypes.CDLL(None, use_errno=True)
     assert libc.umount(b"/sys/fs/bpf") == 0
     try:
-        done = doctor()
+        done = command("doctor")
         assert done.returncode == 1
         assert done.stderr == "skverdict: missing for a live kernel: bpf\n"
-        command = [sys.executable, "-m", "skverdict.runtime.cli", "status"]
-        told = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
-        assert told.stderr == "skverdict: no BPF file system is mounted: mount -t bpf bpf /sys/fs/bpf\n"
+        assert command("status").stderr == "skverdict: no BPF file system is mounted: mount -t bpf bpf /sys/fs/bpf\n"
     finally:
         assert libc.mount(b"bpf", b"/sys/fs/bpf", b"bpf", 0, None) == 0
 

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 from skverdict.runtime.kernel.kernel import Kernel
 from skverdict.runtime.kernel.verifier import VerifierError
 
-from tests.kernel.backend.kit import ROOT, nothing_left
+from tests.kernel.backend.kit import ROOT, command, nothing_left
 from tests.kernel.backend.refusals import REFUSALS
 
 SOURCES = ROOT / "tests/kernel/backend"
@@ -63,10 +61,9 @@ def test_a_policy_that_is_too_long_is_told_by_its_python_line() -> None:
 
 def test_the_command_tells_it_and_writes_the_log(tmp_path: Path) -> None:
     log = tmp_path / "log"
-    command = [sys.executable, "-m", "skverdict.runtime.cli", "attach", str(SOURCES / "null.o")]
     with nothing_left():
         options = ["--attach", "sockets", "--pin", "--log", str(log)]
-        done = subprocess.run([*command, *options], cwd=ROOT, capture_output=True, text=True, check=False)
+        done = command("attach", str(SOURCES / "null.o"), *options)
     assert done.returncode == 1
     assert f"refusals.c:{marked('null', 'here')}:" in done.stderr.splitlines()[0]
     assert "test it with `is None`" in done.stderr

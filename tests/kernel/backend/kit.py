@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from io import StringIO
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from skverdict.runtime.cli import main
 from skverdict.runtime.kernel.bpf import Bpf
 from skverdict.runtime.kernel.kernel import Kernel
 from skverdict.runtime.kernel.libbpf import load_library
@@ -73,6 +75,21 @@ def cgroup(name: str) -> Iterator[Path]:
     finally:
         if path.exists():
             path.rmdir()
+
+
+class Ended(NamedTuple):
+    """A command that has ended."""
+
+    returncode: int
+    stdout: str
+    stderr: str
+
+
+def command(*arguments: str) -> Ended:
+    """Run `skverdict` with `arguments` in this process."""
+    with redirect_stdout(StringIO()) as output, redirect_stderr(StringIO()) as errors:
+        code = main(arguments)
+    return Ended(code, output.getvalue(), errors.getvalue())
 
 
 @contextmanager
