@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import select
-from abc import abstractmethod
+from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Iterator
 from typing import Generic, TypeVar
 
 Event = TypeVar("Event")
 
 
-class EventStream(Generic[Event]):
+class EventStream(ABC, Generic[Event]):
     """Events that come in order. `for` and `async for` wait for the next one without end."""
 
     @abstractmethod
