@@ -13,6 +13,9 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
 
+SKELETONS = ("c", "go", "rust")
+"""Those of `skverdict.runtime.skeleton`, without the cost of importing that."""
+
 DETAILS = """
 
 The object is for libbpf and its likes. The same policy gives the same bytes, wherever and whenever it is
@@ -34,6 +37,11 @@ def configure(parser: ArgumentParser) -> None:
     )
     add_kernel_option(parser)
     parser.add_argument(
+        "--skeleton",
+        choices=SKELETONS,
+        help="also write a loader to begin with, beside the object: for libbpf, cilium/ebpf or aya",
+    )
+    parser.add_argument(
         "--json", action="store_true", help="print what the object holds as JSON, as inspect does"
     )
 
@@ -44,6 +52,7 @@ def run(options: Namespace) -> int:
         raise UsageError(f"{options.output} is the policy itself, which the object would replace")
     if options.json and options.output == STANDARD:
         raise UsageError("standard output can be the object or the JSON, not both")
+    skeleton = _skeleton_path(options.output, options.skeleton) if options.skeleton else ""
     from skverdict.codegen.llvm import preload
 
     target = Target(options.cpu, options.endian)
@@ -54,7 +63,11 @@ def run(options: Namespace) -> int:
         from skverdict.codegen import build
 
         content = build(load(options.policy, options.kernel), target)
+        if skeleton:
+            loader = _loader(content, options.output, options.skeleton)
         write_output(options.output, content)
+        if skeleton:
+            write_output(skeleton, loader)
     finally:
         gc.enable()
     if options.json:
@@ -62,3 +75,32 @@ def run(options: Namespace) -> int:
 
         print_json(content, options.output)
     return 0
+
+
+def _skeleton_path(output: str, language: str) -> str:
+    """Where the loader goes, which must not be there: it is for its user to change."""
+    import os
+
+    from skverdict.runtime.skeleton import LANGUAGES
+
+    if output == STANDARD:
+        raise UsageError("a loader is written beside the object, which goes to standard output")
+    path = os.path.splitext(output)[0] + LANGUAGES[language].ending
+    if os.path.lexists(path):
+        raise UsageError(f"{path} is there already, and may hold changes")
+    return path
+
+
+def _loader(content: bytes, output: str, language: str) -> bytes:
+    """The source of a loader."""
+    import os
+
+    from skverdict.codegen import read_object
+    from skverdict.runtime.skeleton import LANGUAGES
+    from skverdict.runtime.skeleton.parts import SkeletonError, parts_of
+
+    name = os.path.basename(output)
+    try:
+        return LANGUAGES[language].text(parts_of(read_object(content, name), name)).encode()
+    except SkeletonError as error:
+        raise UsageError(str(error)) from None

@@ -77,6 +77,7 @@ def policy(request: pytest.FixtureRequest) -> Policy:
 
     from skverdict.dsl import load_policy
     from skverdict.runtime.testing.policies import NoPolicy, PolicyWarning, policy_path
+    from skverdict.runtime.watching import watcher
 
     marker = request.node.get_closest_marker("policy")
     try:
@@ -84,6 +85,8 @@ def policy(request: pytest.FixtureRequest) -> Policy:
     except NoPolicy as error:
         raise pytest.UsageError(str(error)) from None
     loaded = load_policy(path)
+    # Here, since the first of several runs would have its time measured with it.
+    watcher().build(loaded)
     for warning in loaded.warnings:
         warnings.warn_explicit(str(warning), PolicyWarning, str(path), 1)
     return loaded

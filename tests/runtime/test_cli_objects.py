@@ -220,3 +220,44 @@ def test_scripts_are_shell(shell: str, capsys: Output) -> None:
     if shutil.which(shell) is None:
         pytest.skip(f"{shell} is not installed")
     subprocess.run([shell, "-n"], input=text, text=True, check=True)
+
+
+def keys_of(value: object) -> set[str]:
+    """The keys of all objects in a JSON value, but for those whose keys are data."""
+    if isinstance(value, list):
+        return {key for each in value for key in keys_of(each)}
+    if not isinstance(value, dict):
+        return set()
+    inner = {key for name, each in value.items() if name not in DATA for key in keys_of(each)}
+    return set(value) | inner
+
+
+DATA = ("verdicts", "errors", "attributes")
+POLICY, CAPTURE = str(EXAMPLES / "port_redirect.py"), str(EXAMPLES / "captures" / "http1-nginx.pcap")
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["check", POLICY],
+        ["build", POLICY, "-o", "made.o"],
+        ["diff", "{object}", str(FOLDER / SAMPLES[-1])],
+        ["disasm", "{object}"],
+        ["graph", "{object}"],
+        ["inspect", "{object}"],
+        ["inspect", str(FOLDER / SAMPLES[-1])],
+        ["ir", POLICY],
+        ["run", POLICY, "--capture", CAPTURE],
+        ["new", "gate"],
+    ],
+    ids=lambda arguments: arguments[0],
+)
+def test_keys_are_documented(
+    arguments: list[str], object_file: Path, tmp_path: Path, capsys: Output, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    document = (EXAMPLES.parent / "docs" / "command-line.md").read_text()
+    monkeypatch.chdir(tmp_path)
+    main([each.replace("{object}", str(object_file)) for each in arguments] + ["--json"])
+    keys = keys_of(json.loads(capsys.readouterr().out))
+    assert len(keys) >= 2
+    assert {key for key in keys if f"`{key}`" not in document} == set()

@@ -1,0 +1,96 @@
+"""Makes the reference pages that are tables of the catalogue: python -m docs.tables"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+
+from skverdict.dsl.catalogue.contexts import CONTEXTS, Field
+from skverdict.dsl.catalogue.helpers import HELPERS, Argument, Helper
+from skverdict.dsl.catalogue.maps import MAPS
+from skverdict.dsl.catalogue.programs import KERNELS, PROGRAMS
+
+NOTE = "This page is made from the compiler's own tables by `python -m docs.tables`.\n"
+
+
+def helpers_page() -> str:
+    """Every helper: signature, who may call it, and since which of the measured kernels."""
+    lines = [
+        "# Kernel helpers",
+        "",
+        NOTE,
+        "`from skverdict.dsl.helpers import NAME` gives each helper under its kernel name. Those whose first "
+        "argument is the context are also methods of it, without the prefix. A column says from which of the "
+        f"measured kernels ({', '.join(KERNELS)}) on a program of that kind may call the helper; all three "
+        "kinds of `sk_skb` programs are alike. **M** moves the packet, which ends views; **G** is for GPL "
+        "licences only; **A** gives something that must be released, and **R** releases it.",
+        "",
+        "| helper | arguments | gives | sk_skb | sk_msg | sock_ops | |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for helper in sorted(HELPERS.values(), key=lambda each: each.name):
+        if not helper.callers or helper.sleeps:
+            continue
+        arguments = ", ".join(_argument(each) for each in helper.arguments) or "none"
+        since = [helper.callers.get(kind, "") or "-" for kind in ("stream_verdict", "msg_verdict", "sock_ops")]
+        lines.append(f"| `{helper.name}` | {arguments} | {helper.returns} | {' | '.join(since)} | {_marks(helper)} |")
+    return "\n".join(lines) + "\n"
+
+
+def _argument(argument: Argument) -> str:
+    kind = argument.kind if argument.kind != "scalar" else f"{'i' if argument.signed else 'u'}{argument.bits}"
+    target = f" {argument.target}" if argument.target else ""
+    return f"{argument.name}: {kind}{target}{' or None' if argument.nullable else ''}"
+
+
+def _marks(helper: Helper) -> str:
+    marks = (
+        ("M", helper.moves_buffer), ("G", helper.gpl_only), ("A", helper.acquires), ("R", bool(helper.releases))
+    )  # fmt: skip
+    return " ".join(mark for mark, has in marks if has)
+
+
+def contexts_page() -> str:
+    """Every field of every context, and every program kind that gets it."""
+    lines = ["# Programs, contexts and maps", "", NOTE, "## Programs", ""]
+    lines += ["| decorator | section | context | program type | attach type |", "|---|---|---|---|---|"]
+    for program in PROGRAMS.values():
+        lines.append(
+            f"| `@{program.kind}` | `{program.section}` | `struct {program.context}` | {program.prog_type} | "
+            f"{program.attach_type} |"
+        )
+    for name, context in CONTEXTS.items():
+        lines += ["", f"## `struct {name}`", "", "| field | type | offset | read by | written by |"]
+        lines += ["|---|---|---|---|---|", *_fields(context.fields)]
+    lines += ["", "## Maps", "", "| class | kernel's kind | number | keys | values | `max_entries` |"]
+    lines.append("|---|---|---|---|---|---|")
+    for kind in MAPS.values():
+        keys, values = (_sizes(sizes) for sizes in (kind.key_sizes, kind.value_sizes))
+        lines.append(
+            f"| `{kind.class_name}` | {kind.kind} | {kind.map_type} | {keys} | {values} | {kind.entries} |"
+        )
+    return "\n".join(lines) + "\n"
+
+
+def _fields(fields: Mapping[str, Field]) -> Iterator[str]:
+    for field in fields.values():
+        if field.readers:
+            kind = field.role or str(field.type)
+            since = f" (Linux {field.since} on)" if field.since != KERNELS[0] else ""
+            writers = ", ".join(field.writers) or "nobody"
+            yield f"| `{field.name}` | {kind}{since} | {field.offset} | {', '.join(field.readers)} | {writers} |"
+
+
+def _sizes(sizes: range | Sequence[int]) -> str:
+    """Sizes in bytes that a declaration may have."""
+    if isinstance(sizes, range):
+        return f"{sizes[0]} to {sizes[-1]}"
+    return "none" if 0 in sizes else " or ".join(map(str, sizes))
+
+
+PAGES: dict[str, Callable[[], str]] = {"helpers.md": helpers_page, "contexts.md": contexts_page}
+"""The pages by file name in this folder."""
+
+if __name__ == "__main__":
+    for name, make in PAGES.items():
+        Path(__file__).with_name(name).write_text(make(), encoding="utf-8")
