@@ -1,14 +1,18 @@
-"""Makes the reference pages that are tables of the catalogue: python -m docs.tables"""
+"""Makes the reference pages that are tables of the catalogue, and the pictures: python -m docs.tables"""
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
+from skverdict.dsl import load_policy
 from skverdict.dsl.catalogue.contexts import CONTEXTS, Field
 from skverdict.dsl.catalogue.helpers import HELPERS, Argument, Helper
 from skverdict.dsl.catalogue.maps import MAPS
 from skverdict.dsl.catalogue.programs import KERNELS, PROGRAMS
+from skverdict.runtime import Simulator
+from skverdict.runtime.pictures.lanes import picture
 
 NOTE = "This page is made from the compiler's own tables by `python -m docs.tables`.\n"
 
@@ -88,9 +92,33 @@ def _sizes(sizes: range | Sequence[int]) -> str:
     return "none" if 0 in sizes else " or ".join(map(str, sizes))
 
 
-PAGES: dict[str, Callable[[], str]] = {"helpers.md": helpers_page, "contexts.md": contexts_page}
-"""The pages by file name in this folder."""
+def three_ways_picture() -> str:
+    """What becomes of three segments under the first policy of the page on the sockmap model."""
+    text = Path(__file__).with_name("sockmap-model.md").read_text(encoding="utf-8")
+    with tempfile.TemporaryDirectory() as folder:
+        policy = Path(folder, "three_ways.py")
+        policy.write_text(text.partition("```python\n")[2].partition("```")[0])
+        simulator = Simulator(load_policy(policy))
+    client, server = simulator.tcp_pair(names=("client", "server"))
+    upstream, backend = simulator.tcp_pair(names=("upstream", "backend"))
+    simulator.maps["sockets"][0] = upstream
+    simulator.attach("sockets", verdict="verdict")
+    simulator.maps["sockets"][1] = server
+    simulator.trace.clear()
+    for content in (b"abc", b"1234", b"too long"):
+        client.send(content)
+    server.recv_all()
+    backend.recv_all()
+    return picture(simulator.trace)
+
+
+PAGES: dict[str, Callable[[], str]] = {
+    "helpers.md": helpers_page,
+    "contexts.md": contexts_page,
+    "pictures/three-ways.svg": three_ways_picture,
+}
+"""What is made, by the path in this folder."""
 
 if __name__ == "__main__":
     for name, make in PAGES.items():
-        Path(__file__).with_name(name).write_text(make(), encoding="utf-8")
+        (Path(__file__).parent / name).write_text(make(), encoding="utf-8")

@@ -1,7 +1,7 @@
 """Runs what a document shows, block by block, in the order in which a reader would.
 
 - `python`: a block that begins with `# NAME.py` is a file: a policy is compiled, a test (`test_NAME.py`) is run
-  by pytest. Any other block is a policy without a name, or is executed.
+  by pytest. Any other block is a policy without a name, or is executed, but for one that asks a kernel.
 - `text` directly behind a block that was executed is what it prints.
 - `sh`: `cd` and the commands of skverdict are run; what installs or needs a kernel is left out.
 - `c` is compiled for BPF where there is a clang; `json` must be that; `toml` and `yaml` are only shown.
@@ -27,6 +27,7 @@ from skverdict.runtime.cli import main
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 FILE_NAME = re.compile(r"# (\w+\.py)\n")
 PROGRAM = re.compile(r"^@\w+_(?:parser|verdict)$|^@sock_ops$", re.MULTILINE)
+ASKS_A_KERNEL = re.compile(r"\bskverdict\.runtime\.kernel\b|\bKernel\(")
 CLANGS = ("clang-19", "clang")
 
 
@@ -76,6 +77,8 @@ class Reader:
             path.write_text(block.text)
             if PROGRAM.search(block.text):
                 assert load_policy(path).module.functions
+        elif ASKS_A_KERNEL.search(block.text):
+            compile(block.text, self.document, "exec")
         else:
             with redirect_stdout(io.StringIO()) as printed:
                 exec(

@@ -63,7 +63,7 @@ class Ledger:
         for event in trace:
             self._count(event, flow)
         if self._keep_trace:
-            self._report.trace += map(str, trace)
+            self._report.trace += trace
         trace.clear()
 
     def _count_read(self, count: int, socket: Socket, flow: Flow, sender: Socket, receiver: Socket) -> None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, fields
 from typing import Any
 
 from skverdict.runtime.capture.connections import Capture, Connection
+from skverdict.runtime.trace import Event
 
 
 @dataclass
@@ -130,7 +131,7 @@ class Report:
     hazards: list[str] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
     printed: list[str] = field(default_factory=list)
-    trace: list[str] = field(default_factory=list)
+    trace: list[Event] = field(default_factory=list)
     fault: str = ""
 
     def as_json(self) -> dict[str, Any]:
@@ -147,6 +148,6 @@ class Report:
             "hazards": self.hazards,
             "problems": self.problems,
             "printed": self.printed,
-            "trace": self.trace,
+            "trace": [str(event) for event in self.trace],
             "fault": self.fault,
         }

@@ -23,6 +23,7 @@ def configure(parser: ArgumentParser) -> None:
     """Declare the options."""
     parser.add_argument("names", nargs="*", metavar="NAME", help="as 'skverdict status' shows it")
     parser.add_argument("--all", action="store_true", help="everything")
+    parser.add_argument("--json", action="store_true", help="print the names as JSON")
 
 
 def run(options: Namespace) -> int:
@@ -39,14 +40,17 @@ def run(options: Namespace) -> int:
     missing = sorted(set(wanted) - set(names(folder)))
     if missing:
         raise CommandError(f"nothing is attached as {', '.join(missing)}")
-    if not wanted:
-        print("nothing is attached")
-        return 0
-    bpf = Bpf(load_library())
-    for name in wanted:
-        try:
+    bpf = Bpf(load_library()) if wanted else None
+    try:
+        for name in wanted:
+            assert bpf is not None
             remove(bpf, folder, name)
-        except RecordHeld as error:
-            raise CommandError(f"{error}, which does not end") from None
-        print(f"{name}: detached")
+    except RecordHeld as error:
+        raise CommandError(f"{error}, which does not end") from None
+    if options.json:
+        import json
+
+        print(json.dumps({"detached": wanted}))
+    else:
+        print("\n".join(f"{name}: detached" for name in wanted) or "nothing is attached")
     return 0

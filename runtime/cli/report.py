@@ -31,8 +31,8 @@ def print_report(report: Report, policy: str, *, as_json: bool) -> None:
 
         print(json.dumps({"policy": policy, **report.as_json()}, indent=2))
         return
-    for line in report.trace:
-        print(line)
+    for event in report.trace:
+        print(event)
     total = sum(flow.sent for row in report.connections for flow in (row.to_server, row.to_client))
     packets, connections = report.capture.packets, len(report.connections)
     print(f"{report.capture.file} through {policy}")

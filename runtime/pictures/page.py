@@ -11,10 +11,15 @@ from typing import TYPE_CHECKING
 from skverdict.codegen.object import Object
 from skverdict.runtime.pictures.control_flow import Hits, blocks
 from skverdict.runtime.pictures.drawing import graph_svg
+from skverdict.runtime.pictures.lanes import picture
 
 if TYPE_CHECKING:
     from skverdict.runtime.cli.table import Table
     from skverdict.runtime.pictures.map_history import History
+    from skverdict.runtime.trace import Event
+
+MOST_DRAWN = 400
+"""Events in the picture of sockets as lanes, the first ones."""
 
 MOST_EVENTS = 10_000
 """Lines of the timeline on a page; the rest is counted."""
@@ -27,7 +32,7 @@ def page(
     tables: Iterable[Table],
     content: Object,
     hits: Hits | None,
-    events: Sequence[str],
+    events: Sequence[Event],
     history: History,
 ) -> str:
     """The page: tables, the control flow of each program, what happened, and maps over time."""
@@ -62,13 +67,19 @@ def _graph(content: Object, name: str, hits: Hits | None) -> tuple[str, str]:
     return f"{name} ({program.kind})", graph_svg(blocks(program, hits), f"control flow of {name}")
 
 
-def _timeline(events: Sequence[str]) -> str:
+def _timeline(events: Sequence[Event]) -> str:
     if not events:
         return "<p>Nothing.</p>"
-    rows = [f"<li class={_kind(event)}>{escape(event)}</li>" for event in events[:MOST_EVENTS]]
+    rows = [f"<li class={_kind(text)}>{escape(text)}</li>" for text in map(str, events[:MOST_EVENTS])]
     rest = len(events) - MOST_EVENTS
     more = f"<p>{rest:,} more are not shown.</p>" if rest > 0 else ""
-    return "\n".join(["<ol class=events>", *rows, f"</ol>{more}"])
+    return "\n".join([_lanes(events[:MOST_DRAWN]), "<ol class=events>", *rows, f"</ol>{more}"])
+
+
+def _lanes(events: Sequence[Event]) -> str:
+    """The picture, in a tree of its own, since it brings a style sheet."""
+    drawn = picture(events)
+    return f'<div class="lanes"><template shadowrootmode="open">{drawn}</template></div>'
 
 
 def _kind(event: str) -> str:

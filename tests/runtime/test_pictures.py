@@ -219,3 +219,11 @@ def test_a_browser_shows_the_maps(page: Path) -> None:
             for key, value in re.findall(r"<td>(.*?)</td><td>(.*?)</td>", body)}  # fmt: skip
     assert rows == {entry: value for entry, value in last.items() if value}
     assert int(rows["seen", "1"]) > 0
+
+
+def test_the_page_draws_sockets_as_lanes(page: Path) -> None:
+    text = page.read_text()
+    lanes = text.partition('<template shadowrootmode="open">')[2].partition("</template>")[0]
+    drawn = ElementTree.fromstring(lanes)
+    names = [each.text for each in drawn.iter("{http://www.w3.org/2000/svg}text") if each.get("class") == "name"]
+    assert {"client 1", "server 1"} <= set(names)

@@ -238,7 +238,7 @@ def test_the_trace_is_kept_on_request() -> None:
     assert replayed(ONE_MAP + PASS_ALL, conversation()).trace == []
     trace = replayed(ONE_MAP + PASS_ALL, conversation(), trace=True).trace
     told = "stream_verdict verdict on server 1: len 4 (0 readable) b'requ' returned 1: pass"
-    assert any(told in line for line in trace)
+    assert any(told in str(event) for event in trace)
 
 
 def test_the_clock_follows_the_capture() -> None:
