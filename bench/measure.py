@@ -58,9 +58,13 @@ class Worker:
 
     def once(self) -> float:
         """Ask once."""
+        return self.ask("")
+
+    def ask(self, line: str) -> float:
+        """The number that it answers `line` with."""
         assert self._process.stdin
         assert self._process.stdout
-        self._process.stdin.write("\n")
+        self._process.stdin.write(f"{line}\n")
         self._process.stdin.flush()
         answer = self._process.stdout.readline()
         if not answer:

@@ -45,18 +45,26 @@ def arguments_reader(helper: Helper) -> ArgumentsReader | None:
     """How to read the arguments of `helper`; None if it takes what the machine does not have."""
     arguments = helper.arguments
     readers: list[Reader] = []
+    names: list[str] = []
     for register, argument in enumerate(arguments):
         if argument.kind == "size" and arguments[register - 1].kind in _SIZED:
             continue
         make = _unread if (helper.name, argument.name) in _UNREAD else _READERS.get(argument.kind)
         if make is None:
             return None
-        readers.append(_named(helper, argument, make(helper, register)))
+        readers.append(make(helper, register))
+        names.append(argument.name)
 
     def read(call: Call, registers: Sequence[int]) -> list[object]:
         values: list[object] = []
-        for reader in readers:
-            values.append(reader(call, registers, values))
+        try:
+            for reader in readers:
+                values.append(reader(call, registers, values))
+        except AccessError as error:
+            error.reason = f"{helper.name}, argument {names[len(values)]}: {error.reason}"
+            raise
+        except Misuse as error:
+            raise Misuse(f"{helper.name}, argument {names[len(values)]}: {error}") from None
         return values
 
     return read
@@ -68,21 +76,6 @@ _UNREAD = (("bpf_get_cgroup_classid", "skb"),)
 
 def _unread(helper: Helper, register: int) -> Reader:
     return lambda call, registers, before: None
-
-
-def _named(helper: Helper, argument: Argument, reader: Reader) -> Reader:
-    """`reader`, with the name of the argument in what it complains of."""
-
-    def read(call: Call, registers: Sequence[int], before: Sequence[object]) -> object:
-        try:
-            return reader(call, registers, before)
-        except AccessError as error:
-            error.reason = f"{helper.name}, argument {argument.name}: {error.reason}"
-            raise
-        except Misuse as error:
-            raise Misuse(f"{helper.name}, argument {argument.name}: {error}") from None
-
-    return read
 
 
 def _scalar(helper: Helper, register: int) -> Reader:

@@ -1,4 +1,5 @@
-"""From a program of an object to one that runs: every instruction is checked and turned into its step.
+"""From a program of an object to one that runs: every instruction is checked and turned into its step, and what
+it calls is found.
 
 What can be refused without running is refused here: unknown instructions, jumps to nowhere, helpers that the
 program's kind may not call or that the simulator does not have. The rules are those of kernel/bpf/verifier.c
@@ -9,7 +10,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Callable, Mapping
-from typing import NoReturn, cast
+from typing import Any, NoReturn, cast
 
 from skverdict.codegen.instruction import Instruction
 from skverdict.codegen.instruction_set import (
@@ -21,14 +22,19 @@ from skverdict.codegen.instruction_set import (
 )
 from skverdict.codegen.object import Object, Program
 from skverdict.dsl.catalogue.helpers import HELPERS, Helper
+from skverdict.dsl.catalogue.programs import PROGRAMS
 from skverdict.runtime.machine import steps
 from skverdict.runtime.machine.arguments import arguments_reader
 from skverdict.runtime.machine.call_graph import check_calls
+from skverdict.runtime.machine.calls import address, helper_call, tail_call
 from skverdict.runtime.machine.environment import Environment
 from skverdict.runtime.machine.fault import LoadError, Place, Unsupported, UnsupportedHelper
-from skverdict.runtime.machine.memory import ByteOrder, Bytes, MapRegion
+from skverdict.runtime.machine.memory import ByteOrder, Bytes, FunctionRegion, MapRegion, Region
 from skverdict.runtime.machine.run import LoadedProgram, Run, Step
 from skverdict.runtime.machine.semantics import signed
+from skverdict.runtime.machine.structures import plain_fields
+from skverdict.runtime.machine.translate import Code
+from skverdict.runtime.machine.translation import Translation
 from skverdict.runtime.machine.unsupported import UNSUPPORTED
 from skverdict.runtime.maps.base import Map
 from skverdict.runtime.maps.program_array import ProgramArray
@@ -115,6 +121,8 @@ class _Loader:
         self.operations = {slot: self._operation(slot, each) for slot, each in program.instructions.items()}
         self.calls = {slot: callee for slot in self.operations if (callee := self._callee(slot)) is not None}
         self.functions = sorted({0, *self.calls.values()})
+        #: What instructions call when they run, by their slots.
+        self.called: dict[int, Callable[..., Any]] = {}
 
     def load(self) -> LoadedProgram:
         if not self.operations:
@@ -123,7 +131,18 @@ class _Loader:
         for slot in self.operations:
             made[slot] = self._step(slot)
         check_calls(self.program, self.operations, self.functions, self.calls, self.environment.kernel)
-        return LoadedProgram(self.program, self.order, made)
+        kind = self.program.kind
+        code = Code(
+            self.program.instructions,
+            self.operations,
+            self.functions,
+            self.calls,
+            self.called.keys(),
+            plain_fields(PROGRAMS[kind].context, kind, self.environment.kernel),
+            _HELPERS.__getitem__,
+            self.order,
+        )
+        return LoadedProgram(self.program, self.order, made, Translation(self.program.name, code, self.called))
 
     def _refuse(self, slot: int, reason: str, error: type[LoadError] = LoadError) -> NoReturn:
         raise error(f"{self.program.name} {reason}", Place(self.program, slot))
@@ -179,12 +198,19 @@ class _Loader:
             map_ = self.maps[map_reference.map]
             if isinstance(map_, ProgramArray) and not map_.claim(self.program.kind):
                 self._refuse(site.slot, f"names map {map_.name}, which is for {map_.owner} programs")
-            return steps.address(site, MapRegion(map_), map_)
+            return self._address(site, MapRegion(map_), map_)
         data_reference = self.program.data.get(site.slot)
         if data_reference is not None:
             region = self.data[data_reference.section]
-            return steps.address(site, region, region, data_reference.offset)
-        return steps.function(site) if site.operation.name == "function" else steps.number(site)
+            return self._address(site, region, region, data_reference.offset)
+        if site.operation.name == "function":
+            function = FunctionRegion(site.target)
+            return self._address(site, function, function)
+        return steps.number(site)
+
+    def _address(self, site: steps.Site, region: Region, stands_for: object, offset: int = 0) -> Step:
+        find = self.called[site.slot] = address(region, stands_for, offset)
+        return steps.address(site, find)
 
     def _helper_call(self, site: steps.Site) -> Step:
         helper = _HELPERS.get(site.instruction.imm)
@@ -201,12 +227,14 @@ class _Loader:
             )
         arguments = arguments_reader(helper)
         if arguments is not None and helper.name == "bpf_tail_call":
-            return steps.tail_call(site, helper, arguments)
+            find = self.called[site.slot] = tail_call(site.slot, helper, arguments)
+            return steps.tail_call(site, find)
         perform = self.environment.helpers.get(helper.name)
         if perform is None or arguments is None:
             place = Place(self.program, site.slot)
             raise UnsupportedHelper(helper.name, place, UNSUPPORTED.get(helper.name, ""))
-        return steps.call_helper(site, helper, perform, arguments)
+        call = self.called[site.slot] = helper_call(site.slot, helper, perform, arguments)
+        return steps.call_helper(site, call)
 
 
 def _middle_of_instruction(r: list[int], run: Run) -> int:

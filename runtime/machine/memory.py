@@ -46,6 +46,10 @@ class Region:
     """
 
     atomic = False
+    #: True if all of it can be read, and written too if it is `writable`, as the bytes that `content` is.
+    plain = False
+    writable = False
+    content: bytearray | memoryview = bytearray()
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -109,14 +113,15 @@ _FORMATS = {
     for order, sign in _SIGNS.items()
 }
 #: Readers and writers of a number in a buffer, by byte order and size in bytes.
-_UNPACK = {order: {size: one.unpack_from for size, one in sizes.items()} for order, sizes in _FORMATS.items()}
-_PACK = {order: {size: one.pack_into for size, one in sizes.items()} for order, sizes in _FORMATS.items()}
+UNPACK = {order: {size: one.unpack_from for size, one in sizes.items()} for order, sizes in _FORMATS.items()}
+PACK = {order: {size: one.pack_into for size, one in sizes.items()} for order, sizes in _FORMATS.items()}
 
 
 class Bytes(Region):
     """Plain bytes: a map value, a packet, a data section. `content` is live: it is what others see too."""
 
     atomic = True
+    plain = True
 
     def __init__(
         self, name: str, content: bytearray | memoryview, order: ByteOrder, writable: bool = True
@@ -124,7 +129,7 @@ class Bytes(Region):
         super().__init__(name)
         self.content = content
         self.writable = writable
-        self._unpack, self._pack = _UNPACK[order], _PACK[order]
+        self._unpack, self._pack = UNPACK[order], PACK[order]
 
     def load(self, offset: int, size: int) -> int:
         if offset < 0 or offset + size > len(self.content):
@@ -161,6 +166,8 @@ class MapValue(Bytes):
 
     `special` are the members that only helpers reach; `readable` is False where programs may only write.
     """
+
+    plain = False
 
     def __init__(self, map_: Map, content: bytearray, order: ByteOrder) -> None:
         super().__init__(f"a value of map {map_.name}", content, order, map_.writable)
@@ -221,7 +228,7 @@ class StackFrame(Region):
         super().__init__("the stack")
         self.content = bytearray(STACK_SIZE)
         self.unwritten = _BITS[STACK_SIZE]
-        self._unpack, self._pack = _UNPACK[order], _PACK[order]
+        self._unpack, self._pack = UNPACK[order], PACK[order]
 
     def load(self, offset: int, size: int) -> int:
         if offset < 0 or offset + size > STACK_SIZE or self.unwritten >> offset & _BITS[size]:
@@ -316,18 +323,31 @@ class Regions(dict[int, Region]):
 class Memory:
     """The address space of one run. `order` is the byte order of the machine that is modelled.
 
-    Addresses are unsigned 64-bit numbers. Every access to what is not there raises AccessError.
+    Addresses are unsigned 64-bit numbers, and sums that were not cut to that yet. Every access to what is not
+    there raises AccessError.
+
+    `readable`, `writable` and `sharable` have the bytes of the plain regions, by their numbers: those that can
+    be read and written without a look at the region, and those for atomic access.
     """
 
     def __init__(self, order: ByteOrder) -> None:
         self.order: ByteOrder = order
         self.regions = Regions()
+        self.readable: dict[int, bytearray | memoryview] = {}
+        self.writable: dict[int, bytearray | memoryview] = {}
+        self.sharable: dict[int, bytearray | memoryview] = {}
         self._shared: dict[tuple[int, str], int] = {}
 
     def add(self, region: Region) -> int:
         """Give `region` a place; the address of its offset 0."""
         number = self.regions.last = self.regions.last + 1
         self.regions[number] = region
+        if region.plain:
+            self.readable[number] = region.content
+            if region.writable:
+                self.writable[number] = region.content
+                if region.atomic:
+                    self.sharable[number] = region.content
         return address_of(number)
 
     def adopt(self, thing: object, region: Region, address: int) -> None:
@@ -355,6 +375,41 @@ class Memory:
         """Make the region of `address` refuse every later access; `why` tells what ended it."""
         number = address >> REGION_SHIFT
         self.regions[number] = Ended(self.regions[number].name, why)
+        for plain in (self.readable, self.writable, self.sharable):
+            plain.pop(number, None)
+
+    def load(self, address: int, size: int) -> int:
+        """The unsigned number of `size` bytes (1, 2, 4 or 8)."""
+        address &= ADDRESS
+        return self.regions[address >> REGION_SHIFT].load((address & OFFSET_BITS) - ORIGIN, size)
+
+    def store(self, address: int, size: int, value: int) -> None:
+        """Write `value` as `size` bytes, which it fits into."""
+        address &= ADDRESS
+        self.regions[address >> REGION_SHIFT].store((address & OFFSET_BITS) - ORIGIN, size, value)
+
+    def atomic_place(
+        self, address: int, size: int, reads: bool = True, writes: bool = True
+    ) -> tuple[bytearray | memoryview, int]:
+        """Where an atomic access goes: the bytes, and the offset in them. It must be aligned, and to memory
+        that allows it."""
+        address &= ADDRESS
+        place = (address & OFFSET_BITS) - ORIGIN
+        content = self.sharable.get(address >> REGION_SHIFT)
+        if content is not None and not place % size and 0 <= place <= len(content) - size:
+            return content, place
+        region = self.regions[address >> REGION_SHIFT]
+        if not region.atomic:
+            # Memory that allows no access at all has the better reason.
+            region.load(place, size)
+            raise region.refuse("allows no atomic access", place, size)
+        if place % size:
+            raise region.refuse(f"must be accessed atomically at a multiple of {size} bytes", place, size)
+        if reads:
+            region.read(place, size)
+        if writes:
+            region.check_write(place, size)
+        return region.content, place
 
     def region(self, address: int) -> Region:
         """The region that `address` points into or strays from."""

@@ -14,6 +14,7 @@ from skverdict.runtime.machine.environment import Environment
 from skverdict.runtime.machine.fault import Fault, MemoryAccess, Misuse, Place
 from skverdict.runtime.machine.memory import FRAME_ENDED, STACK_SIZE, AccessError, ByteOrder, Memory, StackFrame
 from skverdict.runtime.machine.registers import UNWRITTEN, UnwrittenRegister
+from skverdict.runtime.machine.translation import Translation
 
 #: Tail calls in one run (MAX_TAIL_CALL_CNT).
 MAX_TAIL_CALLS = 33
@@ -25,11 +26,12 @@ Step = Callable[["list[int]", "Run"], int]
 
 
 class LoadedProgram(NamedTuple):
-    """A program ready to run: `steps` has one entry a slot."""
+    """A program ready to run: `steps` has one entry a slot, and `translation` the functions that do the same."""
 
     program: Program
     order: ByteOrder
     steps: Sequence[Step]
+    translation: Translation
 
     @property
     def name(self) -> str:
@@ -124,18 +126,26 @@ class Run:
         """Give the function that begins now its stack."""
         self.stack = self.memory.add(StackFrame(self.memory.order))
         self.registers[10] = self.stack + STACK_SIZE
+        self.allow_loops()
+
+    def allow_loops(self) -> None:
+        """Give the function that begins now its count of rounds by `may_goto`."""
         self.loops = MAX_LOOPS
 
     def enter(self, back: int | None) -> None:
         """Call a function of the program with r1..r5; `back` is the slot to return to, None for a helper."""
-        if len(self.frames) + 1 >= MAX_FRAMES:
-            raise Misuse(f"the call is the {MAX_FRAMES + 1}th function deep; {MAX_FRAMES} is the limit")
-        if self.call.lock is not None and self.call.environment.kernel == "6.1":
-            raise Misuse("Linux 6.1 allows no calls while a spin lock is held")
+        self.check_call()
         registers = self.registers
         self.frames.append(Frame(self.program, back, registers[6:10], self.stack, self.loops))
         registers[6:10] = UNWRITTEN[6:10]
         self.open_frame()
+
+    def check_call(self) -> None:
+        """Raise Misuse if no function may be called now."""
+        if len(self.frames) + 1 >= MAX_FRAMES:
+            raise Misuse(f"the call is the {MAX_FRAMES + 1}th function deep; {MAX_FRAMES} is the limit")
+        if self.call.lock is not None and self.call.environment.kernel == "6.1":
+            raise Misuse("Linux 6.1 allows no calls while a spin lock is held")
 
     def leave(self) -> int:
         """Return from the innermost function; the slot to go on at."""
@@ -211,6 +221,13 @@ class Run:
 
 def run(program: LoadedProgram, context: Context, environment: Environment) -> Result:
     """Run `program` on `context` until it exits. Raises Fault if it does what the kernel would not allow."""
+    from skverdict.runtime.machine.translated_run import TranslatedRun
+
+    return TranslatedRun(program, context, environment).go()
+
+
+def step_through(program: LoadedProgram, context: Context, environment: Environment) -> Result:
+    """As `run`, instruction by instruction."""
     state = Run(program, context, environment)
     state.advance(0)
     return Result(state.registers[0], state.instructions, tuple(state.calls))

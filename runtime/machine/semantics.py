@@ -1,13 +1,17 @@
-"""What each operation of RFC 9669 computes, on plain integers: read it beside sections 4.1 to 4.3 and 5.3.
+"""What each operation of RFC 9669 computes, as Python: read it beside sections 4.1 to 4.3 and 5.3.
 
-Every operand is an unsigned number of the operation's width; a result may be any integer, and whoever calls
-takes it modulo 2**width. A 32-bit operation so leaves zeros in the upper half of its 64-bit register.
+The tables hold expressions, which `translate` puts into the functions that it writes; `arithmetic` and the like
+give them as functions of numbers.
+
+In the expressions {dst} and {src} stand for the operands, unsigned numbers of the operation's width, which is
+{bits}; {sign} is the number whose only bit is the sign, {amount} the largest amount of a shift. A result may
+be any integer, and whoever uses it takes it modulo 2**bits. A 32-bit operation so leaves zeros in the upper
+half of its 64-bit register.
 """
 
 from __future__ import annotations
 
-import operator
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 Unary = Callable[[int], int]
 Binary = Callable[[int, int], int]
@@ -24,106 +28,129 @@ def signed(value: int, bits: int) -> int:
     return ((value & mask(bits)) ^ sign) - sign
 
 
-def _divide(dividend: int, divisor: int) -> int:
-    """A zero divisor gives zero (section 4.1)."""
-    return dividend // divisor if divisor else 0
+def signed_quotient(dividend: int, divisor: int, bits: int) -> int:
+    """Signed division, which rounds towards zero, as C's and unlike Python's. A zero divisor gives zero."""
+    left, right = signed(dividend, bits), signed(divisor, bits)
+    if not right:
+        return 0
+    quotient = abs(left) // abs(right)
+    return -quotient if (left < 0) != (right < 0) else quotient
 
 
-def _modulo(dividend: int, divisor: int) -> int:
-    """A zero divisor leaves the dividend (section 4.1)."""
-    return dividend % divisor if divisor else dividend
+def signed_remainder(dividend: int, divisor: int, bits: int) -> int:
+    """What signed division leaves, with the dividend's sign. A zero divisor leaves the dividend."""
+    return signed(dividend, bits) - signed(divisor, bits) * signed_quotient(dividend, divisor, bits)
 
 
-def _truncated_quotient(dividend: int, divisor: int) -> int:
-    """Division that rounds towards zero, as C's and unlike Python's."""
-    quotient = abs(dividend) // abs(divisor)
-    return -quotient if (dividend < 0) != (divisor < 0) else quotient
+def swapped(value: int, bits: int) -> int:
+    """The low `bits` bits of `value`, their bytes in the opposite order."""
+    return int.from_bytes((value & mask(bits)).to_bytes(bits // 8, "little"), "big")
 
 
-def arithmetic(bits: int) -> dict[str, Binary]:
-    """The two-operand operations of width `bits` (32 or 64): destination and source to new destination.
+#: What the expressions below call.
+FUNCTIONS = {each.__name__: each for each in (signed_quotient, signed_remainder, swapped)}
 
-    Shift amounts count modulo the width (section 4.1).
-    """
-    amount = bits - 1
-
-    def signed_divide(dividend: int, divisor: int) -> int:
-        return _truncated_quotient(signed(dividend, bits), signed(divisor, bits)) if divisor else 0
-
-    def signed_modulo(dividend: int, divisor: int) -> int:
-        left, right = signed(dividend, bits), signed(divisor, bits)
-        return left - right * _truncated_quotient(left, right) if right else left
-
-    return {
-        "add": operator.add,
-        "sub": operator.sub,
-        "mul": operator.mul,
-        "div": _divide,
-        "sdiv": signed_divide,
-        "mod": _modulo,
-        "smod": signed_modulo,
-        "or": operator.or_,
-        "and": operator.and_,
-        "xor": operator.xor,
-        "lsh": lambda value, by: value << (by & amount),
-        "rsh": lambda value, by: value >> (by & amount),
-        "arsh": lambda value, by: signed(value, bits) >> (by & amount),
-    }
-
-
-#: The moves of section 4.1: source to destination.
-MOVES: dict[str, Unary] = {
-    "mov": operator.pos,
-    "movsx8": lambda source: signed(source, 8),
-    "movsx16": lambda source: signed(source, 16),
-    "movsx32": lambda source: signed(source, 32),
+#: The arithmetic of section 4.1: destination and source to new destination. A zero divisor gives zero, or
+#: leaves the dividend; shift amounts count modulo the width.
+ARITHMETIC_TEXT = {
+    "add": "{dst} + {src}",
+    "sub": "{dst} - {src}",
+    "mul": "{dst} * {src}",
+    "div": "({dst} // {src} if {src} else 0)",
+    "sdiv": "signed_quotient({dst}, {src}, {bits})",
+    "mod": "({dst} % {src} if {src} else {dst})",
+    "smod": "signed_remainder({dst}, {src}, {bits})",
+    "or": "{dst} | {src}",
+    "and": "{dst} & {src}",
+    "xor": "{dst} ^ {src}",
+    "lsh": "{dst} << ({src} & {amount})",
+    "rsh": "{dst} >> ({src} & {amount})",
+    "arsh": "({dst} ^ {sign}) - {sign} >> ({src} & {amount})",
 }
+#: Its operations on one number, `neg` on the destination and the moves on the source.
+UNARY_TEXT = {
+    "neg": "-{dst}",
+    "mov": "{src}",
+    "movsx8": "({src} & 0xff ^ 0x80) - 0x80",
+    "movsx16": "({src} & 0xffff ^ 0x8000) - 0x8000",
+    "movsx32": "({src} & 0xffffffff ^ 0x80000000) - 0x80000000",
+}
+#: Those of whose result the low bits depend on the low bits of the operands alone.
+LOW_BITS_ALONE = ("add", "sub", "mul", "or", "and", "xor", "neg", "mov", "movsx8", "movsx16")
+#: Those that may take the source for a signed number, since the result's low bits are the same.
+SIGN_ALIKE = ("add", "sub", "mul")
+#: Those whose result has no more bits than the operands.
+NO_WIDER = ("div", "mod", "or", "and", "xor", "rsh", "mov")
 
 
-def byte_order(host: str) -> dict[str, Unary]:
-    """The conversions of section 4.2 on a machine of byte order `host`: the result has the width's bits
-    only."""
-
-    def swap(bits: int) -> Unary:
-        size, kept = bits // 8, mask(bits)
-        return lambda value: int.from_bytes((value & kept).to_bytes(size, "little"), "big")
-
-    def truncate(bits: int) -> Unary:
-        kept = mask(bits)
-        return lambda value: value & kept
-
+def byte_order_text(host: str) -> dict[str, str]:
+    """The conversions of section 4.2 on a machine of byte order `host`; no result is wider than its name
+    says."""
     conversions = {}
     for bits in (16, 32, 64):
-        conversions[f"bswap{bits}"] = swap(bits)
-        conversions[f"le{bits}"] = truncate(bits) if host == "little" else swap(bits)
-        conversions[f"be{bits}"] = truncate(bits) if host == "big" else swap(bits)
+        swap, keep = f"swapped({{dst}}, {bits})", f"{{dst}} & {mask(bits):#x}"
+        if bits == 16:
+            swap = "({dst} & 0xff) << 8 | {dst} >> 8 & 0xff"
+        conversions[f"bswap{bits}"] = swap
+        conversions[f"le{bits}"] = keep if host == "little" else swap
+        conversions[f"be{bits}"] = keep if host == "big" else swap
     return conversions
 
 
-def conditions(bits: int) -> dict[str, Callable[[int, int], bool]]:
-    """The comparisons of section 4.3 at width `bits`: does the jump happen?"""
-    sign = 1 << (bits - 1)
-    return {
-        "jeq": operator.eq,
-        "jne": operator.ne,
-        "jgt": operator.gt,
-        "jge": operator.ge,
-        "jlt": operator.lt,
-        "jle": operator.le,
-        "jset": lambda left, right: left & right != 0,
-        # Flipping the sign bits turns the signed order into the unsigned one.
-        "jsgt": lambda left, right: left ^ sign > right ^ sign,
-        "jsge": lambda left, right: left ^ sign >= right ^ sign,
-        "jslt": lambda left, right: left ^ sign < right ^ sign,
-        "jsle": lambda left, right: left ^ sign <= right ^ sign,
-    }
-
+#: The comparisons of section 4.3: does the jump happen? Flipping the sign bits turns the signed order into
+#: the unsigned one.
+CONDITIONS_TEXT = {
+    "jeq": "{dst} == {src}",
+    "jne": "{dst} != {src}",
+    "jgt": "{dst} > {src}",
+    "jge": "{dst} >= {src}",
+    "jlt": "{dst} < {src}",
+    "jle": "{dst} <= {src}",
+    "jset": "{dst} & {src}",
+    "jsgt": "{dst} ^ {sign} > {src} ^ {sign}",
+    "jsge": "{dst} ^ {sign} >= {src} ^ {sign}",
+    "jslt": "{dst} ^ {sign} < {src} ^ {sign}",
+    "jsle": "{dst} ^ {sign} <= {src} ^ {sign}",
+}
 
 #: The read-modify-write operations of section 5.3: old memory and source to new memory.
-ATOMIC: dict[str, Binary] = {
-    "add": operator.add,
-    "or": operator.or_,
-    "and": operator.and_,
-    "xor": operator.xor,
-    "xchg": lambda _, source: source,
+ATOMIC_TEXT = {
+    "add": "{dst} + {src}",
+    "or": "{dst} | {src}",
+    "and": "{dst} & {src}",
+    "xor": "{dst} ^ {src}",
+    "xchg": "{src}",
 }
+
+
+def _function(parameters: str, text: str, bits: int) -> Callable[..., int]:
+    body = text.format(dst="dst", src="src", bits=bits, sign=hex(1 << bits - 1), amount=bits - 1)
+    function: Callable[..., int] = eval(f"lambda {parameters}: {body}", dict(FUNCTIONS))
+    return function
+
+
+def _functions(parameters: str, texts: Mapping[str, str], bits: int) -> dict[str, Callable[..., int]]:
+    return {name: _function(parameters, text, bits) for name, text in texts.items()}
+
+
+def arithmetic(bits: int) -> dict[str, Binary]:
+    """The two-operand operations of width `bits` (32 or 64): destination and source to new destination."""
+    return _functions("dst, src", ARITHMETIC_TEXT, bits)
+
+
+def byte_order(host: str) -> dict[str, Unary]:
+    """The conversions on a machine of byte order `host`."""
+    return _functions("dst", byte_order_text(host), 64)
+
+
+def conditions(bits: int) -> dict[str, Binary]:
+    """The comparisons at width `bits`; other than zero if the jump happens."""
+    return _functions("dst, src", CONDITIONS_TEXT, bits)
+
+
+#: The moves: source to destination.
+MOVES: dict[str, Unary] = {
+    name: _function("src", text, 64) for name, text in UNARY_TEXT.items() if "{src}" in text
+}
+#: The read-modify-write operations: old memory and source to new memory.
+ATOMIC: dict[str, Binary] = _functions("dst, src", ATOMIC_TEXT, 64)

@@ -10,25 +10,19 @@ from typing import NamedTuple
 
 from skverdict.codegen.instruction import Instruction
 from skverdict.codegen.instruction_set import Operation
-from skverdict.dsl.catalogue.helpers import Helper
 from skverdict.runtime.machine import semantics
-from skverdict.runtime.machine.arguments import ArgumentsReader
-from skverdict.runtime.machine.environment import HelperFunction
-from skverdict.runtime.machine.errno import KernelError
-from skverdict.runtime.machine.fault import Misuse
+from skverdict.runtime.machine.calls import TAIL_CALLED, AddressFinder, HelperCaller, ProgramFinder
 from skverdict.runtime.machine.memory import (
     ADDRESS,
     OFFSET_BITS,
     ORIGIN,
     REGION_SHIFT,
     ByteOrder,
-    FunctionRegion,
     Region,
 )
 from skverdict.runtime.machine.registers import UNWRITTEN
-from skverdict.runtime.machine.run import MAX_TAIL_CALLS, HelperCall, Reference, Run, Step, Switch
+from skverdict.runtime.machine.run import Run, Step, Switch
 from skverdict.runtime.machine.semantics import mask, signed
-from skverdict.runtime.maps.program_array import ProgramArray
 
 
 class Site(NamedTuple):
@@ -278,21 +272,15 @@ def number(site: Site) -> Step:
     return _set(site, site.instruction.imm)
 
 
-def address(site: Site, region: Region, stands_for: object, offset: int = 0) -> Step:
-    """The wide instruction that loads an address: `offset` bytes into `region`, which is `stands_for`'s."""
+def address(site: Site, find: AddressFinder) -> Step:
+    """The wide instruction that loads an address."""
     after, dst = site.next, site.instruction.dst
 
     def step(r: list[int], run: Run) -> int:
-        r[dst] = (run.memory.shared(stands_for, lambda: region) + offset) & ADDRESS
+        r[dst] = find(run)
         return after
 
     return step
-
-
-def function(site: Site) -> Step:
-    """The wide instruction that loads the address of a function of the program."""
-    region = FunctionRegion(site.target)
-    return address(site, region, region)
 
 
 def call_local(site: Site) -> Step:
@@ -308,60 +296,28 @@ def call_local(site: Site) -> Step:
 _LOST = UNWRITTEN[1:6]
 
 
-def call_helper(site: Site, helper: Helper, perform: HelperFunction, arguments: ArgumentsReader) -> Step:
-    """A helper call: its arguments are checked and read, r0 gets the result, and r1..r5 are lost."""
-    after, void, moves = site.next, helper.returns == "void", helper.moves_buffer
-    why = f"{helper.name} at instruction {site.slot} may have moved it"
-    released = [number for number, each in enumerate(helper.arguments, 1) if each.name == helper.releases]
-    calling = Reference(helper.name, site.slot)
-    ends = [number for number in released if helper.arguments[number - 1].kind == "socket"]
-    gives = helper.acquires and helper.returns != "i64"
-    under_lock = helper.name in ("bpf_spin_lock", "bpf_spin_unlock")
+def call_helper(site: Site, call: HelperCaller) -> Step:
+    """A helper call: r0 gets the result, and r1..r5 are lost."""
+    after = site.next
 
     def step(r: list[int], run: Run) -> int:
-        call = run.call
-        if call.lock is not None and not under_lock:
-            raise Misuse(f"{helper.name} is called while a spin lock is held")
-        values = arguments(call, r[1:6])
-        for register in released:
-            run.release(r[register], helper.name)
-        for register in ends:
-            run.memory.end(r[register], f"{helper.name} at instruction {site.slot} has released it")
-        run.calling = calling
-        try:
-            value = perform(call, *values) & ADDRESS
-        except KernelError as error:
-            value = -error.number & ADDRESS
-        if moves:
-            call.context_region.end_packet(why)
-        if gives and value:
-            run.calling = calling
-            run.acquire(value)
-        run.calls.append(HelperCall(helper.name, tuple(values), None if void else value))
-        r[0] = UNWRITTEN[0] if void else value
+        r[0] = call(run, r[1:6])
         r[1:6] = _LOST
         return after
 
     return step
 
 
-def tail_call(site: Site, helper: Helper, arguments: ArgumentsReader) -> Step:
+def tail_call(site: Site, find: ProgramFinder) -> Step:
     """`bpf_tail_call`: go on in another program; behind the call if there is none or they were too many."""
-    after, why = site.next, f"{helper.name} at instruction {site.slot} may have moved it"
+    after = site.next
 
     def step(r: list[int], run: Run) -> int:
-        values = arguments(run.call, r[1:6])
-        run.check_references("makes a tail call")
-        _, programs, index = values
-        assert isinstance(programs, ProgramArray) and isinstance(index, int)
-        run.calls.append(HelperCall(helper.name, tuple(values), None))
-        run.call.context_region.end_packet(why)
-        program = programs.program(index)
-        if program is None or run.tail_calls == MAX_TAIL_CALLS:
+        program = find(run, r[1:6])
+        if program is None:
             r[0:6] = UNWRITTEN[0:6]
             return after
-        run.tail_calls += 1
-        run.memory.end(run.stack, "its function has made a tail call")
+        run.memory.end(run.stack, TAIL_CALLED)
         run.begin(program)
         raise Switch(0)
 

@@ -122,6 +122,16 @@ def layout(table: str, kind: str, kernel: str) -> Layout:
     return Layout(reads, writes)
 
 
+def plain_fields(table: str, kind: str, kernel: str) -> dict[tuple[int, int], tuple[str, int]]:
+    """The loads by offset and size that give a number of the structure as it is: its field, and which element
+    of that."""
+    return {
+        place: (access.elements[0].field.name, access.elements[0].number)
+        for place, access in layout(table, kind, kernel).reads.items()
+        if access.plain and not access.elements[0].field.role
+    }
+
+
 class Reader(NamedTuple):
     """Who reads structures: a program of `kind` on Linux `kernel`, in its `memory`."""
 

@@ -160,7 +160,7 @@ class NativeFrame(StackFrame):
         super().__init__(order)
         self._order = order
         self.begin = shared.in_frame(level, 0)
-        self.content = shared.memory[self.begin : self.begin + STACK_SIZE]  # type: ignore[assignment]
+        self.content = shared.memory[self.begin : self.begin + STACK_SIZE]
         bits_at = self.begin + layout.FRAME_UNWRITTEN
         self._bits = shared.memory[bits_at : bits_at + STACK_SIZE // 8]
 

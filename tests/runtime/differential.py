@@ -1,4 +1,5 @@
-"""The native engine held against the interpreter over random programs: every outcome must be the same, to the bit.
+"""The native engine and the interpreter, in functions and step by step, held against each other over random
+programs: every outcome must be the same, to the bit.
 
     python -m tests.runtime.differential --seed 1 --runs 200000
 
@@ -21,7 +22,7 @@ from skverdict.runtime.machine.environment import Environment
 from skverdict.runtime.machine.fault import Fault, LoadError
 from skverdict.runtime.machine.load import data_memory, load
 from skverdict.runtime.machine.memory import Bytes
-from skverdict.runtime.machine.run import LoadedProgram, Result, run
+from skverdict.runtime.machine.run import LoadedProgram, Result, run, step_through
 from skverdict.runtime.maps.array import ArrayMap
 from skverdict.runtime.maps.base import Map
 from skverdict.runtime.maps.hash import HashMap
@@ -142,12 +143,23 @@ class Tally:
         self.refused: dict[str, int] = {}
 
 
+def difference(expected: Outcome, found: Outcome, where: str) -> str:
+    """What differs from the interpreter; empty if nothing."""
+    pairs = zip(Outcome._fields, expected, found, strict=True)
+    return "; ".join(f"{name}: {one} in the interpreter, {two} {where}" for name, one, two in pairs if one != two)
+
+
 def compare(object_: Object, tally: Tally) -> str | None:
     """Run a program in both; what differs, or nothing."""
     try:
-        here, there = world(object_), world(object_)
+        here, there, stepped = world(object_), world(object_), world(object_)
     except LoadError:
         return None
+    for number in range(RUNS):
+        problem = difference(outcome(stepped, number, step_through), outcome(here, number, run), "in functions")
+        if problem:
+            return f"run {number}: {problem}"
+    here = world(object_)
     try:
         code = engine.compile_program(there.program, "__sk_buff", there.maps, there.data, there.environment)
     except NoNativeCode as error:
@@ -160,10 +172,9 @@ def compare(object_: Object, tally: Tally) -> str | None:
         found = outcome(there, number, lambda program, *rest: engine.run(code, *rest))
         tally.runs += 1
         tally.faults += expected.result[0] == "fault"
-        if found != expected:
-            pairs = zip(Outcome._fields, expected, found, strict=True)
-            parts = [f"{name}: {one} in the interpreter, {two}" for name, one, two in pairs if one != two]
-            return f"run {number}: {'; '.join(parts)}"
+        problem = difference(expected, found, "in native code")
+        if problem:
+            return f"run {number}: {problem}"
     expected_batch, found_batch = one_by_one(here), batch(there, code)
     tally.runs += RUNS
     if found_batch != expected_batch:
