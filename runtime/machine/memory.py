@@ -309,12 +309,21 @@ class FunctionRegion(Region):
 class Regions(dict[int, Region]):
     """The regions of a run under their numbers; any other number is `Nothing`.
 
-    But those from 1 to `last` that are not here were frames of functions that have returned.
+    But those from 1 to `last` that are not here were frames of functions that have returned, or are `reserved`
+    for stacks that nobody has touched yet.
     """
 
     last = 0
 
+    def __init__(self, order: ByteOrder) -> None:
+        self.reserved: set[int] = set()
+        self._order: ByteOrder = order
+
     def __missing__(self, number: int) -> Region:
+        if number in self.reserved:
+            self.reserved.remove(number)
+            frame = self[number] = StackFrame(self._order)
+            return frame
         if 0 < number <= self.last:
             return Ended("the stack", FRAME_ENDED)
         return Nothing(number)
@@ -332,7 +341,7 @@ class Memory:
 
     def __init__(self, order: ByteOrder) -> None:
         self.order: ByteOrder = order
-        self.regions = Regions()
+        self.regions = Regions(order)
         self.readable: dict[int, bytearray | memoryview] = {}
         self.writable: dict[int, bytearray | memoryview] = {}
         self.sharable: dict[int, bytearray | memoryview] = {}

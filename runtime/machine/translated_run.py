@@ -61,15 +61,15 @@ class TranslatedRun(Run):
         return self.stack + STACK_SIZE
 
     def open_frame(self) -> None:
-        """Reserve a place for the stack; `open_stack` makes one for a function that uses it."""
-        self.regions.last += 1
-        self.stack = address_of(self.regions.last)
+        """Reserve a place for the stack, which is made when it is first wanted."""
+        number = self.regions.last = self.regions.last + 1
+        self.regions.reserved.add(number)
+        self.stack = address_of(number)
         self.allow_loops()
 
     def open_stack(self) -> StackFrame:
         """The stack of the function that begins now."""
-        frame = self.regions[self.stack >> REGION_SHIFT] = StackFrame(self.memory.order)
-        return frame
+        return cast(StackFrame, self.regions[self.stack >> REGION_SHIFT])
 
     def begin_function(self) -> None:
         """A function begins that is not the program itself. Raises Misuse if that may not be."""
@@ -88,7 +88,11 @@ class TranslatedRun(Run):
         if self.frames[-1].slot is None:
             result = +result
         frame = self.frames.pop()
-        self.memory.end(self.stack, FRAME_ENDED)
+        number = self.stack >> REGION_SHIFT
+        if number in self.regions.reserved:
+            self.regions.reserved.remove(number)
+        else:
+            self.memory.end(self.stack, FRAME_ENDED)
         self.stack, self.loops, self.program = frame.stack, frame.loops, frame.program
         return result
 
@@ -107,30 +111,21 @@ class TranslatedRun(Run):
         self.ticks = iter(range(left))
         self.registers[:] = (*registers, self.stack_end)
         self.loops = max(loops, 0)
-        self._have_stacks()
         self._stepping = len(self.frames) + 1
         self.advance(slot)
         self._stepping = 0
         self.left = length_hint(self.ticks)
         return self.registers[0]
 
-    def _have_stacks(self) -> None:
-        """Make the stack of the innermost function, if it had no use for one so far."""
-        if self.stack >> REGION_SHIFT not in self.regions:
-            self.open_stack()
-
     # Step by step
 
     def enter(self, back: int | None) -> None:
         super().enter(back)
         self.registers[10] = self.stack_end
-        self.open_stack()
 
     def begin(self, program: LoadedProgram) -> None:
         super().begin(program)
         self.registers[10] = self.stack_end
-        if self._stepping:
-            self.open_stack()
 
     def leave(self) -> int:
         """The function that steps began in has nowhere to go on."""

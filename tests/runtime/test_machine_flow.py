@@ -9,8 +9,23 @@ from hypothesis import given
 from hypothesis import strategies as st
 from skverdict.codegen.instruction import Instruction
 from skverdict.runtime.machine.fault import Fault, LoadError
+from skverdict.runtime.machine.run import run, step_through
 
-from tests.runtime.machine_kit import EXIT, M64, alu, environment, execute, mov, op
+from tests.runtime.machine_kit import (
+    EXIT,
+    M64,
+    TestContext,
+    alu,
+    environment,
+    execute,
+    load_,
+    loaded,
+    mov,
+    object_of,
+    op,
+    store,
+    wide,
+)
 
 REGISTERS = 4
 BUDGET = 300
@@ -123,3 +138,23 @@ def test_what_cannot_be_reached_may_be_anything() -> None:
     assert execute(code).value == 1
     with pytest.raises(LoadError, match="no exit or jump"):
         execute([mov(0, 1), EXIT, alu("add", 9, src=8)])
+
+
+def test_a_stack_is_there_also_for_who_makes_its_address_up() -> None:
+    """Where stacks are is nothing to count on, but a program that knows finds the same as step by step."""
+    code = [wide(1, 0x2_8000_0008), store(1, 0, 4, imm=7), load_(0, 1, 0, 4), EXIT]
+    program, surroundings = loaded(object_of(code)), environment()
+    context = TestContext()
+    assert run(program, context, surroundings).value == step_through(program, context, surroundings).value == 7
+
+
+def test_a_budget_that_does_not_last_ends_the_run_where_it_is_used_up() -> None:
+    code = [mov(0, 0), store(10, -8, 8, imm=1), alu("add", 0, imm=1), op("goto", "ja", source="", offset=-2)]
+    program = loaded(object_of(code))
+    for budget in range(1, 12):
+        places = []
+        for execute_it in (run, step_through):
+            with pytest.raises(Fault, match="budget") as caught:
+                execute_it(program, TestContext(), environment(budget=budget))
+            places.append(caught.value.slot)
+        assert places[0] == places[1]
