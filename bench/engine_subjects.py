@@ -33,8 +33,17 @@ from skverdict.runtime.maps.sockmap import SockHash, SockMap
 
 from bench.ubpf import Low
 
-CORPUS = Path(__file__).resolve().parents[1] / "tests" / "corpus" / "parity"
-PACKET = b"GET / HTTP/1.1\r\nHost: example.com\r\n\r\n".ljust(64, b".")
+ROOT = Path(__file__).resolve().parents[1]
+#: What is in the packet: the first of these with which a policy can be measured.
+PACKETS = tuple(
+    packet.ljust(64, b".")
+    for packet in (
+        b"GET / HTTP/1.1\r\nHost: example.com\r\n\r\n",
+        b"\x00\x00\x00\x10frame of a length",
+        b"\x16\x03\x01\x00\x3b\x01\x00\x00\x37",
+        b"\x0b\xad",
+    )
+)
 
 # r6 points to the context, r7 to 16 bytes of the packet that were compared with its end, r8 to a map's value; r9
 # counts the rounds.
@@ -92,10 +101,10 @@ small:
 class Input(Context):
     """A context whose numbers follow from the fields' offsets, over one packet."""
 
-    def __init__(self, kind: str) -> None:
+    def __init__(self, kind: str, packet: bytes) -> None:
         self.kind = kind
         self.table = PROGRAMS[kind].context
-        self.content = bytearray(PACKET)
+        self.content = bytearray(packet)
 
     def field(self, name: str, index: int = 0) -> int:
         if name in ("len", "size"):
@@ -116,9 +125,10 @@ class Subject(NamedTuple):
     maps: Mapping[str, Map]
     data: Mapping[str, Bytes]
     environment: Environment
+    packet: bytes
 
     def context(self) -> Input:
-        return Input(self.program.kind)
+        return Input(self.program.kind, self.packet)
 
     def reset(self) -> None:
         """Put zeros into all arrays again."""
@@ -136,30 +146,34 @@ def loops(rounds: int) -> Iterator[Subject]:
 
 
 def policies() -> Iterator[Subject]:
-    """The programs of the corpus that, on the input, call nothing but lookups in arrays."""
-    for path in sorted(CORPUS.glob("*.py")):
+    """The programs of the corpus and of an example that, on some input, call nothing but lookups in arrays."""
+    for path in (*sorted((ROOT / "tests" / "corpus" / "parity").glob("*.py")), ROOT / "examples" / "message_policy.py"):
         object_ = read_object(build(load_policy(str(path))))
         for name in object_.programs:
-            try:
-                subject = _subject(f"{path.stem}.{name}", False, object_, name)
-                result = run(subject.program, subject.context(), subject.environment)
-            except (LoadError, MapError, Fault):
-                continue
-            arrays = all(
-                call.name == "bpf_map_lookup_elem" and isinstance(call.arguments[0], ArrayMap) for call in result.calls
-            )
-            if arrays and result.instructions > 4:
-                yield subject
+            found = (_measurable(f"{path.stem}.{name}", object_, name, packet) for packet in PACKETS)
+            yield from filter(None, [next(filter(None, found), None)])
 
 
-def _subject(title: str, is_loop: bool, object_: Object, name: str) -> Subject:
+def _measurable(title: str, object_: Object, name: str, packet: bytes) -> Subject | None:
+    """A policy with a packet, if it runs there and calls nothing but lookups in arrays."""
+    try:
+        subject = _subject(title, False, object_, name, packet)
+        result = run(subject.program, subject.context(), subject.environment)
+    except (LoadError, MapError, Fault):
+        return None
+    lookups = [call.arguments[0] for call in result.calls if call.name == "bpf_map_lookup_elem"]
+    arrays = len(lookups) == len(result.calls) and all(isinstance(map_, ArrayMap) for map_ in lookups)
+    return subject if arrays and result.instructions > 4 else None
+
+
+def _subject(title: str, is_loop: bool, object_: Object, name: str, packet: bytes = PACKETS[0]) -> Subject:
     maps = create_maps(object_, 1, {"sockmap": SockMap, "sockhash": SockHash}, None)
     data = data_memory(object_)
     # There are no sockets here; what would need one does nothing, and such runs are not measured.
     helpers = {**GENERIC, **dict.fromkeys(FUNCTIONS, _nothing)}
     environment = Environment(helpers, budget=1 << 40)
     program = load(object_, name, maps, data, environment)
-    return Subject(title, is_loop, object_, program, maps, data, environment)
+    return Subject(title, is_loop, object_, program, maps, data, environment, packet)
 
 
 def _nothing(*_: object) -> int:
@@ -173,13 +187,13 @@ class Image:
         context = subject.context()
         table, kind = context.table, subject.program.kind
         self._packet = Low(4096)
-        ctypes.memmove(self._packet.address, PACKET, len(PACKET))
+        ctypes.memmove(self._packet.address, subject.packet, len(subject.packet))
         self._context = ctypes.create_string_buffer(1024)
         self.address, self.length = ctypes.addressof(self._context), 1024
         for (offset, size), access in layout(table, kind, KERNELS[-1]).reads.items():
             field = access.elements[0].field
             if field.role in ("data", "data_end"):
-                end = len(PACKET) if field.role == "data_end" else 0
+                end = len(subject.packet) if field.role == "data_end" else 0
                 self._put(offset, size, self._packet.address + end)
             elif access.plain:
                 self._put(offset, size, context.field(field.name, access.elements[0].number))

@@ -2,7 +2,7 @@
 
     python -m bench.interpreter_speed [--against REVISION | --against-first]
 
-uBPF's interpreter would be the peer, but no package of it exists for Debian or Python.
+`bench.engine_speed` sets it beside native code and uBPF.
 """
 
 from __future__ import annotations

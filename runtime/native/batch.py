@@ -9,15 +9,12 @@ from collections.abc import Iterator, Sequence
 from skverdict.runtime.machine.context import Context
 from skverdict.runtime.machine.environment import Environment
 from skverdict.runtime.machine.fault import Fault
-from skverdict.runtime.machine.memory import Bytes, Memory, Packet, address_of
+from skverdict.runtime.machine.memory import Memory, Packet, address_of
 from skverdict.runtime.machine.run import Result
 from skverdict.runtime.machine.structures import ContextRegion, Reader
 from skverdict.runtime.native import layout
-from skverdict.runtime.native.run import Calls, NativeCode, NativeRun, next_run, show_tables
+from skverdict.runtime.native.run import Calls, NativeCode, NativeRun, next_run, row_of, show_code
 from skverdict.runtime.native.shared import Pins, Shared
-
-# The context is the first region of every run.
-_CONTEXT = address_of(1)
 
 
 def suits(code: NativeCode) -> bool:
@@ -48,7 +45,7 @@ class Batch:
     def go(self) -> list[Result | Fault]:
         """Do them all."""
         shared = self.shared
-        row = struct.Struct(f"={layout.ROW_FIELDS // layout.WORD + len(self.code.needs.fields)}Q")
+        row = row_of(self.code)
         rows = ctypes.create_string_buffer(row.size * max(1, len(self.contexts)))
         outcomes: list[Result | Fault] = []
         shared.perform = self.perform
@@ -58,7 +55,7 @@ class Batch:
                 self.first = len(outcomes)
                 at = ctypes.addressof(rows) + self.first * row.size
                 left_over = len(self.contexts) - self.first
-                count = self.code.linked.batch(shared.address, shared.frame(0), at, left_over)
+                count = self.code.linked.entry(shared.address, shared.frame(0), at, left_over)
                 run = self._joined() if count < left_over else None
                 outcomes += self._clean(row, rows, count)
                 if run is not None:
@@ -91,14 +88,8 @@ class Batch:
             place = (self.pins.address(packet.content), len(packet.content), packet.writable) if packet else (0, 0, 0)
             fields = (region.load(offset, size) for offset, size in needs.fields)
             row.pack_into(rows, index * row.size, *place, 0, 0, 0, *fields)
-        for place_, thing in enumerate(self.code.things):
-            bytes_at = self.pins.address(thing.content) if isinstance(thing, Bytes) else 0
-            shared[layout.BYTES + place_ * layout.WORD] = bytes_at
-        show_tables(self.code, shared)
-        shared[layout.OPERANDS] = _CONTEXT
-        shared[layout.BUDGET] = self.environment.budget
+        show_code(self.code, shared, self.pins, self.environment.budget)
         shared[layout.RUN] = next_run()
-        shared[layout.TOUCHED] = shared[layout.CALL_COUNT] = shared[layout.GIVEN_COUNT] = 0
 
     def perform(self, slot: int, frame: int) -> None:
         """Do an instruction for native code, in the run that it is in."""
@@ -126,4 +117,4 @@ class Batch:
             run.let_go()
             self.run, shared.failure = None, None
             shared[layout.TOUCHED] = shared[layout.CALL_COUNT] = shared[layout.GIVEN_COUNT] = 0
-            shared[layout.OPERANDS] = _CONTEXT
+            shared[layout.OPERANDS] = address_of(1)

@@ -23,32 +23,16 @@ from skverdict.runtime.native.text import CONDITIONS, OPERATIONS, Writer, conver
 from skverdict.runtime.native.values import Pointer
 from skverdict.runtime.native.written import Registers, helper_of, sets, uses
 
-#: The function that runs the program: from the shared memory and the frame to one of the ends in `layout`.
+#: The function that runs the program: from the shared memory, the first frame, rows of `layout` and their number to
+#: how many of these it did.
 ENTRY = "enter"
-#: The function that does so for a batch.
-BATCH = "enter_batch"
 # The number of the region that the program's own stack is: the context is the first.
 _FIRST_FRAME = 2
 
 _RESULT = "{ i64, i64 }"
-_HEADER = f"""
-define i64 @{ENTRY}(ptr noalias %s, ptr %frame) {{
-  %argument_at = getelementptr i8, ptr %s, i64 {layout.OPERANDS}
-  %argument = load i64, ptr %argument_at
-  %number_at = getelementptr i8, ptr %frame, i64 {layout.FRAME_NUMBER}
-  %number = load i64, ptr %number_at
-  %both = call fastcc {_RESULT} @f0(ptr %s, ptr %frame, i64 %number, i64 %argument, i64 0, i64 0, i64 0, i64 0)
-  %result = extractvalue {_RESULT} %both, 0
-  %end = extractvalue {_RESULT} %both, 1
-  %result_at = getelementptr i8, ptr %s, i64 {layout.VALUE}
-  store i64 %result, ptr %result_at
-  ret i64 %end
-}}
-"""
-
 # Runs of a batch one after the other, until one of them needs Python; the number of those that did not.
 _BATCH = f"""
-define i64 @{BATCH}(ptr noalias %s, ptr %frame, ptr %rows, i64 %count) {{{{
+define i64 @{ENTRY}(ptr noalias %s, ptr %frame, ptr %rows, i64 %count) {{{{
   %argument_at = getelementptr i8, ptr %s, i64 {layout.OPERANDS}
   %argument = load i64, ptr %argument_at
   %budget_at = getelementptr i8, ptr %s, i64 {layout.BUDGET}
@@ -191,7 +175,7 @@ def emit(facts: Facts) -> Module:
         fields_size=len(wants.fields) * layout.WORD,
         addresses_size=len(wants.addresses) * layout.WORD,
     )
-    text = "\n".join([PRELUDE, _HEADER, batch, *functions])
+    text = "\n".join([PRELUDE, batch, *functions])
     return Module(text, Needs(tuple(wants.fields), tuple(wants.addresses), wants.packet, tuple(wants.tables)))
 
 

@@ -14,7 +14,7 @@ from skverdict.runtime.maps.base import Map
 from skverdict.runtime.native.batch import Batch, suits
 from skverdict.runtime.native.cache import cached
 from skverdict.runtime.native.code import NoNativeCode, draft
-from skverdict.runtime.native.emit import BATCH, ENTRY
+from skverdict.runtime.native.emit import ENTRY
 from skverdict.runtime.native.machine_code import Linked, compile_module, processor
 from skverdict.runtime.native.run import NativeCode, NativeRun, performed
 from skverdict.runtime.native.shared import Shared
@@ -33,7 +33,7 @@ def compile_program(
     """
     made = draft(loaded, table, maps, data, environment)
     try:
-        linked = Linked(_object(made.module.text), ENTRY, BATCH)
+        linked = Linked(_object(made.module.text), ENTRY)
     except RuntimeError as error:
         raise NoNativeCode(f"LLVM makes no code of {loaded.name}: {error}") from None
     things = tuple(maps[name] if kind == "map" else data[name] for kind, name in made.module.needs.addresses)

@@ -42,7 +42,7 @@ CALLS = 160
 #: Addresses that native code has given to entries of maps, and how many.
 GIVEN_COUNT = 168
 GIVEN = 176
-#: In a batch: the run that is under way, whether Python had to do with it, how it ended, and everybody's budget.
+#: The run that is under way, whether Python had to do with it, how it ended, and everybody's budget.
 CURRENT = 184
 TOUCHED = 192
 END = 200
@@ -75,7 +75,7 @@ REGION_SIZE = 64
 REGION_PLACES = 64
 REGION_NUMBER, REGION_BYTES, REGION_READABLE, REGION_WRITABLE, REGION_ATOMIC, REGION_UNWRITTEN = range(0, 48, WORD)
 
-#: A run of a batch: where its packet is, its length, and whether it can be written; r0, what was left of the
+#: A run: where its packet is, its length, and whether it can be written; r0, what was left of the
 #: budget, and how many calls there were at its end; and from there on the fields of the context.
 ROW_PACKET, ROW_LENGTH, ROW_WRITABLE, ROW_VALUE, ROW_LEFT, ROW_CALLS, ROW_FIELDS = range(0, 56, WORD)
 

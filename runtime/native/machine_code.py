@@ -7,14 +7,12 @@ from collections.abc import Callable
 from functools import cache
 from typing import Any, NamedTuple
 
-#: Native code that runs a program: from the shared memory and the first frame to one of the ends.
-Entry = Callable[[int, int], int]
-#: The same for a batch: from the shared memory, the first frame, the runs and their number to how many it did.
-BatchEntry = Callable[[int, int, int, int], int]
+#: Native code that runs a program: from the shared memory, the first frame, the runs and their number to how many
+#: of them it did.
+Entry = Callable[[int, int, int, int], int]
 
 # Called with Python's lock held, so that a call costs little; so is the function that it calls back.
-_ENTRY = ctypes.PYFUNCTYPE(ctypes.c_int64, ctypes.c_void_p, ctypes.c_void_p)
-_BATCH_ENTRY = ctypes.PYFUNCTYPE(ctypes.c_int64, *[ctypes.c_void_p] * 3, ctypes.c_int64)
+_ENTRY = ctypes.PYFUNCTYPE(ctypes.c_int64, *[ctypes.c_void_p] * 3, ctypes.c_int64)
 
 _LEVEL = 2
 
@@ -70,15 +68,14 @@ def compile_module(text: str) -> bytes:
 
 
 class Linked:
-    """An object in memory with its functions `entry` and `batch`, which are good for as long as this is there."""
+    """An object in memory. `entry` is good for as long as this is there."""
 
-    def __init__(self, content: bytes, entry: str, batch: str) -> None:
+    def __init__(self, content: bytes, name: str) -> None:
         binding = _binding()
         self._engine = binding.create_mcjit_compiler(binding.parse_assembly(""), _own_machine())
         self._engine.add_object_file(binding.ObjectFileRef.from_data(content))
         self._engine.finalize_object()
-        self.entry: Entry = _ENTRY(self._engine.get_function_address(entry))
-        self.batch: BatchEntry = _BATCH_ENTRY(self._engine.get_function_address(batch))
+        self.entry: Entry = _ENTRY(self._engine.get_function_address(name))
 
 
 def _own_machine() -> Any:

@@ -103,7 +103,7 @@ define internal i64 @new_region(ptr noalias %s) {{
 }}
 
 define internal fastcc i64 @place(
-    ptr noalias %s, i64 %address_offset, i64 %bytes_offset, i64 %delta_offset) noinline {{
+    ptr noalias %s, i64 %address_offset, i64 %bytes_offset, i64 %delta_offset) inlinehint {{
   %address_at = getelementptr i8, ptr %s, i64 %address_offset
   %known = load i64, ptr %address_at
   %new = icmp eq i64 %known, 0

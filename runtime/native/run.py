@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ctypes
+import struct
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import count
 from operator import length_hint
@@ -33,6 +35,8 @@ from skverdict.runtime.native.tables import ArrayTable
 from skverdict.runtime.native.written import helper_of, sets, uses
 
 _ALL_WRITTEN = mask(STACK_SIZE)
+# The context is the first region of every run.
+_CONTEXT = address_of(1)
 
 
 class Performed(NamedTuple):
@@ -173,8 +177,9 @@ class NativeRun(Run):
         shared = self.shared
         shared.perform, shared.failure = self.perform, None
         try:
-            self._show_beginning()
-            return self.finish(self.code.linked.entry(shared.address, shared.frame(0)))
+            row = self._show_beginning()
+            self.code.linked.entry(shared.address, shared.frame(0), ctypes.addressof(row), 1)
+            return self.finish(shared[layout.END])
         finally:
             self.let_go()
             shared.perform = shared.failure = None
@@ -223,22 +228,25 @@ class NativeRun(Run):
 
     # From Python to native code
 
-    def _show_beginning(self) -> None:
-        shared = self.shared
-        shared[layout.LEFT] = self.budget
-        shared[layout.OPERANDS] = self.call.context_address
-        for place, thing in enumerate(self.code.things):
-            shared[layout.ADDRESSES + place * layout.WORD] = 0
-            bytes_at = self.pins.address(thing.content) if isinstance(thing, Bytes) else 0
-            shared[layout.DELTAS + place * layout.WORD] = bytes_at
-        shared[layout.RUN] = self.number
-        shared[layout.CALL_COUNT] = shared[layout.GIVEN_COUNT] = 0
-        show_tables(self.code, shared)
+    def _show_beginning(self) -> ctypes.Array[ctypes.c_char]:
+        """Put what there is to know into the shared memory, and into the row that is returned."""
+        shared, needs, region = self.shared, self.code.needs, self.call.context_region
         shared[shared.in_frame(0, layout.FRAME_NUMBER)] = self.stack >> REGION_SHIFT
         self._open_stacks(0)
-        self._show_context()
-        self._show_packet()
-        shared[layout.LAST_REGION] = self.regions.last
+        packet = (0, 0, 0)
+        if needs.packet:
+            self.packet = region.make_packet()
+            content = self.packet.content
+            packet = (self.pins.address(content), len(content), self.packet.writable)
+        fields = (region.load(offset, size) for offset, size in needs.fields)
+        row = row_of(self.code)
+        memory = ctypes.create_string_buffer(row.size)
+        row.pack_into(memory, 0, *packet, 0, 0, 0, *fields)
+        show_code(self.code, shared, self.pins, self.budget)
+        shared[layout.RUN] = self.number - 1
+        # It is one that Python has to do with from the beginning.
+        shared[layout.TOUCHED] = 1
+        return memory
 
     def _show_context(self) -> None:
         region = self.call.context_region
@@ -473,11 +481,22 @@ class NativeRun(Run):
             self._show_region(number)
 
 
-def show_tables(code: NativeCode, shared: Shared) -> None:
-    """Let native code have the tables of the arrays that it looks into."""
+def row_of(code: NativeCode) -> struct.Struct:
+    """The form of a row, which is what native code is told of a run."""
+    return struct.Struct(f"={layout.ROW_FIELDS // layout.WORD + len(code.needs.fields)}Q")
+
+
+def show_code(code: NativeCode, shared: Shared, pins: Pins, budget: int) -> None:
+    """Put what all runs of a program share into the shared memory."""
+    for place, thing in enumerate(code.things):
+        bytes_at = pins.address(thing.content) if isinstance(thing, Bytes) else 0
+        shared[layout.BYTES + place * layout.WORD] = bytes_at
     for place, table in enumerate(code.tables):
         shared[layout.TABLES + place * layout.WORD] = table.address
         shared[layout.TABLE_LENGTHS + place * layout.WORD] = table.map.max_entries
+    shared[layout.OPERANDS] = _CONTEXT
+    shared[layout.BUDGET] = budget
+    shared[layout.TOUCHED] = shared[layout.CALL_COUNT] = shared[layout.GIVEN_COUNT] = 0
 
 
 def _region_place(number: int) -> int:
