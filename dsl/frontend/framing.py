@@ -24,6 +24,7 @@ from skverdict.dsl.frontend.refusal import Refused
 from skverdict.dsl.frontend.scope import PolicyScope
 from skverdict.dsl.frontend.source import FunctionNode, Source
 from skverdict.dsl.frontend.statements import body, no_return
+from skverdict.dsl.frontend.traps import narrow_sums
 from skverdict.dsl.frontend.values import (
     MESSAGE,
     START,
@@ -130,9 +131,11 @@ def _check_function(scope: PolicyScope, function: FunctionType, what: str) -> No
 
 def _outcomes(scope: PolicyScope, framed: Framed) -> tuple[Location | None, Location | None]:
     """Where the verdict redirects, and where it may pass a message to its own socket. Raises Refused."""
-    lowering = _lowered_alone(scope, framed)
-    if lowering.failures:
+    length = _lowered_alone(scope, framed, framed.length)
+    lowering = _lowered_alone(scope, framed, framed.verdict)
+    if length.failures or lowering.failures:
         raise Refused(None)
+    narrow_sums(scope, length.function)
     called = {each.name: each.function for each in scope.subprograms.values() if each.function is not None}
     flow = Flow(lowering.function, called)
     redirects = passes = None
@@ -147,9 +150,9 @@ def _outcomes(scope: PolicyScope, framed: Framed) -> tuple[Location | None, Loca
     return redirects, passes
 
 
-def _lowered_alone(scope: PolicyScope, framed: Framed) -> Lowering:
-    """The verdict as a program of its own, which is looked at and thrown away."""
-    function, node, source = framed.verdict, framed.node, framed.source
+def _lowered_alone(scope: PolicyScope, framed: Framed, function: FunctionType) -> Lowering:
+    """One of the two functions as a program of its own, which is looked at and thrown away."""
+    source, node = scope.definition(function)
     value = Value(0, _CONTEXT)
     name = node.args.args[0].arg
     result = Function(
@@ -158,9 +161,10 @@ def _lowered_alone(scope: PolicyScope, framed: Framed) -> Lowering:
     lowering = Lowering(scope, result, Frame(function, node, source, scope.assigned(source, node)))
     context = ContextValue("__sk_buff", value)
     content = new_struct(lowering, node, Array(U8, framed.look), "content")
-    length = Scalar(U32, lowering.emit(node, "context.load", (value,), U32, field="len"))
-    data = MessageBytes(context, content, length.with_range(1, framed.look), framed.look, START)
-    lowering.bind(name, MessageValue(value, data, length.with_range(1, LONGEST)))
+    number = Scalar(U32, lowering.emit(node, "context.load", (value,), U32, field="len"))
+    data = MessageBytes(context, content, number.with_range(1, framed.look), framed.look, START)
+    length = number.with_range(1, LONGEST) if function is framed.verdict else None
+    lowering.bind(name, MessageValue(value, data, length))
     body(lowering, node.body)
     if lowering.state is not None:
         lowering.report(no_return(lowering, node))

@@ -6,12 +6,16 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from skverdict.dsl.catalogue.helpers import HELPERS
+from skverdict.dsl.frontend.values import with_article
 from skverdict.dsl.ir.module import Function, Location, Operation, Value
-from skverdict.dsl.ir.types import BigEndian
+from skverdict.dsl.ir.types import BigEndian, Int
 
 if TYPE_CHECKING:
     from skverdict.dsl.frontend.scope import PolicyScope
 
+# Arithmetic that can wrap, and the bits of what a parser returns.
+_GROWS = ("add", "mul", "shl")
+_LENGTH_BITS = 32
 _COMPARISONS = ("eq", "ne", "lt", "le", "gt", "ge")
 # `remote_port` has the port in the upper half of its bits, on a little-endian machine.
 _LAST_PORT = 0xFFFF
@@ -26,6 +30,7 @@ def find_traps(scope: PolicyScope, functions: Sequence[Function]) -> None:
         _bits_as_port(scope, function)
         if function.kind == "stream_parser" and function.name not in scope.framed:
             _fixed_place(scope, function)
+            narrow_sums(scope, function)
     _orders_of_keys(scope, functions)
 
 
@@ -62,6 +67,41 @@ def _is_port_in_bits(maker: Operation | None, makers: dict[int, Operation]) -> b
         return False
     source = makers.get(maker.operands[0].number)
     return source is not None and source.attributes.get("field") == "remote_port"
+
+
+# Lengths whose arithmetic wraps.
+
+
+def narrow_sums(scope: PolicyScope, function: Function) -> None:
+    """Warn of a length that `function` returns and that was computed in 8 or 16 bits."""
+    makers = _makers(function)
+    written: dict[str, list[Value]] = {}
+    for operation in _operations(function):
+        if operation.name == "local.set":
+            written.setdefault(str(operation.attributes["local"]), []).append(operation.operands[0])
+    waiting = [
+        operand
+        for operation in _operations(function)
+        if operation.name == "return"
+        for operand in operation.operands
+    ]
+    seen: set[int] = set()
+    while waiting:
+        maker = makers.get(waiting.pop().number)
+        if maker is None or maker.result is None or maker.result.number in seen:
+            continue
+        seen.add(maker.result.number)
+        type_ = maker.result.type
+        if maker.name in _GROWS and isinstance(type_, Int) and type_.bits < _LENGTH_BITS:
+            scope.reporter.warning(
+                scope.sources.place(maker.location),
+                f"this length is computed as {with_article(type_)}, which wraps at {1 << type_.bits}",
+                "make one side of it an i32 first, such as `4 + i32(n)`",
+            )
+        elif maker.name == "local.get":
+            waiting += written.get(str(maker.attributes["local"]), ())
+        elif maker.name in ("convert", "select"):
+            waiting += maker.operands
 
 
 # Parsers that take the segment's beginning for the message's.

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from skverdict.dsl.errors import Place
 from skverdict.dsl.ir.module import Global, Map, Value
-from skverdict.dsl.ir.types import BOOL, Array, BigEndian, Bool, Int, Opaque, Space, Struct, Type
+from skverdict.dsl.ir.types import BOOL, Array, BigEndian, Bool, Int, Opaque, Pointer, Space, Struct, Type
 
 ScalarType = Int | BigEndian | Bool
 
@@ -480,11 +480,21 @@ def type_name(type_: Type) -> str:
         return _OBJECTS.get(type_.name, type_.name)
     if isinstance(type_, Array):
         return f"Array[{type_name(type_.element)}, {type_.count}]"
+    if isinstance(type_, Pointer):
+        return type_name(type_.target)
     return str(type_)
 
 
 # How a policy writes what is known to the kernel by another name.
-_OBJECTS = {"bpf_sock": "Sock", "sock_common": "Sock", "bpf_tcp_sock": "TcpSock", "bpf_map": "map"}
+_OBJECTS = {
+    "bpf_sock": "Sock",
+    "sock_common": "Sock",
+    "bpf_tcp_sock": "TcpSock",
+    "bpf_map": "map",
+    "__sk_buff": "SkSkb",
+    "sk_msg_md": "SkMsg",
+    "bpf_sock_ops": "SockOps",
+}
 
 
 def with_article(thing: Type | str) -> str:

@@ -158,3 +158,34 @@ def test_a_key_in_one_order_here_and_in_the_other_there(put: str, found: str) ->
 )
 def test_a_key_in_the_same_order(put: str, found: str) -> None:
     assert not keyed(put, found)
+
+
+FIRST = "first = ctx.data[0]\nif first is None:\n    return 0\n"
+
+
+@pytest.mark.parametrize(
+    ("result", "wraps"),
+    [
+        ("1 + first", "a u8, which wraps at 256"),
+        ("first * 4", "a u8, which wraps at 256"),
+        ("u16(first) + 2", "a u16, which wraps at 65536"),
+        ("1 + first if first > 4 else 1", "a u8, which wraps at 256"),
+        ("1 + i32(first)", ""),
+        ("first", ""),
+        ("i32(u32(first) + 1)", ""),
+    ],
+)
+def test_a_length_that_wraps(result: str, wraps: str) -> None:
+    found = warnings(f"{FIRST}return {result}", "stream_parser")
+    assert about(found, f"this length is computed as {wraps}") == bool(wraps)
+    assert about(found, "this length is computed as") == bool(wraps)
+
+
+def test_a_length_of_framed_that_wraps() -> None:
+    text = (
+        "def size(msg: Message) -> i32:\n    first = msg.data[0]\n    return 0 if first is None else {}\n"
+        "@framed(size)\ndef judge(msg: Message) -> i32:\n    return SK_PASS\n"
+    )
+    (warning,) = compiled(text.format("1 + first")).warnings
+    assert warning.message == "this length is computed as a u8, which wraps at 256"
+    assert not compiled(text.format("1 + i32(first)")).warnings
