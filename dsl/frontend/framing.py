@@ -35,7 +35,7 @@ from skverdict.dsl.frontend.values import (
 )
 from skverdict.dsl.ir.module import Function, Location, Parameter, Value
 from skverdict.dsl.ir.types import I32, U8, U32, Array, Opaque, Pointer, Space
-from skverdict.dsl.maps import LruHashMap, Map
+from skverdict.dsl.maps import ArrayMap, LruHashMap, Map
 from skverdict.dsl.scalars import u64
 from skverdict.dsl.structs import ArrayOf, Struct, is_struct_class, members_of
 
@@ -225,7 +225,11 @@ def _instance(scope: PolicyScope, framed: Framed, module: dict[str, Any]) -> dic
             own[name] = structs[thing] = _sized(thing, structs, framed.look)
     for name, thing in module.items():
         if isinstance(thing, LruHashMap):
-            own[name] = _places(scope, framed, structs[thing.value])
+            places = LruHashMap(key=u64, value=structs[thing.value], max_entries=framed.connections)
+            own[name] = _named(scope, framed, places, "_place")
+        elif isinstance(thing, ArrayMap):
+            start = ArrayMap(value=structs[thing.value], max_entries=thing.max_entries)
+            own[name] = _named(scope, framed, start, "_start")
         elif isinstance(thing, FunctionType) and thing.__module__ == module["__name__"]:
             own[name] = _inline(thing, own)
     own["judge"] = _inline(framed.verdict, framed.verdict.__globals__)
@@ -257,15 +261,11 @@ def _sized(cls: type[Struct], structs: dict[object, type[Struct]], look: int) ->
     return twin
 
 
-def _places(scope: PolicyScope, framed: Framed, value: type[Struct]) -> Map:
-    """The map of the places of connections, under a name that tells whose it is."""
-    places: Map = LruHashMap(key=u64, value=value, max_entries=framed.connections)
-    file = framed.verdict.__code__.co_filename
-    places.origin = (file, framed.node.lineno)
-    ending = "_place"
-    name = scope.unused_name(framed.node.name[: NAME_LENGTH - len(ending)] + ending)
-    scope.map_named(name, places)
-    return places
+def _named(scope: PolicyScope, framed: Framed, map_: Map, ending: str) -> Map:
+    """A map that belongs to the verdict, under a name that tells so."""
+    map_.origin = (framed.verdict.__code__.co_filename, framed.node.lineno)
+    scope.map_named(scope.unused_name(framed.node.name[: NAME_LENGTH - len(ending)] + ending), map_)
+    return map_
 
 
 def _programs(

@@ -77,7 +77,9 @@ def test_every_target_and_the_text_of_the_ir(body: str, look: int) -> None:
 def test_two_framed_verdicts_have_a_place_of_their_own_each() -> None:
     second = "\n@framed(size)\ndef another_verdict(msg: Message) -> i32:\n    return SK_PASS\n"
     module = compiled(text("return SK_PASS") + second).module
-    assert [each.name for each in module.maps] == ["sockets", "judge_place", "another_v_place"]
+    assert [each.name for each in module.maps] == [
+        "sockets", "judge_place", "judge_start", "another_v_place", "another_v_start"
+    ]  # fmt: skip
     assert [each.name for each in module.functions] == ["follow", "follow_2", "judge", "another_verdict"]
 
 
