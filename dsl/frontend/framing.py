@@ -228,7 +228,7 @@ def _instance(scope: PolicyScope, framed: Framed, module: dict[str, Any]) -> dic
             places = LruHashMap(key=u64, value=structs[thing.value], max_entries=framed.connections)
             own[name] = _named(scope, framed, places, "_place")
         elif isinstance(thing, ArrayMap):
-            start = ArrayMap(value=structs[thing.value], max_entries=thing.max_entries)
+            start = ArrayMap(value=structs[thing.value], max_entries=1)
             own[name] = _named(scope, framed, start, "_start")
         elif isinstance(thing, FunctionType) and thing.__module__ == module["__name__"]:
             own[name] = _inline(thing, own)
