@@ -7,7 +7,8 @@ from skverdict.codegen import Target
 from skverdict.codegen.instruction_set import operation
 from skverdict.codegen.object import Program
 from skverdict.dsl.ir.module import Block, Function, Local, Location, Map, Operation, Parameter, Value
-from skverdict.dsl.ir.types import BOOL, I32, I64, U8, U32, U64, Int, Pointer, Space
+from skverdict.dsl.ir.types import BOOL, I32, I64, U8, U32, U64, Array, Int, Pointer, Space
+from skverdict.runtime.machine.call import Buffer
 
 from tests.codegen.ir_kit import FILE, ProgramBuilder, compiled, run_on
 
@@ -137,3 +138,41 @@ def test_a_subprogram_is_called_from_every_program(cpu: str, endian: str) -> Non
     assert list(object_.programs["cube"].functions.values()) == ["cube", "times"]
     assert run_on(object_, "cube", bytearray(), len=5).value & 0xFFFFFFFF == 125
     assert run_on(object_, "doubled", bytearray(), len=5).value & 0xFFFFFFFF == 250
+
+
+@pytest.mark.parametrize("cpu", CPUS)
+@pytest.mark.parametrize(("given", "seen"), [(1, 1), (7, 7), (16, 16), (17, 16), (0xFFFFFFFF, 16), (0, 16)])
+def test_the_size_of_a_buffer_is_in_bounds_that_the_verifier_sees(cpu: str, given: int, seen: int) -> None:
+    """The front end has proved 1 to 16; whatever LLVM makes of the tests for that, the call has its own."""
+    buffer = Local("buffer", Array(U8, 16))
+    b = ProgramBuilder("main", locals=[buffer])
+    b.do("local.zero", local="buffer")
+    size = b.load(b.view(U32))
+    arguments = (b.context, b.const(U32, 0), b.address(buffer), size)
+    b.get(I64, "call.helper", *arguments, helper="bpf_skb_load_bytes")
+    b.answer(1)
+    b.block("missing")
+    b.answer(0)
+    object_ = compiled(b.function, target=Target(cpu))
+    helpers = {"bpf_skb_load_bytes": lambda *arguments: 0}
+    (call,) = run_on(object_, "main", bytearray(given.to_bytes(4, "little")), helpers).calls
+    filled = call.arguments[2]
+    assert isinstance(filled, Buffer)
+    assert filled.size == seen
+
+
+@pytest.mark.parametrize("cpu", CPUS)
+@pytest.mark.parametrize("given", [0, 3, 12, 13, 0xFFFFFFFF])
+def test_a_part_at_a_computed_place_stays_inside(cpu: str, given: int) -> None:
+    """The front end has proved 0 to 12, and so the verifier sees it."""
+    buffer = Local("buffer", Array(U8, 16))
+    b = ProgramBuilder("main", locals=[buffer])
+    b.do("local.zero", local="buffer")
+    place = b.load(b.view(U32))
+    part = b.get(Pointer(Array(U8, 4), Space.STACK), "part", b.address(buffer), place, offset=0)
+    last = b.get(Pointer(U8, Space.STACK), "part", part, offset=3)
+    b.do("return", b.get(I32, "convert", b.load(last)))
+    b.block("missing")
+    b.answer(9)
+    object_ = compiled(b.function, target=Target(cpu))
+    assert run_on(object_, "main", bytearray(given.to_bytes(4, "little"))).value == 0
