@@ -96,6 +96,23 @@ def chains(module: Module, sizes: Mapping[str, int]) -> Iterator[tuple[Chain, bo
                 longest[callee] = max(longest.get(callee, longer), longer, key=lambda each: len(each.frames))
 
 
+def reached_from(module: Module) -> dict[str, frozenset[str]]:
+    """For each program the functions that the kernel loads with it: itself, and all that it calls or starts."""
+    calls = {function.name: _calls(function) for function in module.functions}
+    reached = {}
+    for function in module.functions:
+        if function.kind in PROGRAMS:
+            found = {function.name}
+            waiting = [function.name]
+            while waiting:
+                each = calls[waiting.pop()]
+                new = {*each.called, *each.started} - found
+                found |= new
+                waiting += new
+            reached[function.name] = frozenset(found)
+    return reached
+
+
 def _callers_first(called: Mapping[str, tuple[str, ...]]) -> list[str]:
     """The functions in an order in which none comes before one that calls it; there is no recursion."""
     order: list[str] = []

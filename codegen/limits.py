@@ -6,7 +6,7 @@ import struct
 from typing import TYPE_CHECKING
 
 from skverdict.codegen.btf import BYTE_ORDERS
-from skverdict.codegen.call_chains import MOST_BELOW_TAIL_CALL, MOST_FRAMES, chains
+from skverdict.codegen.call_chains import MOST_BELOW_TAIL_CALL, MOST_FRAMES, chains, reached_from
 from skverdict.codegen.errors import CodegenError
 from skverdict.codegen.lowering.atomics import has_atomic
 from skverdict.dsl.ir.module import Location
@@ -23,6 +23,9 @@ STACK_SIZE = 512
 NAME_SIZE = 127
 # Branches hold their distance in 16 bits, signed; only v4 has one of 32 bits.
 BRANCH_REACH = 32767
+# BPF_COMPLEXITY_LIMIT_INSNS of include/linux/bpf.h, from Linux 5.2 on: a longer program is E2BIG.
+MOST_INSTRUCTIONS = 1_000_000
+_SLOT_SIZE = 8
 
 _FRAME_POINTER = 10
 _MOVE = 0xBF
@@ -105,6 +108,24 @@ class LimitChecker:
                 raise self._stack(functions[name], f"it needs {used} bytes")
         if len(sizes) > 1:
             self._check_chains(functions, sizes)
+
+    def check_lengths(self, code: Code) -> None:
+        """The instructions of each program, with those of the functions that are loaded with it."""
+        counts: dict[str, int] = {}
+        for symbol in code.functions:
+            name = symbol.name.partition(".")[0]
+            counts[name] = counts.get(name, 0) + symbol.size // _SLOT_SIZE
+        if sum(counts.values()) <= MOST_INSTRUCTIONS:
+            return
+        functions = {function.name: function for function in self._module.functions}
+        for name, reached in reached_from(self._module).items():
+            count = sum(counts.get(each, 0) for each in reached)
+            if count > MOST_INSTRUCTIONS:
+                raise self.refuse(
+                    f"{name} has {count} instructions, the kernel takes {MOST_INSTRUCTIONS}",
+                    functions[name].location,
+                    "make it shorter, or go on in another program by a tail call",
+                )
 
     def _check_chains(self, functions: Mapping[str, Function], sizes: Mapping[str, int]) -> None:
         for chain, tail_calls in chains(self._module, sizes):

@@ -49,6 +49,7 @@ def build(policy: Policy, target: Target = Target()) -> bytes:  # noqa: B008 - a
     limits.check_atomics(target)
     code = improve(read_code(_compile(module, target, limits), target.endian), module, target)
     limits.check_frames(code, target.endian)
+    limits.check_lengths(code)
     data = data_sections(module, target.endian)
     btf = module_btf(module, data)
     extension = _extension(code, btf, policy.sources).encode(target.endian, btf.builder.string)

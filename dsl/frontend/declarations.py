@@ -102,11 +102,11 @@ def check_identifier(scope: PolicyScope, place: Place, what: str, name: str) -> 
 
 
 def check_name(scope: PolicyScope, place: Place, what: str, name: str) -> None:
-    """A name that the kernel would refuse is an error, one that it would cut is a warning."""
+    """A name that the kernel would refuse, or cut, is an error."""
     if check_identifier(scope, place, what, name) and len(name) > NAME_LENGTH:
-        scope.reporter.warning(
+        scope.reporter.error(
             place,
-            f"the {what} name `{name}` is longer than {NAME_LENGTH} characters: the kernel shows "
+            f"the {what} name `{name}` is longer than {NAME_LENGTH} characters: the kernel would cut it to "
             f"`{name[:NAME_LENGTH]}`",
             f"use at most {NAME_LENGTH}",
         )

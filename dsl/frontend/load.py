@@ -20,11 +20,11 @@ from skverdict.dsl.frontend import (
     statements,
 )
 from skverdict.dsl.frontend.advice import advise
-from skverdict.dsl.frontend.declarations import NAME_LENGTH, check_struct, declare_map
+from skverdict.dsl.frontend.declarations import check_struct, declare_map
 from skverdict.dsl.frontend.execute import execute_module
 from skverdict.dsl.frontend.programs import lower_program, mark_of
 from skverdict.dsl.frontend.refusal import Reporter, in_order
-from skverdict.dsl.frontend.scope import PolicyScope, origin_place
+from skverdict.dsl.frontend.scope import PolicyScope
 from skverdict.dsl.frontend.sources import Sources, failure
 from skverdict.dsl.globals import Global
 from skverdict.dsl.ir.module import Function, Location, Module
@@ -57,7 +57,6 @@ def load(path: str | os.PathLike[str], kernel: str | None = None) -> Policy:
             shown, "there is no program in this file", "decorate a function with @stream_verdict or the like"
         )
     _check_unused(scope, namespace)
-    _check_truncated(scope)
     functions = [*_called(scope, functions), *functions]
     _check_symbols(scope, functions)
     structs = _used_structs(scope, functions)
@@ -196,20 +195,6 @@ def _check_symbols(scope: PolicyScope, functions: Sequence[Function]) -> None:
             place = scope.sources.place(location)
             scope.reporter.error(place, f"two things are called `{name}`", "rename one of them")
         names[name] = location
-
-
-def _check_truncated(scope: PolicyScope) -> None:
-    """Two maps that the kernel shows under one name are told apart by nobody who looks there."""
-    short: dict[str, Map] = {}
-    for declaration, map_ in scope.declared_maps():
-        other = short.setdefault(map_.name[:NAME_LENGTH], declaration)
-        if other is not declaration:
-            scope.reporter.warning(
-                origin_place(scope, declaration.origin),
-                f"the kernel shows `{map_.name}` and another map both as `{map_.name[:NAME_LENGTH]}`",
-                "make the first 15 characters differ",
-                [(origin_place(scope, other.origin), "the other map")],
-            )
 
 
 def _used_structs(scope: PolicyScope, functions: Iterable[Function]) -> list[Struct]:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
-from skverdict.codegen import CodegenError, Target, build, object_builder
+from skverdict.codegen import CodegenError, Target, build, limits, object_builder
 from skverdict.codegen.backend import WideArithmetic
 from skverdict.codegen.limits import STACK_SIZE
+from skverdict.dsl import load_policy
 from skverdict.dsl.errors import PolicyError
 from skverdict.dsl.ir.module import Function, Local, Value
 from skverdict.dsl.ir.types import BOOL, I32, I64, U8, U32, U64, Array, Int, lay_out
@@ -79,6 +82,31 @@ def test_a_branch_too_long() -> None:
     message = refusal(long_branch(32800))
     assert "long has 32802 instructions, branches reach 32767 before cpu v4" in message
     assert "build for cpu v4" in message
+
+
+def test_a_program_too_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of a program of a million instructions the build alone would take a minute, so the limit is lowered."""
+    assert limits.MOST_INSTRUCTIONS == 1_000_000
+    monkeypatch.setattr(limits, "MOST_INSTRUCTIONS", 20)
+    assert compiled(long_branch(16)).programs["long"].slots == 20
+    message = refusal(long_branch(17))
+    assert "long has 21 instructions, the kernel takes 20" in message
+    assert "tail call" in message
+
+
+def test_a_program_counts_with_what_it_calls(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    calls = "\n".join(["    bpf_get_prandom_u32()"] * 20)
+    policy = tmp_path / "policy.py"
+    policy.write_text(
+        "from skverdict.dsl import *\nfrom skverdict.dsl.helpers import bpf_get_prandom_u32\n\n"
+        f"@subprogram\ndef long(number: u32) -> u32:\n{calls}\n    return number\n\n"
+        "@skb_verdict\ndef calls(ctx: SkSkb) -> i32:\n    return i32(long(ctx.len) & 1)\n\n"
+        "@skb_verdict\ndef alone(ctx: SkSkb) -> i32:\n    return SK_PASS\n",
+        encoding="utf-8",
+    )
+    monkeypatch.setattr(limits, "MOST_INSTRUCTIONS", 15)
+    with pytest.raises(CodegenError, match=r"calls has .* instructions, the kernel takes 15"):
+        build(load_policy(policy))
 
 
 def test_a_name_the_kernel_would_refuse() -> None:

@@ -82,25 +82,22 @@ def test_an_error_of_an_inline_function_is_told_once_for_all_its_calls() -> None
     assert [(one.line, one.message) for one in found] == [(4, "unknown name `nonsense`")]
 
 
-def test_names_that_the_kernel_cuts_are_warned_of() -> None:
-    policy = compiled(
-        "connections_of_clients = SockMap(max_entries=1)\nconnections_of_servers = SockMap(max_entries=1)\n"
-        "@skb_verdict\ndef program(ctx: SkSkb) -> i32:\n    return 0\n"
+def test_names_that_the_kernel_would_cut_are_refused() -> None:
+    found = errors(
+        "fifteen_letters = SockMap(max_entries=1)\nconnections_of_clients = SockMap(max_entries=1)\n"
+        "@skb_verdict\ndef sixteen_letters_(ctx: SkSkb) -> i32:\n    return 0\n"
     )
-    assert [(one.severity, one.line, one.message) for one in policy.warnings] == [
+    assert [(one.line, one.message) for one in found] == [
         (
-            "warning",
-            2,
-            "the map name `connections_of_clients` is longer than 15 characters: the kernel shows "
-            "`connections_of_`",
-        ),
-        (
-            "warning",
             3,
-            "the map name `connections_of_servers` is longer than 15 characters: the kernel shows "
+            "the map name `connections_of_clients` is longer than 15 characters: the kernel would cut it to "
             "`connections_of_`",
         ),
-        ("warning", 3, "the kernel shows `connections_of_servers` and another map both as `connections_of_`"),
+        (
+            5,
+            "the program name `sixteen_letters_` is longer than 15 characters: the kernel would cut it to "
+            "`sixteen_letters`",
+        ),
     ]
 
 
