@@ -54,6 +54,7 @@ WORDS: dict[str, list[bytes]] = {
     "verdict_bloom": [b"bye", b"hello", b"four"],
     "verdict_chain": [b"", b"1234", b"12345678", b"123456789"],
     "verdict_survey": [b"x" * 24, b"x" * 40, b"x" * 51],
+    "verdict_globals": [b"x" * 40, b"x" * 41, b"x" * 42, b"x"],
     "verdict_words": [b"no way", b"to  me", b"to \x21", b"to \x22 and on", b"to", b"yes!"],
     "msg_pause": [b"x" * 64, b"x" * 63, b"x" * 65, b"x"],
     "msg_budget": [b"x", b"xx", b"xxx", b"xxxx", b"x" * 12],

@@ -157,13 +157,14 @@ class Outcome(NamedTuple):
     """What came of a list of steps.
 
     `steps` has the result of each, `left` what could then be read at each socket, `errors` each SO_ERROR,
-    `maps` what they held, and `runs` what programs saw and returned, in order.
+    `maps` what they held, `variables` those of the policy, and `runs` what programs saw and returned, in order.
     """
 
     steps: list[Any]
     left: dict[str, list[Any]]
     errors: dict[str, int]
     maps: dict[str, list[Any]]
+    variables: list[tuple[str, Any]]
     runs: list[Any]
 
 
@@ -175,4 +176,5 @@ def play(policy: Object, how: dict[str, Any], steps: list[Step]) -> Outcome:
     maps = {name: stage.entries(name) for name in stage.sim.maps}
     left = {name: stage.rest(name) for name in stage.sockets}
     errors = {name: socket.error for name, socket in stage.sockets.items()}
-    return Outcome(given, left, errors, maps, list(stage.sim.trace.runs()))
+    variables = sorted(stage.sim.globals.items())
+    return Outcome(given, left, errors, maps, variables, list(stage.sim.trace.runs()))

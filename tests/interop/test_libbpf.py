@@ -160,6 +160,12 @@ def test_no_function_that_loads_is_within_reach() -> None:
     assert not [name for name in READING if acts.search(name)]
 
 
+def types_in_c(bpftool: str, path: Path) -> str:
+    """The types of an object as bpftool writes them in C."""
+    dump = [bpftool, "btf", "dump", "file", str(path), "format", "c"]
+    return subprocess.run(dump, capture_output=True, text=True, check=True).stdout
+
+
 @every
 def test_bpftool_makes_a_skeleton_that_compiles(
     twin: Twin, bpftool: str, clang_19: str, tree: Tree, built: Build, tmp_path: Path
@@ -177,11 +183,23 @@ def test_bpftool_makes_a_skeleton_that_compiles(
     module = load_policy(twin.policy).module
     maps = [f"(void)policy->maps.{each.name};" for each in module.maps]
     programs = [f"(void)policy->progs.{each.name};" for each in module.functions if each.kind in PROGRAMS]
+    sections = read_object(built(twin).read_bytes()).data
+    variables = [
+        f"(void)policy->{section.name[1:]}->{name};" for section in sections.values() for name in section.variables
+    ]
+    assert len(variables) == len(module.globals)
     user = tmp_path / "user.c"
-    uses = "\n".join([*maps, *programs])
-    user.write_text(
-        f'#include "policy.skel.h"\nvoid use(struct policy *policy)\n{{\n{uses}\n}}\n', encoding="utf-8"
+    uses = "\n".join([*maps, *programs, *variables])
+    # A skeleton leaves it to its user to define the structures that variables have.
+    types = types_in_c(bpftool, built(twin))
+    needed = {each.type.name for each in module.globals if isinstance(each.type, Struct)}
+    structs = "\n".join(
+        match[0]
+        for match in re.finditer(r"^struct (\w+) \{.*?^\};", types, re.DOTALL | re.MULTILINE)
+        if match[1] in needed
     )
+    use = f"void use(struct policy *policy)\n{{\n{uses}\n}}\n"
+    user.write_text(f'#include <linux/types.h>\n{structs}\n#include "policy.skel.h"\n{use}', encoding="utf-8")
     headers = tree.root / "usr" / "include"
     done = subprocess.run(
         [clang_19, "-fsyntax-only", "-Wall", "-Werror", "-idirafter", str(headers), str(user)],
@@ -203,9 +221,15 @@ def test_bpftool_dumps_the_types(twin: Twin, bpftool: str, built: Build) -> None
     assert ("DATASEC '.maps'" in raw.stdout) == bool(module.maps)
     for each in module.maps:
         assert f"VAR '{each.name}'" in raw.stdout
+    for variable in module.globals:
+        assert f"VAR '{variable.name}'" in raw.stdout
+    for section in read_object(built(twin).read_bytes()).data.values():
+        assert (f"DATASEC '{section.name}'" in raw.stdout) == bool(section.variables)
     for function in module.functions:
         if function.kind in PROGRAMS:
             assert f"FUNC '{function.name}'" in raw.stdout
+        for parameter in function.parameters:
+            assert f"\t'{parameter.name}' type_id=" in raw.stdout
     # A struct that no map holds need not be there: no compiler describes what only packets are read as.
     sides = {side for each in module.maps for side in (each.key, each.value)}
     for struct in (side for side in sides if isinstance(side, Struct)):

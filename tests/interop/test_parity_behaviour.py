@@ -124,6 +124,8 @@ MISTAKES = [
     ("verdict_chain", "skb->len <= 8", "skb->len <= 4"),
     ("verdict_tenants", "< 3", "< 2"),
     ("verdict_lookup", "local_port & ~1", "local_port & ~2"),
+    ("verdict_globals", "refused += step", "refused += 1"),
+    ("verdict_globals", "longest = 40", "longest = 41"),
     ("verdict_locked", "seen->segments++", "seen->segments += 2"),
     ("verdict_survey", "BUDGET 100", "BUDGET 90"),
     ("verdict_words", "\"no \"", "\"to \""),
