@@ -14,6 +14,9 @@ from skverdict.runtime.capture.record import Record
 
 Reader = Callable[[bytes, str], Iterator[Record]]
 
+STRIDE = 1024
+"""Packets between two calls of `told`."""
+
 FORMATS: dict[bytes, Reader] = {
     pcapng.MAGIC: pcapng.read_pcapng,
     **dict.fromkeys(pcap.MAGICS, pcap.read_pcap),
@@ -38,12 +41,19 @@ def read_capture(path: str | os.PathLike[str]) -> Capture:
         return parse_capture(file.read(), os.fspath(path))
 
 
-def parse_capture(content: bytes, name: str = "<capture>") -> Capture:
-    """The TCP connections in the bytes of a pcap or pcapng file; `name` stands in errors."""
+def parse_capture(
+    content: bytes, name: str = "<capture>", told: Callable[[int], None] | None = None
+) -> Capture:
+    """The TCP connections in the bytes of a pcap or pcapng file; `name` stands in errors.
+
+    `told` is called now and then with the number of bytes that have been read.
+    """
     capture = Capture(name)
     connections = Connections(capture)
     for record in _format(content, name)(content, name):
         capture.packets = record.number
+        if told is not None and not record.number % STRIDE:
+            told(record.end)
         segment = _segment(content, record)
         if isinstance(segment, Segment):
             connections.take(segment, content, record)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from skverdict.runtime.cli.failure import CommandError
+from skverdict.runtime.cli.progress import Bar
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -36,7 +37,9 @@ def run(options: Namespace) -> int:
     """Run the suite and report."""
     from skverdict.runtime.conformance.suite import FAILED, run_suite
 
-    outcomes = run_suite(_files(options.folder))
+    files = _files(options.folder)
+    with Bar("running cases", len(files)) as bar:
+        outcomes = run_suite(bar.over(files))
     if options.json:
         import json
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from skverdict.runtime.capture.replay import replay
 from skverdict.runtime.cli.files import write_output
+from skverdict.runtime.cli.progress import Bar
 from skverdict.runtime.cli.report import tables
 from skverdict.runtime.pictures.map_history import History
 from skverdict.runtime.pictures.page import page
@@ -32,12 +33,19 @@ def replay_for_page(
     How often lines ran is counted in a replay of its own, since counting needs another object.
     """
     histories: list[History] = []
+    with Bar("replaying", len(capture.events)) as bar:
 
-    def observe(simulator: Simulator) -> Callable[[Event], None]:
-        histories.append(History(simulator))
-        return lambda event: histories[-1].look(event.packet)
+        def observe(simulator: Simulator) -> Callable[[Event], None]:
+            history, step = History(simulator), bar.counting()
+            histories.append(history)
 
-    report = replay(capture, content, plan, kernel=options.kernel, trace=True, observe=observe)
+            def look(event: Event) -> None:
+                history.look(event.packet)
+                step(event)
+
+            return look
+
+        report = replay(capture, content, plan, kernel=options.kernel, trace=True, observe=observe)
     hits = None if policy is None else _hits(capture, policy, plan, options.kernel)
     title = f"{options.policy} with {capture.file}"
     text = page(title, tables(report), content, hits, report.trace, histories[-1])
@@ -54,12 +62,12 @@ def _hits(capture: Capture, policy: Policy, plan: Plan, kernel: str) -> Hits:
     from skverdict.runtime.watching import watched_by
 
     recorder = Recorder()
+    with watched_by(recorder), Bar("counting", len(capture.events)) as bar:
 
-    def observe(simulator: Simulator) -> Callable[[Event], None]:
-        recorder.hits.clear()
-        return lambda event: None
+        def observe(simulator: Simulator) -> Callable[[Event], None]:
+            recorder.hits.clear()
+            return bar.counting()
 
-    with watched_by(recorder):
         replay(capture, read_object(recorder.build(policy)), plan, kernel=kernel, observe=observe)
     names = {path: name for name, path in policy.paths.items()}
     return {(names[file], line): count for (file, line), count in recorder.hits.items()}

@@ -6,6 +6,7 @@ from skverdict.dsl.catalogue.programs import KERNELS
 from skverdict.runtime.cli.failure import CommandError, UsageError
 from skverdict.runtime.cli.files import input_name, read_input
 from skverdict.runtime.cli.policy import load
+from skverdict.runtime.cli.progress import Bar
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -107,7 +108,15 @@ def run(options: Namespace) -> int:
 
         report = replay_for_page(options, capture, policy, content, plan)
     else:
-        report = replay(capture, content, plan, kernel=options.kernel, trace=options.trace)
+        with Bar("replaying", len(capture.events)) as bar:
+            report = replay(
+                capture,
+                content,
+                plan,
+                kernel=options.kernel,
+                trace=options.trace,
+                observe=lambda _: bar.counting(),
+            )
     print_report(report, options.policy, as_json=options.json)
     if report.fault:
         raise CommandError(report.fault)
@@ -128,7 +137,9 @@ def load_capture(path: str) -> Capture:
     """The capture in a file. Raises CommandError where there is nothing to replay."""
     from skverdict.runtime.capture import parse_capture
 
-    capture = parse_capture(read_input(path), input_name(path))
+    content = read_input(path)
+    with Bar("reading the capture", len(content)) as bar:
+        capture = parse_capture(content, input_name(path), bar.show)
     if not any(event.data for event in capture.events):
         notes = "".join(f"\n  {note}" for note in capture.notes)
         raise CommandError(f"{capture.file}: no TCP payload in {capture.packets} packets{notes}")
