@@ -23,7 +23,7 @@ from typing import NamedTuple
 from skverdict.runtime.machine.run import run
 from skverdict.runtime.native import engine, layout
 from skverdict.runtime.native.batch import Batch, suits
-from skverdict.runtime.native.run import NativeCode, row_of
+from skverdict.runtime.native.run import NativeCode
 from skverdict.runtime.native.shared import Shared
 
 from bench.engine_subjects import Image, Subject, loops, policies
@@ -73,7 +73,7 @@ class Repeated:
         self._runs = RUNS[subject.loops]
         self._batch = Batch(code, Shared(), [subject.context() for _ in range(self._runs)], subject.environment)
         self._batch.shared.perform = self._batch.perform
-        row = row_of(code)
+        row = code.row
         self._rows = ctypes.create_string_buffer(row.size * self._runs)
         self._batch.show(row, self._rows)
         self._code = code
@@ -194,16 +194,17 @@ def machine() -> str:
     return f"{name}, {os.cpu_count()} processors, Linux {platform.release()}, Python {platform.python_version()}"
 
 
-_BEGIN, _END = "<!-- bench.engine_speed -->", "<!-- end -->"
+BEGIN = "<!-- bench.engine_speed -->"
+_END = "<!-- end -->"
 
 
-def _write(path: Path, text: str) -> None:
-    """Put the table between its marks in a document."""
+def write_between(path: Path, mark: str, text: str) -> None:
+    """Put a table between `mark` and the next end in a document. Raises BenchError."""
     old = path.read_text(encoding="utf-8")
-    before, begin, rest = old.partition(_BEGIN)
+    before, begin, rest = old.partition(mark)
     _, end, after = rest.partition(_END)
     if not begin or not end:
-        raise BenchError(f"{path} has no place for the table: {_BEGIN} and {_END}")
+        raise BenchError(f"{path} has no place for the table: {mark} and {_END}")
     path.write_text(f"{before}{begin}\n{text}\n{end}{after}", encoding="utf-8")
 
 
@@ -220,7 +221,7 @@ def main() -> int:
         speeds = list(measure(ubpf, arguments.rounds))
         text = f"Measured on {machine()}; millions of instructions a second.\n\n{table(speeds)}"
         if arguments.write is not None:
-            _write(arguments.write, text)
+            write_between(arguments.write, BEGIN, text)
     except BenchError as error:
         print(f"engine_speed: {error}", file=sys.stderr)
         return 1

@@ -19,6 +19,9 @@ ENGINES = ("auto", "native", "reference")
 
 #: Instructions that the interpreter does in about the time that making native code takes.
 _PATIENCE = 100_000
+#: What a run costs more as native code, and each helper call that it makes, in instructions of the interpreter.
+_RUN_PRICE = 40
+_CALL_PRICE = 15
 
 
 class Surroundings(NamedTuple):
@@ -32,6 +35,8 @@ class Surroundings(NamedTuple):
 class Engine:
     """Runs one program, as `wanted` by one of `ENGINES`; the results are the same whatever runs it.
 
+    `auto` makes native code once that would have saved as much time as making it takes.
+
     `reason` tells why the interpreter runs a program that was to be native code, empty if it does not.
     """
 
@@ -42,6 +47,8 @@ class Engine:
         self._code: NativeCode | None = None
         # Instructions to interpret before there is native code; None for all of them.
         self._patience = {"auto": _PATIENCE, "native": 0}.get(wanted)
+        # What native code would have saved by now, in instructions of the interpreter.
+        self._gain = 0
 
     @property
     def running(self) -> str:
@@ -54,7 +61,10 @@ class Engine:
         if code is None:
             result = run(self._loaded, context, self._surroundings.environment)
             if self._patience:
-                self._patience = max(0, self._patience - result.instructions)
+                saved = result.instructions - _RUN_PRICE - _CALL_PRICE * len(result.calls)
+                self._gain = max(0, self._gain + saved)
+                if self._gain > self._patience:
+                    self._patience = 0
             return result
         from skverdict.runtime.native.engine import run as run_native
 

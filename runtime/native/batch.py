@@ -13,7 +13,7 @@ from skverdict.runtime.machine.memory import Memory, Packet, address_of
 from skverdict.runtime.machine.run import Result
 from skverdict.runtime.machine.structures import ContextRegion, Reader
 from skverdict.runtime.native import layout
-from skverdict.runtime.native.run import Calls, NativeCode, NativeRun, next_run, row_of, show_code
+from skverdict.runtime.native.run import Calls, NativeCode, NativeRun, next_run, show_code
 from skverdict.runtime.native.shared import Pins, Shared
 
 
@@ -45,7 +45,7 @@ class Batch:
     def go(self) -> list[Result | Fault]:
         """Do them all."""
         shared = self.shared
-        row = row_of(self.code)
+        row = self.code.row
         rows = ctypes.create_string_buffer(row.size * max(1, len(self.contexts)))
         outcomes: list[Result | Fault] = []
         shared.perform = self.perform

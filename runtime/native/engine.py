@@ -16,7 +16,7 @@ from skverdict.runtime.native.cache import cached
 from skverdict.runtime.native.code import NoNativeCode, draft
 from skverdict.runtime.native.emit import ENTRY
 from skverdict.runtime.native.machine_code import Linked, compile_module, processor
-from skverdict.runtime.native.run import NativeCode, NativeRun, performed
+from skverdict.runtime.native.run import NativeCode, NativeRun, performed, row_of
 from skverdict.runtime.native.shared import Shared
 from skverdict.runtime.native.tables import ArrayTable
 
@@ -39,8 +39,9 @@ def compile_program(
     things = tuple(maps[name] if kind == "map" else data[name] for kind, name in made.module.needs.addresses)
     arrays = [maps[name] for name in made.module.needs.tables]
     tables = tuple(ArrayTable(map_) for map_ in arrays if isinstance(map_, ArrayMap))
-    rows = performed(made.facts, made.module.needs.tables)
-    return NativeCode(loaded, linked, made.module.needs, made.facts, things, tables, rows)
+    needs = made.module.needs
+    work = performed(made.facts, needs.tables)
+    return NativeCode(loaded, linked, needs, made.facts, things, tables, row_of(needs), work)
 
 
 def _object(text: str) -> bytes:

@@ -60,7 +60,8 @@ class Performed(NamedTuple):
 
 
 class NativeCode(NamedTuple):
-    """A program as native code, with what its runs need; `things` are the maps and data that it names."""
+    """A program as native code, with what its runs need; `things` are the maps and data that it names, and `row` is
+    the form in which it is told of a run."""
 
     loaded: LoadedProgram
     linked: Linked
@@ -68,6 +69,7 @@ class NativeCode(NamedTuple):
     facts: Facts
     things: tuple[Map | Bytes, ...]
     tables: tuple[ArrayTable, ...]
+    row: struct.Struct
     performed: Mapping[int, Performed]
 
 
@@ -239,7 +241,7 @@ class NativeRun(Run):
             content = self.packet.content
             packet = (self.pins.address(content), len(content), self.packet.writable)
         fields = (region.load(offset, size) for offset, size in needs.fields)
-        row = row_of(self.code)
+        row = self.code.row
         memory = ctypes.create_string_buffer(row.size)
         row.pack_into(memory, 0, *packet, 0, 0, 0, *fields)
         show_code(self.code, shared, self.pins, self.budget)
@@ -481,9 +483,9 @@ class NativeRun(Run):
             self._show_region(number)
 
 
-def row_of(code: NativeCode) -> struct.Struct:
-    """The form of a row, which is what native code is told of a run."""
-    return struct.Struct(f"={layout.ROW_FIELDS // layout.WORD + len(code.needs.fields)}Q")
+def row_of(needs: Needs) -> struct.Struct:
+    """The form of a row for native code that wants this."""
+    return struct.Struct(f"={layout.ROW_FIELDS // layout.WORD + len(needs.fields)}Q")
 
 
 def show_code(code: NativeCode, shared: Shared, pins: Pins, budget: int) -> None:

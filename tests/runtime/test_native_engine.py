@@ -231,9 +231,22 @@ def test_programs_that_have_run_for_long_become_native_code(
     monkeypatch.setattr(engines, "_PATIENCE", 1000)
     sim = _simulator(tmp_path, "auto")
     assert sim.programs["verdict"].engine == "reference"
+    monkeypatch.setattr(engines, "_RUN_PRICE", 0)
+    monkeypatch.setattr(engines, "_CALL_PRICE", 0)
     received, seen, _ = _talk(sim, 90)
     assert sim.programs["verdict"].engine == "native"
     assert (len(received), seen) == (60 * len(b"GOOD morning"), 90)
+
+
+def test_programs_that_would_gain_nothing_are_left_to_the_interpreter(
+    tmp_path: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(engines, "_PATIENCE", 100)
+    monkeypatch.setattr(engines, "_RUN_PRICE", 1000)
+    sim = _simulator(tmp_path, "auto")
+    _talk(sim, 90)
+    assert sim.programs["verdict"].engine == "reference"
+    assert sim.programs["verdict"].why_reference == ""
 
 
 def test_an_engine_that_there_is_not_is_refused(tmp_path: object) -> None:
