@@ -1,4 +1,8 @@
-"""Decorators that say what a policy's function is. They leave the function as it is, but for a mark."""
+"""Decorators that say what a policy's function is.
+
+In a module that is being compiled they leave the function as it is, but for a mark. In one that is imported as
+ordinary Python it becomes one that computes as it would compiled (`plain`).
+"""
 
 from __future__ import annotations
 
@@ -13,6 +17,8 @@ if TYPE_CHECKING:
     F = TypeVar("F", bound=Callable[..., Any])
 
 MARK = "__skverdict__"
+# How many modules are being run to be compiled, one inside the other.
+compiling = 0
 # Where a function keeps what `framed` was given.
 FRAMING = "__skverdict_framing__"
 
@@ -35,7 +41,11 @@ def _mark(function: F, kind: str) -> F:
         mark = getattr(function, MARK)
         raise TypeError(f"`{function.__name__}` is a {mark} already: one decorator is enough")
     setattr(function, MARK, kind)
-    return function
+    if compiling or function.__module__.startswith("skverdict."):
+        return function
+    from skverdict.dsl.plain import instrumented
+
+    return instrumented(function)  # type: ignore[arg-type, return-value]
 
 
 def stream_parser(function: F) -> F:

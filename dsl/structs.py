@@ -11,6 +11,8 @@ from __future__ import annotations
 
 import sys
 
+from skverdict.dsl.scalars import Integer
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, Generic, Literal, TypeGuard, TypeVar, overload
@@ -68,6 +70,7 @@ class Struct:
     _globals: dict[str, object]
     _origin: tuple[str, int] = ("", 0)
     _layout: ir.Struct
+    _members: dict[str, object]
 
     def __init_subclass__(cls, *, packed: bool = False) -> None:
         super().__init_subclass__()
@@ -83,6 +86,17 @@ class Struct:
         if values:
             raise TypeError(f"{type(self).__name__} has no member {next(iter(values))!r}")
 
+    def __setattr__(self, name: str, value: object) -> None:
+        """A number takes the type of its member, if it fits; one that does not is refused by `pack`."""
+        if isinstance(value, int) and not isinstance(value, bool):
+            cls = type(self)
+            if "_members" not in vars(cls):
+                cls._members = members_of(cls)
+            type_ = cls._members.get(name)
+            if isinstance(type_, type) and issubclass(type_, Integer) and type_.holds(value):
+                value = type_(value)
+        super().__setattr__(name, value)
+
     def copy(self: S) -> S:
         """A second structure with the same contents."""
         twin = type(self)()
@@ -90,7 +104,7 @@ class Struct:
             if isinstance(value, Struct):
                 value = value.copy()
             elif isinstance(value, list):
-                value = value[:]
+                value = type(value)(value)
             setattr(twin, name, value)
         return twin
 
@@ -111,6 +125,16 @@ class Struct:
     def __repr__(self) -> str:
         members = ", ".join(f"{name}={value!r}" for name, value in vars(self).items())
         return f"{type(self).__name__}({members})"
+
+
+class Elements(list[object]):
+    """The elements of an array: a number that is put there takes the type of the one before, if it fits."""
+
+    def __setitem__(self, index: Any, value: Any) -> None:
+        kind = type(self[index]) if not isinstance(index, slice) else None
+        if kind is not None and issubclass(kind, Integer) and isinstance(value, int) and kind.holds(value):
+            value = kind(value)
+        super().__setitem__(index, value)
 
 
 def members_of(cls: type[Struct]) -> dict[str, object]:
@@ -141,5 +165,5 @@ def zero_of(annotation: object) -> object:
     """The value of a type that is all zero, as ordinary Python has it."""
     if isinstance(annotation, ArrayOf):
         count = annotation.count if isinstance(annotation.count, int) else 0
-        return [zero_of(annotation.element) for _ in range(count)]
+        return Elements(zero_of(annotation.element) for _ in range(count))
     return annotation() if callable(annotation) else 0

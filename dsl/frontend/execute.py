@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from types import CodeType, ModuleType
 from typing import Any
 
+from skverdict.dsl import decorators
 from skverdict.dsl.errors import Diagnostic, Place, PolicyError
 from skverdict.dsl.frontend.sources import Sources, failure, syntax_error
 
@@ -29,6 +30,7 @@ def execute_module(sources: Sources) -> dict[str, Any]:
     sys.modules[module.__name__] = module
     sys.path.insert(0, folder)
     wrote_bytecode, sys.dont_write_bytecode = sys.dont_write_bytecode, True
+    decorators.compiling += 1
     try:
         exec(code, module.__dict__)
     except PolicyError:
@@ -38,6 +40,7 @@ def execute_module(sources: Sources) -> dict[str, Any]:
     except BaseException as error:
         raise _raised(sources, module, error) from error
     finally:
+        decorators.compiling -= 1
         sys.dont_write_bytecode = wrote_bytecode
         if folder in sys.path:
             sys.path.remove(folder)

@@ -1,0 +1,274 @@
+"""A policy's functions called as ordinary Python, on test values, with the meaning that they have compiled.
+
+The types of `scalars` compute as a program does. What is left is what a program gets from its declared and
+inferred types, which Python would not know: a function is rewritten so that parameters, results and variables
+take theirs, a variable that begins with a literal is an i64, and the sides of a conditional expression and the
+operands of `min` and `max` meet in one type.
+
+A variable takes its type from the assignment that runs first, in a program from the one that is written first:
+where branches begin it with different types, it needs an annotation to be the same.
+"""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import textwrap
+from collections.abc import Callable, Iterator
+from types import CodeType, FunctionType
+from typing import Any
+
+from skverdict.dsl.frontend.assigned import assignment_counts, is_counter
+from skverdict.dsl.scalars import TYPES, BigEndian, Counter, Integer, common_type
+
+_PREFIX = "__skverdict_"
+# Functions without an effect.
+_PURE = (*(kind.__name__ for kind in TYPES.values()), "bool", "min", "max", "abs", "len", "host", "raw")
+_I64, _U64 = TYPES[64, True], TYPES[64, False]
+
+
+def instrumented(function: FunctionType) -> FunctionType:
+    """The same function with the rules above in it; the function itself if its source cannot be found."""
+    try:
+        lines, first = inspect.getsourcelines(function)
+        tree = ast.parse(textwrap.dedent("".join(lines)))
+    except (OSError, TypeError, SyntaxError):
+        return function
+    definition = tree.body[0]
+    if not isinstance(definition, ast.FunctionDef) or definition.name != function.__name__:
+        return function
+    definition.decorator_list = []
+    _Rewriter(definition).rewrite()
+    ast.increment_lineno(tree, first - 1)
+    code = _code_of(definition, function)
+    if code is None:
+        return function
+    twin = FunctionType(code, function.__globals__, function.__name__, function.__defaults__, function.__closure__)
+    twin.__kwdefaults__ = function.__kwdefaults__
+    twin.__dict__.update(function.__dict__)
+    twin.__annotations__ = function.__annotations__
+    twin.__module__, twin.__doc__, twin.__qualname__ = function.__module__, function.__doc__, function.__qualname__
+    for name, hook in _HOOKS.items():
+        function.__globals__.setdefault(_PREFIX + name, hook)
+    return twin
+
+
+def _code_of(definition: ast.FunctionDef, function: FunctionType) -> CodeType | None:
+    """The compiled definition, with the same free names and first line as the function has."""
+    free = function.__code__.co_freevars
+    definition.returns, definition.args.defaults, definition.args.kw_defaults = None, [], []
+    for one in (*definition.args.posonlyargs, *definition.args.args, *definition.args.kwonlyargs):
+        one.annotation = None
+    outer: ast.FunctionDef = ast.parse("def outer():\n    pass").body[0]  # type: ignore[assignment]
+    names = [ast.Assign([ast.Name(name, ast.Store())], ast.Constant(None)) for name in free]
+    outer.body = [*names, definition]
+    module = ast.fix_missing_locations(ast.Module([outer], []))
+    for code in _codes(compile(module, function.__code__.co_filename, "exec", dont_inherit=True)):
+        if code.co_name == function.__name__ and code.co_freevars == free:
+            return code.replace(co_firstlineno=function.__code__.co_firstlineno)
+    return None
+
+
+def _codes(code: CodeType) -> Iterator[CodeType]:
+    for constant in code.co_consts:
+        if isinstance(constant, CodeType):
+            yield constant
+            yield from _codes(constant)
+
+
+class _Rewriter(ast.NodeTransformer):
+    """Puts calls of the hooks below into a definition."""
+
+    def __init__(self, definition: ast.FunctionDef) -> None:
+        self.definition = definition
+        self.counts = assignment_counts(definition, walrus=True)
+        # Names that need a type of their own: annotated, or assigned in more than one place.
+        self.declared: dict[str, ast.expr] = {}
+
+    def rewrite(self) -> None:
+        definition = self.definition
+        for node in ast.walk(definition):
+            if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name):
+                self.declared[node.target.id] = node.annotation
+        body = [self.visit(statement) for statement in definition.body]
+        begin: list[ast.stmt] = [_assign(_PREFIX + "types", ast.Dict([], []))]
+        for one in (*definition.args.args, *definition.args.kwonlyargs):
+            if one.annotation is not None:
+                begin.append(_assign(one.arg, _hook("take", one.annotation, _name(one.arg), ast.Constant(one.arg))))
+            if self.counts[one.arg] > 1:
+                begin.append(_assign(one.arg, self._put(one.arg, _name(one.arg))))
+        definition.body = [*begin, *body]
+
+    def _put(self, name: str, value: ast.expr) -> ast.expr:
+        if name in self.declared:
+            return _hook("take", self.declared[name], value, ast.Constant(name))
+        if self.counts.get(name, 0) > 1:
+            return _hook("put", _name(_PREFIX + "types"), ast.Constant(name), value)
+        return value
+
+    def visit_Assign(self, node: ast.Assign) -> ast.AST:
+        self.generic_visit(node)
+        if len(node.targets) == 1 and isinstance(node.targets[0], ast.Name):
+            node.value = self._put(node.targets[0].id, node.value)
+        return node
+
+    def visit_AnnAssign(self, node: ast.AnnAssign) -> ast.AST:
+        if node.value is None or not isinstance(node.target, ast.Name):
+            return ast.copy_location(ast.Pass(), node)
+        value = self._put(node.target.id, self.visit(node.value))
+        return ast.copy_location(ast.Assign([node.target], value), node)
+
+    def visit_AugAssign(self, node: ast.AugAssign) -> ast.AST:
+        self.generic_visit(node)
+        if not isinstance(node.target, ast.Name):
+            return node
+        value = ast.BinOp(_name(node.target.id), node.op, node.value)
+        return ast.copy_location(ast.Assign([node.target], self._put(node.target.id, value)), node)
+
+    def visit_NamedExpr(self, node: ast.NamedExpr) -> ast.AST:
+        self.generic_visit(node)
+        node.value = self._put(node.target.id, node.value)
+        return node
+
+    def visit_For(self, node: ast.For) -> ast.AST:
+        self.generic_visit(node)
+        is_range = isinstance(node.iter, ast.Call)
+        if is_range:
+            node.iter = _hook("count", node.iter)
+        if isinstance(node.target, ast.Name):
+            name = node.target.id
+            if not is_range or not is_counter(self.definition, name, self.counts[name]):
+                node.body.insert(0, _assign(name, self._put(name, _name(name))))
+        return node
+
+    def visit_Return(self, node: ast.Return) -> ast.AST:
+        self.generic_visit(node)
+        if node.value is not None and self.definition.returns is not None:
+            node.value = _hook("take", self.definition.returns, node.value, ast.Constant("the result"))
+        return node
+
+    def visit_IfExp(self, node: ast.IfExp) -> ast.AST:
+        pure_body, pure_orelse = ast.Constant(_is_pure(node.body)), ast.Constant(_is_pure(node.orelse))
+        self.generic_visit(node)
+        return _hook("choose", node.test, _thunk(node.body), pure_body, _thunk(node.orelse), pure_orelse)
+
+    def visit_Call(self, node: ast.Call) -> ast.AST:
+        self.generic_visit(node)
+        if isinstance(node.func, ast.Name) and node.func.id in ("min", "max") and node.func.id not in self.counts:
+            return _hook("extreme", node.func, *node.args)
+        return node
+
+
+def _is_pure(node: ast.expr) -> bool:
+    """True for an expression that may be evaluated for its type alone."""
+    for part in ast.walk(node):
+        if isinstance(part, ast.NamedExpr):
+            return False
+        if isinstance(part, ast.Call):
+            name = part.func.attr if isinstance(part.func, ast.Attribute) else getattr(part.func, "id", "")
+            if name not in _PURE:
+                return False
+    return True
+
+
+def _name(name: str) -> ast.Name:
+    return ast.Name(name, ast.Load())
+
+
+def _assign(name: str, value: ast.expr) -> ast.Assign:
+    return ast.Assign([ast.Name(name, ast.Store())], value)
+
+
+def _hook(name: str, *arguments: ast.expr) -> ast.Call:
+    return ast.Call(_name(_PREFIX + name), list(arguments), [])
+
+
+def _thunk(node: ast.expr) -> ast.expr:
+    empty = ast.arguments(posonlyargs=[], args=[], kwonlyargs=[], kw_defaults=[], defaults=[])
+    return ast.Lambda(empty, node)
+
+
+def take(annotation: object, value: object, name: str) -> object:
+    """`value` as what is declared. Raises OverflowError for a number that does not fit, TypeError for no number."""
+    if isinstance(annotation, type) and issubclass(annotation, Integer) and annotation.BITS:
+        if isinstance(value, BigEndian) or not isinstance(value, int) or isinstance(value, bool):
+            raise TypeError(f"{name} is {annotation.__name__}, but this is {type(value).__name__}")
+        if not annotation.holds(value):
+            raise OverflowError(f"{name} is {annotation.__name__}, but this is {int(value)}")
+        return annotation(value)
+    return value
+
+
+def _put(types: dict[str, type[Integer]], name: str, value: object) -> object:
+    """The value of a variable that is assigned more than once: the first gives it its type."""
+    if isinstance(value, BigEndian) or not isinstance(value, int) or isinstance(value, bool):
+        return value
+    kind = types.get(name)
+    if kind is None:
+        if isinstance(value, Integer) and not isinstance(value, Counter):
+            kind = type(value)
+        else:
+            kind = _I64 if _I64.holds(value) else _U64
+        types[name] = kind
+    return take(kind, value, name)
+
+
+def _count(numbers: object) -> object:
+    if isinstance(numbers, range):
+        return (Counter(number) for number in numbers)
+    return numbers
+
+
+def _choose(
+    test: object,
+    body: Callable[[], object],
+    pure_body: bool,
+    orelse: Callable[[], object],
+    pure_orelse: bool,
+) -> object:
+    """One of two values, as the type that both sides have in common."""
+    chosen = body() if test else orelse()
+    other, pure = (orelse, pure_orelse) if test else (body, pure_body)
+    if isinstance(chosen, bool) or not isinstance(chosen, int):
+        return chosen
+    beside: object = None
+    if pure:
+        try:
+            beside = other()
+        except Exception:
+            return chosen
+    return _in_common(chosen, beside)
+
+
+def _in_common(chosen: int, beside: object) -> int:
+    plain = not isinstance(chosen, Integer) or isinstance(chosen, Counter)
+    if isinstance(beside, bool) or not isinstance(beside, int):
+        return chosen
+    if not isinstance(beside, Integer) or isinstance(beside, Counter):
+        if plain:
+            return Counter(chosen)
+        return chosen if type(chosen).holds(beside) else _I64(chosen)  # type: ignore[attr-defined]
+    if plain:
+        return type(beside)(chosen) if type(beside).holds(chosen) else _I64(chosen)
+    assert isinstance(chosen, Integer)
+    return common_type(type(chosen), type(beside), min(chosen, beside))(chosen)
+
+
+def _extreme(pick: Callable[..., Any], first: Any, *others: Any) -> object:
+    """`min` or `max` of numbers, each pair in the type that both have in common."""
+    for other in others:
+        chosen = pick(first, other)
+        if isinstance(chosen, int):
+            beside = other if chosen is first else first
+            chosen = _in_common(chosen, beside)
+        first = chosen
+    return first
+
+
+_HOOKS: dict[str, Callable[..., object]] = {
+    "take": take,
+    "put": _put,
+    "count": _count,
+    "choose": _choose,
+    "extreme": _extreme,
+}
