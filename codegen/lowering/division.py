@@ -51,9 +51,10 @@ def _hidden(f: FunctionEmitter, opcode: str, x: str, y: str, bits: int) -> str:
     """A division that LLVM sees neither the divisor nor the result of.
 
     BPF's instructions are defined for a zero divisor and LLVM's are not: it would take the divisor for not
-    zero from then on, and `x / y == 0` for `x < y`, which a zero divisor makes false.
+    zero from then on, and `x / y == 0` for `x < y`, which a zero divisor makes false. Hidden apart, since
+    the dividend may be a hidden value, too, and `x / x` would be 1.
     """
-    return f.hide(f.define(f"{opcode} i{bits} {x}, {f.hide(y, bits)}"), bits)
+    return f.hide(f.define(f"{opcode} i{bits} {x}, {f.hide(y, bits, apart=True)}"), bits)
 
 
 def _signed(f: FunctionEmitter, x: str, y: str, bits: int, modulo: bool, constant: bool) -> str:

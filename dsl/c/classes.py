@@ -132,11 +132,11 @@ def _property(bits: BitField) -> property:
     shift = bits.little if sys.byteorder == "little" else bits.big
 
     def get(self: Struct) -> int:
-        number: int = getattr(self, holder) >> shift & mask
+        number: int = int(getattr(self, holder)) >> shift & mask
         return number - (mask + 1) if bits.type.signed and number >> bits.width - 1 else number
 
     def put(self: Struct, value: int) -> None:
-        others = getattr(self, holder) & ~(mask << shift)
+        others = int(getattr(self, holder)) & ~(mask << shift)
         setattr(self, holder, others | (value & mask) << shift)
 
     return property(get, put)

@@ -13,7 +13,7 @@ from skverdict.dsl.frontend.maps import METHOD_NAMES
 from skverdict.dsl.frontend.memory import element, load, member
 from skverdict.dsl.frontend.operators import is_of_literals
 from skverdict.dsl.frontend.python_values import operand_of
-from skverdict.dsl.frontend.refusal import suggestion
+from skverdict.dsl.frontend.refusal import Refused, suggestion
 from skverdict.dsl.frontend.state import State
 from skverdict.dsl.frontend.values import (
     ContextArray,
@@ -222,8 +222,31 @@ def conditional(lowering: Lowering, node: ast.IfExp) -> Operand:
     sides = [(label, part) for label, part in ((yes, node.body), (no, node.orelse)) if label.edges]
     if len(sides) == 1:
         lowering.enter(sides[0][0])
-        return evaluate(lowering, sides[0][1])
+        taken = sides[0][1]
+        return _as_both(lowering, taken, node.orelse if taken is node.body else node.body)
     return _choose(lowering, node, sides)
+
+
+def _as_both(lowering: Lowering, taken: ast.expr, other: ast.expr) -> Operand:
+    """The side that is always taken, as the type that it has with the other: that is not one of the test."""
+    chosen = evaluate(lowering, taken)
+    if not isinstance(chosen, Scalar):
+        return chosen
+    mark, state = lowering.mark(), lowering.here.copy()
+    try:
+        beside = evaluate(lowering, other)
+    except Refused:
+        return chosen
+    finally:
+        lowering.take_back(mark)
+        lowering.undo(mark)
+        lowering.state = state
+    if not isinstance(beside, Scalar):
+        return chosen
+    type_ = _chosen_type(lowering, (taken, other), [chosen, beside])
+    if is_of_literals(chosen) and is_of_literals(beside):
+        return chosen
+    return convert(lowering, taken, chosen, type_)
 
 
 def _choose(
