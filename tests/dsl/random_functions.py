@@ -182,7 +182,7 @@ class Writer:
             self.block(indent + 1, depth - 1)
 
     def count(self, indent: int, depth: int) -> None:
-        name = f"i{self.made}"
+        name = f"j{self.made}"
         self.made += 1
         ranges = ("range(3)", "range(1, 6, 2)", "range(4, -1, -1)", "range(0)")
         self.line(indent, f"for {name} in {self.random.choice(ranges)}:")
