@@ -70,11 +70,11 @@ class Reader:
     def python(self, block: Block) -> None:
         name = FILE_NAME.match(block.text)
         if name and name[1].startswith("test_"):
-            Path(name[1]).write_text(block.text)
+            Path(name[1]).write_text(block.text[name.end() :])
             self._pytest(name[1])
         elif name or PROGRAM.search(block.text):
             path = Path(name[1] if name else f"policy{block.line}.py")
-            path.write_text(block.text)
+            path.write_text(block.text[name.end() :] if name else block.text)
             if PROGRAM.search(block.text):
                 assert load_policy(path).module.functions
         elif ASKS_A_KERNEL.search(block.text):

@@ -36,6 +36,13 @@ def test_links_lead_somewhere(document: str) -> None:
         assert "://" in link or (ROOT / document).parent.joinpath(link).exists(), link
 
 
+def test_the_tutorial_shows_the_policy_that_new_makes() -> None:
+    every = blocks((ROOT / "docs" / "tutorial.md").read_text())
+    shown = next(block.text for block in every if block.text.startswith("# gate.py\n"))
+    template = ROOT / "runtime" / "cli" / "templates" / "filter.py.template"
+    assert shown == f"# gate.py\n{template.read_text()}"
+
+
 @pytest.mark.parametrize("name", PAGES)
 def test_pages_of_tables_are_up_to_date(name: str) -> None:
     assert (ROOT / "docs" / name).read_text(encoding="utf-8") == PAGES[name](), "run python -m docs.tables"
