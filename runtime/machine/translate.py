@@ -344,8 +344,8 @@ class _Writer:
             fits = fits and self._state.register(dst) is NARROW
         if whole and not immediate and operation.source:
             fits = fits and self._state.register(instruction.src) is NARROW
-        if name in _LAZY and bits == 32 and not immediate:
-            self._check_registers(dst, instruction.src)
+        if name in _LAZY and bits == 32:
+            self._check_registers(dst, *(() if immediate else (instruction.src,)))
         needed = "{dst}" in _ARITHMETIC[name]
         text = self._fill(_ARITHMETIC[name], bits, fetch(dst) if needed else "", src)
         self._say(f"r{dst} = {text}" if fits else f"r{dst} = ({text}) & {mask(bits):#x}")

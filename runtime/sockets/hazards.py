@@ -20,8 +20,12 @@ LATE = Fault(
     "a policy with a stream parser should redirect or drop, not pass to its own socket, and one that passes "
     "should not change the length of what it passes",
 )
+HIDDEN = Fault(
+    "a read fails with EAGAIN though passed bytes are there, because others wait for the rest of their message",
+    "a policy with a stream parser should redirect or drop, not pass to its own socket",
+)
 LOST_AT_REMOVAL = Fault(
-    "passed bytes that were not read are lost with the socket's last entry in a map",
+    "passed bytes that were not read, and the beginning of a message, are lost with the socket's last entry in a map",
     "let the application read everything before the socket is taken out",
 )
 LOST_BY_SHUTDOWN = Fault(

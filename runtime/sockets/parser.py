@@ -48,13 +48,15 @@ class StreamParser:
             with self.socket.locked():
                 self._read()
 
-    def abandon(self, reason: str) -> None:
-        """Stop; what was gathered of a message is lost for `reason`."""
+    def abandon(self, reason: str) -> bytes:
+        """Stop; gives what was gathered of a message, which is lost if there is a `reason`."""
         self.stopped = True
-        if self.head is not None:
-            content = self.head.content[self.head.offset :]
-            self.socket.kernel.moved("lost", self.socket, None, content, reason)
-            self.head = None
+        head, self.head = self.head, None
+        if head is None:
+            return b""
+        if reason:
+            self.socket.kernel.moved("lost", self.socket, None, head.content[head.offset :], reason)
+        return bytes(head.content[head.offset : head.offset + head.gathered])
 
     def _read(self) -> None:
         """Take in whole buffers of the receive queue, and settle the kernel's read position afterwards.

@@ -112,20 +112,25 @@ class Psock:
                 socket_map.remove(key)
 
     def drop(self) -> None:
-        """The last link is gone: the socket becomes an ordinary one, and what the queues hold is lost."""
+        """The last link is gone: the socket becomes an ordinary one, and what the queues hold is lost. An ideal
+        kernel keeps it for the application."""
         reason = "the socket left its map"
         kernel = self.socket.kernel
         self.enabled = False
         self.free_cork()
+        keeps = kernel.ideal and not self.ending
+        unread, gathered = self.ingress.clear(), b""
         if self.parser is not None:
-            self.parser.abandon(reason)
+            gathered = self.parser.abandon("" if keeps else reason)
         self.handler = None
         self.socket.psock = None
         self.backlog.lose(reason)
-        unread = self.ingress.clear()
+        if keeps:
+            self.socket.give_back([content for content in (*unread, gathered) if content])
+            return
         for content in unread:
             kernel.moved("lost", self.socket, None, content, reason)
-        if any(unread) and not self.ending:
+        if (any(unread) or gathered) and not self.ending:
             kernel.hazard(self.socket, hazards.LOST_AT_REMOVAL)
 
     def free_cork(self) -> None:

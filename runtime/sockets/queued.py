@@ -29,6 +29,9 @@ class QueuedSocket(Sock):
     def eat(self, length: int) -> None:
         """Messages have no positions to count on."""
 
+    def give_back(self, contents: list[bytes]) -> None:
+        self.receive_queue.extendleft(SocketBuffer(each, 0, len(each)) for each in reversed(contents))
+
     # Arrival
 
     def arrive(self, buffer: SocketBuffer, sender: Sock) -> None:

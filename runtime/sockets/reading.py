@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from skverdict.runtime.machine.errno import Errno
+from skverdict.runtime.sockets import hazards
 from skverdict.runtime.sockets.errors import socket_error
 
 if TYPE_CHECKING:
@@ -35,7 +36,10 @@ def _receive_judged(socket: TcpSocket, psock: Psock, length: int, peek: bool) ->
     seq = socket.copied_seq
     if socket.receive_queue:
         socket.data_ready()
-        if socket.receive_queue:
+        hidden = bool(psock.ingress.waiting)
+        if socket.receive_queue and not (hidden and socket.kernel.ideal):
+            if hidden:
+                socket.kernel.hazard(socket, hazards.HIDDEN)
             raise socket_error(Errno.EAGAIN, f"{socket.name}: bytes wait for the verdict")
     reading = psock.ingress.read(length, peek)
     own = reading.own

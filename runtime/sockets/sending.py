@@ -195,7 +195,7 @@ class _Call:
             push(self.socket, message, count, self.more)
         except OSError as error:
             self._take_back(message, error)
-            if self.kernel.ideal:
+            if self.kernel.ideal and not self.psock.apply_bytes:
                 self.psock.evaluated = Verdict.NONE
             raise _Failed(error.errno or Errno.EPIPE) from None
         self._applied(count)
@@ -251,7 +251,8 @@ class _Call:
         kernel.moved("dropped", self.socket, None, content[:count])
         kernel.moved("lost", self.socket, None, content[count:], _DROPPED)
         if kernel.ideal:
-            self.psock.evaluated = Verdict.NONE
+            if not self.psock.apply_bytes:
+                self.psock.evaluated = Verdict.NONE
             self.copied -= len(content) - count
         elif content[count:]:
             kernel.hazard(self.socket, hazards.DROP_COUNTS_AS_SENT)

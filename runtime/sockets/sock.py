@@ -148,6 +148,10 @@ class Sock(ABC):
         """How many bytes of a buffer from the receive queue the application has read."""
         return 0
 
+    @abstractmethod
+    def give_back(self, contents: list[bytes]) -> None:
+        """Let the application read again what programs have passed, in front of what waits."""
+
     def forget_read(self, buffer: SocketBuffer, length: int) -> None:
         """Take what was read out of a buffer."""
         buffer.drop(length)

@@ -288,6 +288,13 @@ class TcpSocket(Sock):
     def read_of(self, buffer: SocketBuffer) -> int:
         return min(max(self.copied_seq - buffer.seq, 0), len(buffer))
 
+    def give_back(self, contents: list[bytes]) -> None:
+        content = b"".join(contents)
+        if content:
+            end = self.receive_queue[0].seq if self.receive_queue else self.rcv_nxt - self.done
+            self.copied_seq = end - len(content)
+            self.receive_queue.appendleft(SocketBuffer(content, self.copied_seq, 0))
+
     def forget_read(self, buffer: SocketBuffer, length: int) -> None:
         super().forget_read(buffer, length)
         buffer.seq += length

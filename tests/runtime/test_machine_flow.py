@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import pytest
@@ -9,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from skverdict.codegen.instruction import Instruction
 from skverdict.runtime.machine.fault import Fault, LoadError
-from skverdict.runtime.machine.run import run, step_through
+from skverdict.runtime.machine.run import LoadedProgram, Result, run, step_through
 
 from tests.runtime.machine_kit import (
     EXIT,
@@ -146,6 +147,23 @@ def test_a_stack_is_there_also_for_who_makes_its_address_up() -> None:
     program, surroundings = loaded(object_of(code)), environment()
     context = TestContext()
     assert run(program, context, surroundings).value == step_through(program, context, surroundings).value == 7
+
+
+@pytest.mark.parametrize("name", ["div", "mod"])
+@pytest.mark.parametrize("bits", [32, 64])
+def test_division_by_zero_looks_at_the_same_registers(name: str, bits: int) -> None:
+    """Functions and steps refuse an unwritten register for the same instructions, by the same register."""
+    for operand in ({"imm": 0}, {"src": 0}, {"src": 8}):
+        program = loaded(object_of([mov(0, 0), alu(name, 7, bits, **operand), mov(0, 1), EXIT]))
+        assert told(run, program) == told(step_through, program)
+
+
+def told(execute_it: Callable[..., Result], program: LoadedProgram) -> int | str:
+    """The value that a program gives, or what is wrong with it."""
+    try:
+        return execute_it(program, TestContext(), environment()).value
+    except Fault as fault:
+        return fault.reason
 
 
 def test_a_budget_that_does_not_last_ends_the_run_where_it_is_used_up() -> None:

@@ -205,6 +205,7 @@ def test_a_read_of_passed_messages_while_more_wait_fails_once() -> None:
     bench.client.send(b"aaaabb")
     bench.client.send(b"b")
     assert would_block(bench.server)
+    assert "others wait for the rest of their message" in bench.lab.kernel.trace.hazards()[0].what
     assert bench.server.recv(100) == b"aaaa"
 
 
