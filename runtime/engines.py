@@ -18,10 +18,10 @@ if TYPE_CHECKING:
 ENGINES = ("auto", "native", "reference")
 
 #: Instructions that the interpreter does in about the time that making native code takes.
-_PATIENCE = 100_000
+_PATIENCE = 1_000_000
 #: What a run costs more as native code, and each helper call that it makes, in instructions of the interpreter.
-_RUN_PRICE = 40
-_CALL_PRICE = 15
+_RUN_PRICE = 200
+_CALL_PRICE = 60
 
 
 class Surroundings(NamedTuple):

@@ -363,7 +363,7 @@ class _Function:
                 return
             self.behind -= 1
             self._site(site)
-        if len(block.successors) == 1 and block.sites[-1].operation.family not in ("goto", "may_goto"):
+        if len(block.successors) == 1 and block.sites[-1].operation.family != "goto":
             writer.add(f"br label %b{block.successors[0]}")
 
     def _count(self, block: Block) -> None:
@@ -490,6 +490,10 @@ class _Function:
         writer = self.writer
         place = writer.at("%frame", layout.FRAME_LOOPS)
         loops = writer.load(place)
+        if site.target == site.next:
+            less = writer.value(f"call i64 @llvm.usub.sat.i64(i64 {loops}, i64 1)")
+            writer.store(less, place)
+            return
         go_on = writer.label()
         writer.branch(writer.value(f"icmp eq i64 {loops}, 0"), f"b{site.target}", go_on, "rare")
         writer.begin(go_on)

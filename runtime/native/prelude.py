@@ -241,6 +241,7 @@ def _prelude() -> str:
     copies = """
 declare void @llvm.memcpy.p0.p0.i64(ptr, ptr, i64, i1)
 declare void @llvm.memset.p0.i64(ptr, i8, i64, i1)
+declare i64 @llvm.usub.sat.i64(i64, i64)
 """
     return swaps + copies + "".join(reaches) + _ADDRESSES.format(**numbers) + _LOOKUP.format(**numbers) + METADATA
 

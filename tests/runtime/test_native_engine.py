@@ -108,6 +108,15 @@ def test_a_budget_that_ends_in_a_called_function_keeps_what_its_callers_had() ->
         assert found == expected, budget
 
 
+def test_jumps_to_what_comes_next_anyway_change_nothing() -> None:
+    code = [mov(0, 1), op("may_goto", offset=0), op("jump", "jeq", dst=0, imm=1, offset=0, bits=64), EXIT]
+    surroundings = environment()
+    program = loaded(object_of(code), surroundings=surroundings)
+    native = engine.compile_program(program, "__sk_buff", {}, {}, surroundings)
+    results = [run(program, TestContext(), surroundings), engine.run(native, TestContext(), surroundings)]
+    assert [(each.value, each.instructions) for each in results] == [(1, 4), (1, 4)]
+
+
 FAULTS = {
     "an unwritten register": "r0 = r3\nexit",
     "an unwritten byte of the stack": "*(u8 *)(r10 - 8) = 1\nr0 = *(u16 *)(r10 - 8)\nexit",
