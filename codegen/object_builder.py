@@ -37,11 +37,20 @@ class Policy(Protocol):
     def sources(self) -> Mapping[str, Sequence[str]]: ...
 
 
-def build(policy: Policy, target: Target = Target()) -> bytes:  # noqa: B008 - a Target never changes
+def build(
+    policy: Policy,
+    target: Target = Target(),  # noqa: B008 - a Target never changes
+    isolate: bool = False,
+) -> bytes:
     """The ELF object of `policy` for `target`, the same bytes for the same policy at any place and time.
 
+    With `isolate`, a child process makes it, so that even what LLVM does not survive ends in an error here.
     Raises `CodegenError` if the policy needs more than BPF has.
     """
+    if isolate:
+        from skverdict.codegen.isolation import isolated
+
+        return isolated(lambda: build(policy, target), policy.module.file)
     module = policy.module
     limits = LimitChecker(module, policy.sources)
     limits.check_names()

@@ -34,7 +34,7 @@ def run(options: Namespace) -> int:
     from skverdict.codegen import build
 
     policy = load(options.policy, options.kernel)
-    build(policy, Target(options.cpu))
+    build(policy, Target(options.cpu), isolate=True)
     if options.json:
         import json
 
