@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import pty
 import signal
+import sys
 from pathlib import Path
 
 import pytest
@@ -59,6 +61,21 @@ def test_watching_ends_in_time(capsys: pytest.CaptureFixture[str]) -> None:
     output = capsys.readouterr().out
     assert output.startswith("lab is attached.\na line\nPrograms\n")
     assert "drop 2, pass 3" in output
+
+
+def test_on_a_terminal_it_changes_in_place(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setenv("COLUMNS", "120")
+    master, slave = pty.openpty()
+    with open(slave, "w", encoding="utf-8") as terminal:
+        monkeypatch.setattr(sys, "stdout", terminal)
+        watch(lambda: COUNTS, "lab is attached.", seconds=0, printed=lambda: ["[a] line"], as_json=False)
+        terminal.flush()
+        content = os.read(master, 1 << 16).decode()
+    os.close(master)
+    assert "[a] line" in content
+    assert "drop 2, pass 3" in content
+    assert "\x1b[2K" in content  # a line that is written anew
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
