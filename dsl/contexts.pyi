@@ -113,6 +113,8 @@ class TcpSock:
 
 class SkSkb:
     """What a socket received: `struct __sk_buff`, for parsers, stream verdicts and `skb_verdict`."""
+    def __init__(self, *, data: bytes = ..., **fields: object) -> None:
+        """One to test functions with, in ordinary Python: fields that are not given are zero."""
 
     len: u32
     pkt_type: u32
@@ -167,6 +169,8 @@ class SkSkb:
 
 class SkMsg:
     """What an application sends: `struct sk_msg_md`, for `msg_verdict`."""
+    def __init__(self, *, data: bytes = ..., **fields: object) -> None:
+        """One to test functions with, in ordinary Python: fields that are not given are zero."""
 
     data: PacketData
     family: u32
@@ -195,6 +199,8 @@ class SkMsg:
 
 class SockOps:
     """An event in the life of a TCP connection: `struct bpf_sock_ops`, for `sock_ops`."""
+    def __init__(self, *, data: bytes = ..., **fields: object) -> None:
+        """One to test functions with, in ordinary Python: fields that are not given are zero."""
 
     op: u32
     args: Sequence[u32]
