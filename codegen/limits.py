@@ -9,6 +9,8 @@ from skverdict.codegen.btf import BYTE_ORDERS
 from skverdict.codegen.call_chains import MOST_BELOW_TAIL_CALL, MOST_FRAMES, chains, reached_from
 from skverdict.codegen.errors import CodegenError
 from skverdict.codegen.lowering.atomics import has_atomic
+from skverdict.codegen.lowering.bounds import Bounds
+from skverdict.codegen.lowering.elements import context_of, leaves_view
 from skverdict.dsl.ir.module import Location
 from skverdict.dsl.ir.types import size_of
 
@@ -93,6 +95,25 @@ class LimitChecker:
                             f"cpu {target.cpu} has no atomic {name} of a {type_}{what}",
                             operation.location,
                             "build for cpu v3 or later",
+                        )
+
+    def check_views(self) -> None:
+        """A computed place in a view of the packet, in a function that cannot look for the packet's end."""
+        for function in self._module.functions:
+            if context_of(function) is not None:
+                continue
+            bounds = Bounds(function)
+            for block in function.blocks:
+                for operation in block.operations:
+                    if operation.name not in ("element", "part") or len(operation.operands) != 2:
+                        continue
+                    base, index = operation.operands
+                    if leaves_view(base, index, bounds):
+                        raise self.refuse(
+                            f"{function.name} looks at a computed place in a view of the packet, whose end "
+                            "it does not know",
+                            operation.location,
+                            "give it the context as well, such as `skb: SkSkb`",
                         )
 
     def check_frames(self, code: Code, endian: str) -> None:

@@ -56,6 +56,7 @@ def build(
     limits.check_names()
     limits.check_locals()
     limits.check_atomics(target)
+    limits.check_views()
     code = improve(read_code(_compile(module, target, limits), target.endian), module, target)
     limits.check_frames(code, target.endian)
     limits.check_lengths(code)

@@ -19,6 +19,11 @@ class CellOf:
     def __init__(self, type_: object) -> None:
         self.type = type_
 
+    def __or__(self, other: None) -> object:
+        return self
+
+    __ror__ = __or__
+
 
 class Cell:
     """`Cell[T]`: the type of a place that holds a scalar, its `.value`, for the parameters of functions."""

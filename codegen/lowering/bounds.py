@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from skverdict.dsl.ir.module import Function, Operation, Value
 
 _UNKNOWN = (1 << 64) - 1
+_COMPARISONS = ("lt", "le", "gt", "ge", "ne")
 _KEEPS_KNOWN = ("convert", "add", "sub", "mul", "and", "or", "xor", "shl", "shr")
 
 
@@ -20,6 +21,7 @@ class Bounds:
         self._makers: dict[int, Operation] = {}
         self._writes: dict[str, list[Value]] = {}
         self._largest: dict[int, int] = {}
+        self._counters: set[str] | None = None
         addressed = set()
         for block in function.blocks:
             for operation in block.operations:
@@ -63,6 +65,49 @@ class Bounds:
         if maker.name == "local.get":
             return min(top, max(sources, default=top))
         return min(top, *sources)
+
+    def is_counter(self, local: str) -> bool:
+        """True for a variable that is counted up or down to a number that is not known when it is compiled.
+
+        LLVM would rather count to an exact end (`!=`), whose rounds the verifier cannot tell.
+        """
+        if self._counters is None:
+            self._counters = self._find_counters()
+        return local in self._counters
+
+    def _find_counters(self) -> set[str]:
+        stepped = {local for local, values in self._writes.items() if any(self._steps(local, v) for v in values)}
+        counters = set()
+        for maker in self._makers.values() if stepped else ():
+            if maker.name not in _COMPARISONS or (maker.name == "ne" and not self._is_constant(maker.operands[1])):
+                continue
+            for value, limit in (maker.operands, maker.operands[::-1]):
+                local = self._variable(value)
+                if local in stepped and not (self._is_constant(limit) and self.is_known(value)):
+                    counters.add(local)
+        return counters
+
+    def is_counted(self, value: Value) -> bool:
+        """True for what was read from such a variable."""
+        local = self._variable(value)
+        return bool(local) and self.is_counter(local)
+
+    def _is_constant(self, value: Value) -> bool:
+        maker = self._makers.get(value.number)
+        return maker is not None and maker.name == "const"
+
+    def _variable(self, value: Value) -> str:
+        """The local that a number was just read from, or is one step on from; empty if from none."""
+        maker = self._makers.get(value.number)
+        while maker is not None and maker.name in ("convert", "add", "sub"):
+            maker = self._makers.get(maker.operands[0].number)
+        return str(maker.attributes["local"]) if maker is not None and maker.name == "local.get" else ""
+
+    def _steps(self, local: str, value: Value) -> bool:
+        """True if `value` is what the local holds, and a constant more or less."""
+        maker = self._makers.get(value.number)
+        is_step = maker is not None and maker.name in ("add", "sub") and self._is_constant(maker.operands[1])
+        return is_step and self._variable(value) == local
 
     def is_known(self, value: Value) -> bool:
         """True if the verifier, which follows every round of a loop, always knows the number exactly.

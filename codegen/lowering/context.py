@@ -98,6 +98,11 @@ def _load_pointer(f: FunctionEmitter, context: Value, role: str) -> str:
     return f.define(f"inttoptr i64 {loaded} to ptr")
 
 
+def load_packet_end(f: FunctionEmitter, context: Value) -> str:
+    """The end of the packet, as a pointer."""
+    return _load_pointer(f, context, "data_end")
+
+
 def lower_packet_view(f: FunctionEmitter, operation: Operation) -> None:
     context, *more = operation.operands
     assert operation.result is not None and isinstance(operation.result.type, Pointer)
@@ -108,7 +113,7 @@ def lower_packet_view(f: FunctionEmitter, operation: Operation) -> None:
         f.bind(operation, "null")
         return
     start = _load_pointer(f, context, "data")
-    end = _load_pointer(f, context, "data_end")
+    end = load_packet_end(f, context)
     inside_label, outside_label, joined = (f.new_label() for _ in range(3))
     if more:
         distance = f.define(f"zext {f.typed(more[0])} to i64")

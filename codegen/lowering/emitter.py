@@ -94,6 +94,14 @@ class FunctionEmitter:
         assembly = f'asm {dialect}"", "={register},0"'
         return self.define(f"call i{bits} {assembly}(i{bits} {operand}) nounwind memory(none)")
 
+    def at_most(self, operand: str, last: int) -> str:
+        """A number of 64 bits that is not larger than `last`, so that the verifier sees it, too."""
+        operand = self.hide(operand, 64)
+        if last & (last + 1) == 0:
+            return self.define(f"and i64 {operand}, {last}")
+        larger = self.define(f"icmp ugt i64 {operand}, {last}")
+        return self.define(f"select i1 {larger}, i64 {last}, i64 {operand}")
+
     @property
     def bounds(self) -> Bounds:
         """What is known of the size of the function's numbers."""

@@ -11,7 +11,7 @@ from skverdict.codegen.lowering.emitter import (
     member_offset,
     memory_type,
 )
-from skverdict.dsl.ir.types import Array, Bool, Int, Pointer, Struct, align_of, size_of
+from skverdict.dsl.ir.types import Bool, Int, Pointer, Struct, align_of, size_of
 
 if TYPE_CHECKING:
     from skverdict.codegen.lowering.emitter import FunctionEmitter
@@ -54,7 +54,7 @@ def lower_local_get(f: FunctionEmitter, operation: Operation) -> None:
 def lower_local_set(f: FunctionEmitter, operation: Operation) -> None:
     local = _local(f, operation)
     operand = f.operand(operation.operands[0])
-    if f.opaque and isinstance(local.type, Int):
+    if isinstance(local.type, Int) and (f.opaque or f.bounds.is_counter(local.name)):
         operand = f.hide(operand, local.type.bits)
     _store(f, operand, f.slot(local), local.type, align_of(local.type))
 
@@ -96,54 +96,6 @@ def lower_member(f: FunctionEmitter, operation: Operation) -> None:
         f.bind(operation, f.operand(base))
 
 
-def lower_element(f: FunctionEmitter, operation: Operation) -> None:
-    base, index = operation.operands
-    assert (
-        isinstance(base.type, Pointer)
-        and isinstance(base.type.target, Array)
-        and operation.result is not None
-    )
-    assert isinstance(index.type, Int)
-    size = size_of(base.type.target.element)
-    f.aligns[operation.result.number] = gcd(f.known_align(base), size)
-    wide = f.operand(index)
-    if index.type.bits < 64 and index.number not in f.constants:
-        wide = f.define(f"zext {f.typed(index)} to i64")
-    f.bind(operation, f.define(f"getelementptr inbounds nuw [{size} x i8], {f.typed(base)}, i64 {wide}"))
-
-
-def _distance(f: FunctionEmitter, value: Value, most: int) -> str:
-    """A number that the program has found to be `most` or less, so that the verifier sees it.
-
-    LLVM drops a test that it finds needless, and the verifier does not know all that LLVM does.
-    """
-    wide = f.operand(value)
-    if isinstance(value.type, Int) and value.type.bits < 64 and value.number not in f.constants:
-        wide = f.define(f"zext {f.typed(value)} to i64")
-    if value.number in f.constants or f.bounds.largest(value) <= most or f.bounds.is_known(value):
-        return wide
-    wide = f.hide(wide, 64)
-    near = f.define(f"icmp ule i64 {wide}, {most}")
-    return f.define(f"select i1 {near}, i64 {wide}, i64 {most}")
-
-
-def lower_part(f: FunctionEmitter, operation: Operation) -> None:
-    base, *more = operation.operands
-    offset = operation.attributes["offset"]
-    assert isinstance(offset, int) and operation.result is not None
-    assert isinstance(base.type, Pointer) and isinstance(operation.result.type, Pointer)
-    align = gcd(f.known_align(base), offset) if offset else f.known_align(base)
-    address = f.operand(base)
-    if more:
-        wide = _distance(f, more[0], size_of(base.type.target) - offset - size_of(operation.result.type.target))
-        address = f.define(f"getelementptr inbounds nuw i8, ptr {address}, i64 {wide}")
-        align = 1
-    if offset:
-        address = f.define(f"getelementptr inbounds nuw i8, ptr {address}, i64 {offset}")
-    f.aligns[operation.result.number] = align
-    f.bind(operation, address)
-
-
 def lower_load(f: FunctionEmitter, operation: Operation) -> None:
     pointer = operation.operands[0]
     assert isinstance(pointer.type, Pointer)
@@ -179,8 +131,6 @@ RULES = {
     "local.address": lower_local_address,
     "local.zero": lower_local_zero,
     "member": lower_member,
-    "element": lower_element,
-    "part": lower_part,
     "load": lower_load,
     "store": lower_store,
     "copy": lower_copy,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Container
 from typing import TYPE_CHECKING
 
-from skverdict.codegen.lowering import addresses, atomics, calls, context, control, memory, scalars
+from skverdict.codegen.lowering import addresses, atomics, calls, context, control, elements, memory, scalars
 from skverdict.codegen.lowering.emitter import FunctionEmitter, ModuleEmitter, function_name, llvm_type
 from skverdict.codegen.lowering.memory import stack_slot
 from skverdict.dsl.catalogue.programs import PROGRAMS
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 _RULES: dict[str, Callable[[FunctionEmitter, Operation], None]] = {
     **scalars.RULES,
     **memory.RULES,
+    **elements.RULES,
     **atomics.RULES,
     **context.RULES,
     **addresses.RULES,

@@ -81,8 +81,17 @@ def lower_comparison(f: FunctionEmitter, operation: Operation) -> None:
         if unswapped is not None:
             f.bind(operation, f.define(f"icmp {operation.name} {llvm_type(left.type)} {unswapped}"))
             return
+    if operation.name in ("gt", "ne") and f.constants.get(right.number) == 0 and _is_down_counter(f, left):
+        # LLVM makes `!= 0` of `> 0`, from which Linux 6.1 does not learn that the number is 1 or more.
+        zero = f.hide("0", bits_of(left.type))
+        f.bind(operation, f.define(f"icmp ugt {f.typed(left)}, {zero}"))
+        return
     predicate = _PREDICATES[operation.name][is_signed(left.type)]
     f.bind(operation, f.define(f"icmp {predicate} {f.typed(left)}, {f.operand(right)}"))
+
+
+def _is_down_counter(f: FunctionEmitter, value: Value) -> bool:
+    return isinstance(value.type, Int) and not value.type.signed and f.bounds.is_counted(value)
 
 
 def _without_swaps(f: FunctionEmitter, left: Value, right: Value) -> str | None:

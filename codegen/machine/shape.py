@@ -363,8 +363,12 @@ class Line:
 
 
 def arrange(first: Piece, has_less: bool) -> list[Line]:
-    """The pieces in an order in which most are followed by what they go on to."""
+    """The pieces in an order in which most are followed by what they go on to.
+
+    No loop is closed by running on into its beginning: Linux 6.1 takes only jumps for that (`check_cfg`).
+    """
     pieces = reachable(first)
+    places = {piece: place for place, piece in enumerate(pieces)}
     follower: dict[Piece, Piece] = {}
     leader: dict[Piece, Piece] = {}
 
@@ -375,6 +379,8 @@ def arrange(first: Piece, has_less: bool) -> list[Line]:
 
     def link(piece: Piece, way: Piece) -> bool:
         if way is first or way in leader or piece in follower or start_of(piece) is way:
+            return False
+        if piece.branch is None and places[way] <= places[piece]:
             return False
         follower[piece] = way
         leader[way] = piece

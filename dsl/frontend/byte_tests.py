@@ -363,7 +363,8 @@ def _search(
         variable = lowering.emit(node, "add", (window.variable, now), U32)
     there = Window(
         window.source, window.origin, window.epoch,
-        base=window.base, variable=variable, farthest=window.farthest + last, size=len(content),
+        base=window.base, variable=variable, farthest=min(window.farthest + last, (1 << 32) - 1),
+        size=len(content),
     )  # fmt: skip
     # A packet that ends here has no later positions either.
     reach(lowering, node, there, 0, len(content), no)
@@ -371,13 +372,15 @@ def _search(
     lowering.enter(again)
     following = lowering.emit(node, "add", (now, _number(lowering, node, 1)), U32)
     lowering.effect(node, "local.set", (following,), local=position)
-    if window.length is None:
-        end = _number(lowering, node, last)
-    else:
-        end = lowering.emit(
-            node, "sub", (lowering.value(node, window.length), _number(lowering, node, len(content))), U32
-        )
-    more = lowering.emit(node, "le", (following, end), BOOL)
+    more = lowering.emit(node, "le", (following, _number(lowering, node, last)), BOOL)
+    if window.length is not None:
+        # Both ends: the verifier may not see how large the one can get that the program computes.
+        nearer = lowering.label(node, "nearer")
+        lowering.branch(node, more, nearer, no)
+        lowering.enter(nearer)
+        size = _number(lowering, node, len(content))
+        end = lowering.emit(node, "sub", (lowering.value(node, window.length), size), U32)
+        more = lowering.emit(node, "le", (following, end), BOOL)
     lowering.branch(node, more, head, no)
 
 

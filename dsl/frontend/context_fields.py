@@ -137,7 +137,8 @@ def _constant_index(lowering: Lowering, node: ast.Subscript, field: Field, opera
     if index.constant is None:
         raise lowering.refuse(
             node.slice, f"the index of `{field.name}` must be a constant",
-            "the kernel allows context fields only at fixed offsets: write the cases out",
+            f"the kernel allows context fields only at fixed offsets: write the cases out, or loop over "
+            f"`({', '.join(str(number) for number in range(field.type.count))})`",
         )  # fmt: skip
     return index.constant
 

@@ -121,12 +121,25 @@ def call_helper(
         if parameter.kind in ("size", "varargs") or parameter.name in _DEFAULTS
     ]
     given = assign_arguments(lowering, node, f"`{name}`", names[len(leading) :], optional)
+    places = [parameter.name for parameter in parameters if parameter.kind == "number"]
     evaluated: dict[str, tuple[ast.AST, Operand]] = {
-        parameter: (argument, evaluate(lowering, argument)) for parameter, argument in given.items()
+        parameter: (argument, _argument(lowering, argument, parameter in places))
+        for parameter, argument in given.items()
     }
     for parameter, operand in zip(names, leading, strict=False):
         evaluated[parameter] = (_receiver(node), operand)
     return emit_call(lowering, node, helper, evaluated)
+
+
+def _argument(lowering: Lowering, node: ast.expr, is_place: bool) -> Operand:
+    """What an argument gives, or names as the place of a number."""
+    if is_place:
+        from skverdict.dsl.frontend.places import place_of
+
+        found = place_of(lowering, node)
+        if found is not None:
+            return found
+    return evaluate(lowering, node)
 
 
 def arguments_of(helper: Helper) -> tuple[Argument, ...]:
@@ -425,7 +438,8 @@ def _size(arguments: Arguments, parameter: Argument, node: ast.AST, operand: Ope
 def _number(arguments: Arguments, parameter: Argument, node: ast.AST, operand: Operand | None) -> Value:
     wanted = Int(parameter.bits, parameter.signed)
     if not isinstance(operand, Reference) or operand.target != wanted:
-        raise wrong(arguments, parameter, node, operand, f"a place that holds {with_article(wanted)}")
+        what = f"a place that holds {with_article(wanted)}, such as the member of a structure,"
+        raise wrong(arguments, parameter, node, operand, what)
     return written(arguments, node, operand)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 
 from skverdict.dsl.catalogue.helpers import HELPERS
+from skverdict.dsl.catalogue.programs import KERNELS
 from skverdict.dsl.frontend.dispatch import evaluate, statement
 from skverdict.dsl.frontend.helper_calls import Arguments, emit_call, may_call
 from skverdict.dsl.frontend.leases import HELD, MIXED, end
@@ -52,11 +53,25 @@ def locks(arguments: Arguments) -> None:
     lowering, node = arguments.lowering, arguments.node
     operand = arguments.given["lock"][1]
     assert isinstance(operand, Reference)
+    _check_callback(lowering, node, operand)
     lease = _lease(lowering, node, operand)
     if arguments.helper.name == LOCK:
         take_lock(lowering, node, lease)
     else:
         _unlocked(lowering, node, lease)
+
+
+def _check_callback(lowering: Lowering, node: ast.AST, lock: Reference) -> None:
+    """Linux 6.1 takes the entries that it gives to a callback for one and the same (`id` 0 in the verifier).
+
+    It so forgets that one of them was locked. Raises Refused.
+    """
+    given = [lowering.place(parameter).key for parameter in lowering.frame.node.args.args]
+    if lowering.callback and lowering.scope.kernel == KERNELS[0] and lock.origin.key in given:
+        raise lowering.refuse(
+            node, f"Linux {KERNELS[0]} does not follow the lock of an entry that it gives to a callback",
+            "look the entry up by its key, and lock that",
+        )  # fmt: skip
 
 
 def _lease(lowering: Lowering, node: ast.AST, lock: Reference) -> Lease:

@@ -291,7 +291,18 @@ def _bounded(lowering: Lowering, node: ast.For, start: Scalar, stop: Scalar, ste
         inside, again, done = (lowering.label(node, name) for name in ("do", "next", "done"))
         now = Scalar(type_, lowering.emit(node.iter, "local.get", (), type_, local=counter))
         nodes = (node.target, stop_node)
-        more = compare(lowering, node.iter, "lt" if step > 0 else "gt", nodes, now, limit)
+        relation = "lt" if step > 0 else "gt"
+        if start.constant is None and stop.constant is None:
+            # Linux 6.1 learns nothing from comparing two numbers that it does not know. The count is set anew
+            # in between, lest one comparison be found to follow from the other.
+            known = Scalar(type_, constant=limit.high if step > 0 else limit.low)
+            within = compare(lowering, node.iter, relation, nodes, now, known)
+            near = lowering.label(node, "near")
+            lowering.branch(node.iter, lowering.value(node.iter, within), near, done)
+            lowering.enter(near)
+            lowering.effect(node.iter, "local.set", (lowering.value(node.iter, now),), local=counter)
+            now = Scalar(type_, lowering.emit(node.iter, "local.get", (), type_, local=counter))
+        more = compare(lowering, node.iter, relation, nodes, now, limit)
         lowering.branch(node.iter, lowering.value(node.iter, more), inside, done)
         entered = len(label.edges)
         lowering.enter(inside)

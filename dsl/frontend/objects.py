@@ -71,7 +71,8 @@ def socket_array_element(
     if index.constant is None:
         raise lowering.refuse(
             node.slice, f"the index of `{array.field}` must be a constant",
-            "the kernel allows fields of sockets only at fixed offsets: write the cases out",
+            "the kernel allows fields of sockets only at fixed offsets: write the cases out, or loop over "
+            f"`({', '.join(str(number) for number in range(type_.count))})`",
         )  # fmt: skip
     address = pointer(lowering, node.value, owner)
     name = f"{array.field}.{index.constant}"

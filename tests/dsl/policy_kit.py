@@ -17,9 +17,9 @@ from skverdict.runtime.machine.run import Result, run
 from skverdict.runtime.maps.base import Map
 from skverdict.runtime.maps.create import create_map
 
+from tests.corpus.language import PRELUDE
 from tests.runtime.machine_kit import TestContext, environment
 
-PRELUDE = "from skverdict.dsl import *\n"
 # Lines before the first line of the text given to `compiled` and `errors`.
 PRELUDE_LINES = 1
 

@@ -4,12 +4,30 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from pathlib import Path
 
 import pytest
-from skverdict.dsl import SK_DROP, SK_PASS, Diagnostic, i8, i16, i32, i64, u8, u16, u32, u64
+from skverdict.codegen import CodegenError, Target, build, read_object
+from skverdict.dsl import (
+    SK_DROP,
+    SK_PASS,
+    Diagnostic,
+    PolicyError,
+    i8,
+    i16,
+    i32,
+    i64,
+    load_policy,
+    u8,
+    u16,
+    u32,
+    u64,
+)
+from skverdict.dsl.catalogue.programs import KERNELS
+from skverdict.dsl.ir.check import check_module
 
-from tests.corpus.language import Entry, entries
-from tests.dsl.policy_kit import PRELUDE_LINES, errors, machine, program_text
+from tests.corpus.language import ACCEPTED, PRELUDE, Entry, entries
+from tests.dsl.policy_kit import PRELUDE_LINES, compiled, errors, machine, program_text
 
 GLOBALS = {
     "SK_DROP": SK_DROP,
@@ -60,3 +78,30 @@ def test_refused_bodies(entry: Entry) -> None:
 @pytest.mark.filterwarnings("ignore::SyntaxWarning")
 def test_refused_policies(entry: Entry) -> None:
     assert shown(errors(entry.text), PRELUDE_LINES, 0) == entry.expected
+
+
+@named(*ACCEPTED)
+@pytest.mark.parametrize("kernel", KERNELS)
+def test_accepted_policies(entry: Entry, kernel: str, tmp_path: Path) -> None:
+    """What kernels accept (`python -m tests.kernel objects`) is compiled for them, without a warning of theirs."""
+    path = tmp_path / "policy.py"
+    path.write_text(PRELUDE + entry.text)
+    since = entry.marks.get("since", kernel)
+    if KERNELS.index(kernel) < KERNELS.index(since):
+        with pytest.raises(PolicyError, match=f"Linux {kernel}"):
+            load_policy(path, kernel)
+    else:
+        check_module(load_policy(path, kernel).module)
+
+
+@named(*ACCEPTED)
+def test_accepted_policies_are_built(entry: Entry) -> None:
+    policy = compiled(entry.text)
+    for target in (Target("v1"), Target("v3"), Target("v4"), Target("v2", "big")):
+        if target.cpu < entry.marks.get("cpu", ""):
+            with pytest.raises(CodegenError, match=f"cpu {target.cpu}"):
+                build(policy, target)
+        else:
+            assert set(read_object(build(policy, target)).programs) >= {
+                function.name for function in policy.module.functions if function.kind != "subprogram"
+            }

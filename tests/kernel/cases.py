@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
-from tests.interop.twins import Twin
-
 
 class Candidate(NamedTuple):
-    """One object to load: who made it, of what, for which CPU.
+    """One object to load: who made it, of which policy, for which CPU.
 
     Where there is none, `content` is None, and `outcome` and `reason` are those of its case.
     """
 
     maker: str
-    twin: Twin
+    policy: str
     cpu: str
     content: bytes | None
     outcome: str = ""
@@ -24,7 +23,7 @@ class Candidate(NamedTuple):
     @property
     def file(self) -> str:
         """Its file name in the guest."""
-        return f"{self.twin}.{self.maker}.{self.cpu}.o"
+        return f"{re.sub(r'[^a-z0-9_]+', '-', self.policy.lower())}.{self.maker}.{self.cpu}.o"
 
 
 class Case(NamedTuple):
@@ -49,7 +48,7 @@ def judge(tried: Iterable[Candidate], results: Iterable[dict[str, Any]]) -> Iter
     """Each candidate's case, from what the guest reported; without a report it has failed."""
     by_object = {result["object"]: result for result in results}
     for candidate in tried:
-        name = f"{candidate.twin} {candidate.cpu}"
+        name = f"{candidate.policy} {candidate.cpu}"
         result = by_object.get(candidate.file)
         if candidate.content is None:
             yield Case(candidate.maker, name, candidate.outcome, candidate.reason)

@@ -5,11 +5,8 @@ from __future__ import annotations
 from typing import Any
 from xml.etree import ElementTree
 
-from tests.interop.twins import Twin
 from tests.kernel.cases import Candidate, Case, judge
 from tests.kernel.junit import table, xml
-
-TWIN = Twin("policy")
 
 
 def report(accepted: bool, log: str = "") -> dict[str, Any]:
@@ -18,8 +15,8 @@ def report(accepted: bool, log: str = "") -> dict[str, Any]:
 
 
 def test_each_candidate_gets_one_case() -> None:
-    loaded = Candidate("skverdict", TWIN, "v3", b"object")
-    too_new = Candidate("skverdict", TWIN, "v4", None, "skipped", "needs Linux 6.6")
+    loaded = Candidate("skverdict", "policy", "v3", b"object")
+    too_new = Candidate("skverdict", "policy", "v4", None, "skipped", "needs Linux 6.6")
 
     assert list(judge([loaded, too_new], [report(True)])) == [
         Case("skverdict", "policy v3", "passed", "verdict 9 verified, 56 bytes native"),
@@ -28,14 +25,14 @@ def test_each_candidate_gets_one_case() -> None:
 
 
 def test_a_refusal_carries_the_verifier_s_log() -> None:
-    (case,) = judge([Candidate("skverdict", TWIN, "v3", b"object")], [report(False, "R1 invalid mem access")])
+    (case,) = judge([Candidate("skverdict", "policy", "v3", b"object")], [report(False, "R1 invalid mem access")])
 
     assert case.outcome == "failed"
     assert case.detail == "verdict refused\nR1 invalid mem access"
 
 
 def test_an_object_without_a_report_has_failed() -> None:
-    (case,) = judge([Candidate("clang-19", TWIN, "v3", b"object")], [report(True)])
+    (case,) = judge([Candidate("clang-19", "policy", "v3", b"object")], [report(True)])
 
     assert case.outcome == "failed"
 

@@ -6,10 +6,15 @@ order, each followed by `help: ...` if the error has a hint. Lines are those of 
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import NamedTuple
 
 FOLDER = Path(__file__).parent
+# Policies that every kernel is to accept, by topic.
+ACCEPTED = tuple(f"accepted/{path.name}" for path in sorted((FOLDER / "accepted").glob("*.txt")))
+PRELUDE = "from skverdict.dsl import *\n"
+_MARK = re.compile(r"^# (since|cpu) (\S+)$", re.MULTILINE)
 
 
 class Entry(NamedTuple):
@@ -18,6 +23,11 @@ class Entry(NamedTuple):
     name: str
     text: str
     expected: str
+
+    @property
+    def marks(self) -> dict[str, str]:
+        """What a line `# since 6.12` or `# cpu v3` says that the policy needs."""
+        return {mark[1]: mark[2] for mark in _MARK.finditer(self.text)}
 
 
 def entries(file: str) -> list[Entry]:
