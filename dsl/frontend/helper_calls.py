@@ -118,7 +118,7 @@ def call_helper(
     optional = [
         parameter.name
         for parameter in parameters
-        if parameter.kind in ("size", "varargs") or parameter.name in _DEFAULTS
+        if parameter.kind in ("size", "varargs", "callback_context") or parameter.name in _DEFAULTS
     ]
     given = assign_arguments(lowering, node, f"`{name}`", names[len(leading) :], optional)
     places = [parameter.name for parameter in parameters if parameter.kind == "number"]

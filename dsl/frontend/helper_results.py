@@ -5,7 +5,7 @@ from __future__ import annotations
 from skverdict.dsl.catalogue.maps import MAP, MAPS, SOCKET
 from skverdict.dsl.frontend.helper_calls import Arguments
 from skverdict.dsl.frontend.leases import take
-from skverdict.dsl.frontend.values import Lease, Operand, Reference, type_name
+from skverdict.dsl.frontend.values import Lease, Operand, Reference
 from skverdict.dsl.ir.module import Map
 from skverdict.dsl.ir.types import U8, Array, Opaque, Pointer, Space, Type
 
@@ -78,7 +78,7 @@ def _record(arguments: Arguments) -> Operand:
     what = f"the record of `{map_.name}`"
     remedy = f"write `{map_.name}.submit(record)` or `{map_.name}.discard(record)` on every path"
     lease = take(arguments.lowering, arguments.node, what, remedy, "submitted or discarded", target)
-    return _reference(arguments, target, Space.RECORD, f"{what}, a {type_name(target)},", lease)
+    return _reference(arguments, target, Space.RECORD, what, lease)
 
 
 def _socket(arguments: Arguments, structure: str, what: str = "the socket") -> Operand:

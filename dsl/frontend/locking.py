@@ -117,9 +117,13 @@ def with_lock(lowering: Lowering, node: ast.With) -> None:
     if not isinstance(operand, Reference) or not is_lock or str(operand.target) != f"struct {LOCK}":
         from skverdict.dsl.frontend.values import describe
 
+        members = operand.target.members if isinstance(operand, Reference) and is_lock else ()  # type: ignore[union-attr]
+        locks = [each.name for each in members if str(each.type) == f"struct {LOCK}"]
         raise lowering.refuse(
             item, f"`with` holds the lock of an entry, but this is {describe(operand)}",
-            "give the map's value a member `lock: bpf_spin_lock`",
+            f"write `with {lowering.segment(item)}.{locks[0]}:`" if locks else (
+                "give the map's value a member `lock: bpf_spin_lock`"
+            ),
         )  # fmt: skip
     helper = HELPERS[LOCK]
     call = ast.copy_location(ast.Call(item, [], []), item)

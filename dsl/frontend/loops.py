@@ -15,7 +15,7 @@ from skverdict.dsl.frontend.names import assign
 from skverdict.dsl.frontend.refusal import Refused
 from skverdict.dsl.frontend.state import Edge, Missing, Slot, State, merge, same_state, tightened
 from skverdict.dsl.frontend.statements import body, unlock
-from skverdict.dsl.frontend.values import PythonValue, Scalar, constant, describe, limits
+from skverdict.dsl.frontend.values import MapValue, PythonValue, Scalar, constant, describe, limits
 from skverdict.dsl.ir.types import BOOL, I64, U64, BigEndian, Bool, Int
 
 # The verifier gives up on a program after walking this many instructions, and a turn takes at least one
@@ -168,6 +168,8 @@ def _range_of(lowering: Lowering, node: ast.For) -> tuple[Scalar, Scalar, int]:
             numbers = operand.object
             return constant(numbers.start), constant(numbers.stop), numbers.step
         what = f", not over {describe(operand)}" if operand is not None else ""
+        if isinstance(operand, MapValue):
+            hint = f"write `{lowering.segment(call)}.for_each(function)`"
         raise lowering.refuse(call, f"a `for` loop runs over a range or a tuple{what}", hint)
     function = evaluate(lowering, call.func)
     if not isinstance(function, PythonValue) or function.object is not range:

@@ -1,9 +1,7 @@
-"""The corpus of the language: bodies that mean what they mean in Python, and policies that are refused."""
+"""The corpus of the language: bodies that mean what they mean in Python, and policies that kernels accept."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -11,7 +9,6 @@ from skverdict.codegen import CodegenError, Target, build, read_object
 from skverdict.dsl import (
     SK_DROP,
     SK_PASS,
-    Diagnostic,
     PolicyError,
     i8,
     i16,
@@ -27,7 +24,7 @@ from skverdict.dsl.catalogue.programs import KERNELS
 from skverdict.dsl.ir.check import check_module
 
 from tests.corpus.language import ACCEPTED, PRELUDE, Entry, entries
-from tests.dsl.policy_kit import PRELUDE_LINES, compiled, errors, machine, program_text
+from tests.dsl.policy_kit import compiled, machine
 
 GLOBALS = {
     "SK_DROP": SK_DROP,
@@ -53,31 +50,6 @@ def test_bodies_mean_what_they_mean_in_python(entry: Entry) -> None:
             context = type("Context", (), {"len": length, "hash": other})()
             expected = int(names["program"](context))  # type: ignore[operator]
             assert compiled.run(len=length, hash=other) == expected, (length, other)
-
-
-def shown(found: Sequence[Diagnostic], first: int, indent: int) -> str:
-    """Errors as the corpus writes them, for a text whose line 1 is line `first` + 1 of the file."""
-    lines = []
-    for one in found:
-        message = re.sub(r"\bline (\d+)", lambda match: f"line {int(match[1]) - first}", one.message)
-        lines.append(f"--- {one.line - first}:{one.column - indent}: {message}")
-        if one.hint:
-            lines.append(f"help: {one.hint}")
-    return "\n".join(lines)
-
-
-@named("refused_bodies.txt", "refused_bytes.txt", "refused_printing.txt")
-@pytest.mark.filterwarnings("ignore::SyntaxWarning")
-def test_refused_bodies(entry: Entry) -> None:
-    text = program_text(entry.text)
-    first = PRELUDE_LINES + text[: text.index("def program")].count("\n") + 1
-    assert shown(errors(text), first, 4) == entry.expected
-
-
-@named("refused_policies.txt", "refused_shared.txt")
-@pytest.mark.filterwarnings("ignore::SyntaxWarning")
-def test_refused_policies(entry: Entry) -> None:
-    assert shown(errors(entry.text), PRELUDE_LINES, 0) == entry.expected
 
 
 @named(*ACCEPTED)

@@ -1,7 +1,6 @@
-"""Policies as data: what a body gives, and how what is wrong with one is told.
+"""Policies as data: bodies of programs, and policies behind the import of everything.
 
-An entry is `=== name`, its text, and for refused ones a line `--- line:column: message` for each error in
-order, each followed by `help: ...` if the error has a hint. Lines are those of the entry's text.
+An entry is `=== name` and its text.
 """
 
 from __future__ import annotations
@@ -18,11 +17,10 @@ _MARK = re.compile(r"^# (since|cpu) (\S+)$", re.MULTILINE)
 
 
 class Entry(NamedTuple):
-    """One entry; `expected` is what follows its text."""
+    """One entry."""
 
     name: str
     text: str
-    expected: str
 
     @property
     def marks(self) -> dict[str, str]:
@@ -34,9 +32,8 @@ def entries(file: str) -> list[Entry]:
     """The entries of a file of this folder. Raises ValueError for two of one name."""
     found: dict[str, Entry] = {}
     for part in ("\n" + (FOLDER / file).read_text()).split("\n=== ")[1:]:
-        name, _, rest = part.partition("\n")
-        text, separator, expected = rest.partition("\n--- ")
+        name, _, text = part.partition("\n")
         if name in found:
             raise ValueError(f"{file}: two entries are called {name!r}")
-        found[name] = Entry(name, text.strip("\n") + "\n", (separator + expected).strip("\n"))
+        found[name] = Entry(name, text.strip("\n") + "\n")
     return list(found.values())
