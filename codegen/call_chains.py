@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, NamedTuple
 
 from skverdict.dsl.catalogue.programs import PROGRAMS
+from skverdict.dsl.ir.module import makes_tail_call
 
 if TYPE_CHECKING:
     from skverdict.dsl.ir.module import Function, Module
@@ -21,7 +22,6 @@ MOST_BELOW_TAIL_CALL = 256
 # Linux 6.1 rounds each frame up to this many bytes; newer kernels round less.
 _FRAME_STEP = 32
 _RUNS_BY_ITSELF = ("bpf_timer_set_callback",)
-_TAIL_CALL = "bpf_tail_call"
 
 
 class Chain(NamedTuple):
@@ -62,8 +62,7 @@ def _calls(function: Function) -> _Calls:
     ]
     called = [str(each.attributes["function"]) for each in operations if each.name == "call"]
     called += [name for name in addresses.values() if name not in started]
-    tail_calls = any(operation.attributes["helper"] == _TAIL_CALL for operation in helpers)
-    return _Calls(tuple(dict.fromkeys(called)), tuple(started), tail_calls)
+    return _Calls(tuple(dict.fromkeys(called)), tuple(started), makes_tail_call(function))
 
 
 def chains(module: Module, sizes: Mapping[str, int]) -> Iterator[tuple[Chain, bool]]:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from skverdict.codegen.lowering.emitter import llvm_type
 from skverdict.codegen.lowering.scalars import signed_number
+from skverdict.dsl.ir.module import SUBPROGRAM, makes_tail_call
 from skverdict.dsl.ir.types import Int
 
 if TYPE_CHECKING:
@@ -48,7 +49,15 @@ def lower_switch(f: FunctionEmitter, operation: Operation) -> None:
 
 
 def lower_return(f: FunctionEmitter, operation: Operation) -> None:
-    f.leave(f.operand(operation.operands[0]) if operation.operands else "")
+    if not operation.operands:
+        f.leave("")
+        return
+    value = operation.operands[0]
+    answer = f.operand(value)
+    if isinstance(value.type, Int) and f.function.kind == SUBPROGRAM and makes_tail_call(f.function):
+        # What a program gives that a tail call went to, the caller gets: LLVM must not reckon with this alone.
+        answer = f.hide(answer, value.type.bits)
+    f.leave(answer)
 
 
 RULES = {

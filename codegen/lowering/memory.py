@@ -15,7 +15,7 @@ from skverdict.dsl.ir.types import Bool, Int, Pointer, Struct, align_of, size_of
 
 if TYPE_CHECKING:
     from skverdict.codegen.lowering.emitter import FunctionEmitter
-    from skverdict.dsl.ir.module import Local, Operation, Value
+    from skverdict.dsl.ir.module import Local, Operation
     from skverdict.dsl.ir.types import Type
 
 # LLVM's `MaxStoresPerMemcpy` for BPF.

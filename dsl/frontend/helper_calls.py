@@ -30,7 +30,7 @@ from skverdict.dsl.frontend.values import (
     type_name,
     with_article,
 )
-from skverdict.dsl.ir.module import Map, Value
+from skverdict.dsl.ir.module import TAIL_CALL, Map, Value
 from skverdict.dsl.ir.types import (
     I64,
     U8,
@@ -237,7 +237,11 @@ def _result(arguments: Arguments) -> Operand:
         warn_if_ignored(lowering, node, helper.name)
     operands = tuple(arguments.operands)
     operand: Operand
-    if helper.name == "bpf_tail_call":
+    if helper.name == TAIL_CALL:
+        from skverdict.dsl.frontend.tail_calls import check_tail_call
+
+        assert arguments.map is not None
+        check_tail_call(lowering, node, arguments.map)
         # It gives nothing: where it comes back, r0 holds what the verifier lets nobody read.
         lowering.effect(node, "call.helper", operands, helper=helper.name)
         operand = NONE

@@ -10,7 +10,6 @@ from skverdict.dsl.catalogue.helpers import HELPERS
 from skverdict.dsl.frontend.arguments import assign_arguments
 from skverdict.dsl.frontend.dispatch import evaluate
 from skverdict.dsl.frontend.helper_calls import emit_call, may_call
-from skverdict.dsl.frontend.leases import check_none_held
 from skverdict.dsl.frontend.lowering import Label, Lowering
 from skverdict.dsl.frontend.maps import call_with_map
 from skverdict.dsl.frontend.memory import SCALAR_KINDS, pointer, spill
@@ -148,26 +147,7 @@ def may_contain(
 
 def _tail_call(lowering: Lowering, node: ast.Call, receiver: MapValue) -> Operand:
     """`programs.tail_call(ctx, index)`: goes on in another program, or here if there is none."""
-    if lowering.callback:
-        raise lowering.refuse(
-            node, "a function that a helper calls back cannot make a tail call",
-            "note what to do, and make the call when the helper is back",
-        )  # fmt: skip
-    check_none_held(lowering, node, "makes a tail call")
-    check_array_kind(lowering, node, receiver)
-    names = {"ctx": "ctx", "index": "index"}
-    return _with_map(lowering, node, receiver, "bpf_tail_call", names)
-
-
-def check_array_kind(lowering: Lowering, node: ast.AST, receiver: MapValue) -> None:
-    """Raises Refused where the programs in the array are of another kind than this one."""
-    kinds = {lowering.scope.kinds[name] for _, name in receiver.map.initial if name in lowering.scope.kinds}
-    other = next((kind for kind in kinds if kind != lowering.kind), None)
-    if other is not None:
-        raise lowering.refuse(
-            node, f"`{receiver.map.name}` holds {other} programs, and this is for a {lowering.kind} program",
-            "the kernel takes programs of one kind in an array and from it",
-        )  # fmt: skip
+    return _with_map(lowering, node, receiver, "bpf_tail_call", {"ctx": "ctx", "index": "index"})
 
 
 def _for_each(lowering: Lowering, node: ast.Call, receiver: MapValue) -> Operand:

@@ -35,7 +35,7 @@ from skverdict.dsl.frontend.values import (
     ScalarType,
     describe,
 )
-from skverdict.dsl.ir.module import Function, Parameter, Value
+from skverdict.dsl.ir.module import Function, Parameter, Value, makes_tail_call
 from skverdict.dsl.ir.types import VOID, Opaque, Pointer, Space, Type
 
 # The registers r1 to r5.
@@ -262,7 +262,8 @@ def _lower(
         subprogram.function = None
     elif not subprogram.checked:
         subprogram.function = result
-        subprogram.returned = lowering.returned
+        # Where it goes on in another program, it gives what that program gives.
+        subprogram.returned = None if makes_tail_call(result) else lowering.returned
         subprogram.moves = lowering.moves
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from skverdict.dsl.catalogue.helpers import HELPERS, MAP_CALLERS, Argument, Helper
-from skverdict.dsl.ir.module import Map, Value
-from skverdict.dsl.ir.site import SUBPROGRAM, Site, gives, named
+from skverdict.dsl.ir.module import SUBPROGRAM, Map, Value
+from skverdict.dsl.ir.site import Site, gives, named
 from skverdict.dsl.ir.types import SCALARS, VOID, Bool, Int, Pointer, Space, Struct, Type
 
 # How many numbers `varargs` may stand for.

@@ -18,11 +18,11 @@ from skverdict.dsl.ir.declaration_rules import (
     type_problems,
 )
 from skverdict.dsl.ir.dominance import dominates, dominators
-from skverdict.dsl.ir.module import Block, Function, Module, Operation, Value
+from skverdict.dsl.ir.module import SUBPROGRAM, Block, Function, Module, Operation, Value
 from skverdict.dsl.ir.operation_rules import RULES
 from skverdict.dsl.ir.operations import OPERATIONS
 from skverdict.dsl.ir.row_rules import row_problems
-from skverdict.dsl.ir.site import SUBPROGRAM, Site
+from skverdict.dsl.ir.site import Site
 from skverdict.dsl.ir.types import VOID, Int, Opaque, Pointer, Space, Struct
 
 # The registers r1 to r5.

@@ -11,6 +11,10 @@ from typing import NamedTuple
 
 from skverdict.dsl.ir.types import Struct, Type
 
+# The kind of a function that is no program.
+SUBPROGRAM = "subprogram"
+TAIL_CALL = "bpf_tail_call"
+
 
 class Location(NamedTuple):
     """A place in a policy's source: `file` as shown to users, `line` from 1, `column` from 1 (characters)."""
@@ -119,6 +123,15 @@ class Function(Node):
         self.locals = [] if locals is None else locals
         self.blocks = [] if blocks is None else blocks
         self.location = location
+
+
+def makes_tail_call(function: Function) -> bool:
+    """True if the function itself goes on in another program, which so gives what the function's callers get."""
+    return any(
+        operation.name == "call.helper" and operation.attributes["helper"] == TAIL_CALL
+        for block in function.blocks
+        for operation in block.operations
+    )
 
 
 class Map(NamedTuple):

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from skverdict.dsl.catalogue.contexts import CONTEXTS, Context, Field
 from skverdict.dsl.catalogue.sockets import STRUCTURES
 from skverdict.dsl.ir.call_rules import call, call_helper
-from skverdict.dsl.ir.site import SUBPROGRAM, Rule, Site, fits, gives, named
+from skverdict.dsl.ir.module import SUBPROGRAM
+from skverdict.dsl.ir.site import Rule, Site, fits, gives, named
 from skverdict.dsl.ir.types import (
     U8,
     U32,

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import NamedTuple
 
-from skverdict.dsl.ir.module import Function, Global, Map, Operation
+from skverdict.dsl.ir.module import SUBPROGRAM, Function, Global, Map, Operation
 from skverdict.dsl.ir.types import VOID, BigEndian, Bool, Int, Pointer, Type
 
-SUBPROGRAM = "subprogram"
 SCALAR = (Bool, Int, BigEndian)
 
 

@@ -93,4 +93,5 @@ def gallery() -> str:
 
 
 def _section(entry: Rejected) -> str:
-    return f"### {entry.title}\n\n```python\n{PRELUDE}{entry.text}```\n\n```text\n{entry.expected}\n```\n"
+    # Fences of another kind than those of the code that documents show as working.
+    return f"### {entry.title}\n\n~~~python\n{PRELUDE}{entry.text}~~~\n\n```text\n{entry.expected}\n```\n"
