@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from time import perf_counter
+from time import process_time
 
 import pytest
 
@@ -86,9 +86,9 @@ def doubling(depth: int) -> str:
 
 
 def test_calls_that_double_and_double_are_refused_in_time() -> None:
-    begin = perf_counter()
+    begin = process_time()
     found = errors(program_text("return i32(u8(f24(ctx.len)))", before=doubling(25)))
-    assert perf_counter() - begin < 30
+    assert process_time() - begin < 30
     assert len(found) == 1
     message = " is written out at each call, and all of it would be more than 20000 pieces"
     assert found[0].message.endswith(message)
@@ -100,8 +100,8 @@ def test_loops_in_loops_in_loops_are_refused_in_time() -> None:
     lines = [f"{'    ' * depth}for i{depth} in range(2):" for depth in range(15)]
     lines.append(f"{'    ' * 15}n += ctx.hash")
     body = "\n".join(["n = 0", *lines, "return i32(n)"])
-    begin = perf_counter()
+    begin = process_time()
     try:
         compiled(program_text(body))
     finally:
-        assert perf_counter() - begin < 30
+        assert process_time() - begin < 30
