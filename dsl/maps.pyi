@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Generic, TypeVar, overload
 
-from skverdict.dsl.contexts import SkMsg, SkSkb, Sock, SockOps
+from skverdict.dsl.contexts import Message, SkMsg, SkSkb, Sock, SockOps
 from skverdict.dsl.structs import Struct
 
 K = TypeVar("K")
@@ -31,7 +31,7 @@ class Cell(Generic[T]):
     value: T
 
 class _SocketStore(Map, Generic[K]):
-    def redirect(self, context: SkSkb | SkMsg, key: K, flags: int = 0) -> int:
+    def redirect(self, context: SkSkb | SkMsg | Message, key: K, flags: int = 0) -> int:
         """Send what arrived out of the socket under `key`: SK_PASS, or SK_DROP if there is none."""
 
     def update(self, skops: SockOps, key: K, flags: int = 0) -> int:

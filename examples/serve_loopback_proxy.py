@@ -63,11 +63,11 @@ def copy(client: socket.socket, server: socket.socket) -> None:
             selector.register(connection, selectors.EVENT_READ)
         while True:
             for key, _ in selector.select():
-                connection: Any = key.fileobj
-                content = connection.recv(CHUNK)
+                source: Any = key.fileobj
+                content = source.recv(CHUNK)
                 if not content:
                     return
-                other[connection].sendall(content)
+                other[source].sendall(content)
 
 
 def serve(client: socket.socket, server: socket.socket, peers: Any | None) -> None:
@@ -88,7 +88,7 @@ def serve(client: socket.socket, server: socket.socket, peers: Any | None) -> No
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--listen", type=int, required=True, metavar="PORT")
     parser.add_argument("--connect", type=int, required=True, metavar="PORT")
     parser.add_argument("--copy", action="store_true", help="copy the bytes, without BPF")

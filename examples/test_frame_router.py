@@ -18,7 +18,7 @@ def frame(kind: int, payload: bytes) -> bytes:
 
 def router() -> tuple[Simulator, Socket, list[Socket]]:
     sim = Simulator(POLICY)
-    workers = []
+    workers: list[Socket] = []
     for kind in range(4):
         upstream, worker = sim.tcp_pair()
         sim.maps["workers"][kind] = upstream

@@ -21,6 +21,7 @@ from skverdict.dsl.ir.types import Array
 from skverdict.dsl.maps import KINDS
 
 PACKAGE = Path(skverdict.dsl.__file__).parent
+EXAMPLES = Path(__file__).parents[2] / "examples"
 
 
 def stub(name: str) -> ast.Module:
@@ -112,6 +113,8 @@ def test_constants() -> None:
         if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name)
     ]
     assert sorted(declared) == sorted(CONSTANTS)
+    (exported,) = [ast.literal_eval(node.value) for node in stub("constants.pyi").body if isinstance(node, ast.Assign)]
+    assert sorted(exported) == sorted(CONSTANTS)
     assert {name: getattr(skverdict.dsl, name) for name in CONSTANTS} == CONSTANTS
 
 
@@ -132,3 +135,10 @@ def test_importing_the_package_brings_nothing_heavy() -> None:
         "assert not heavy, heavy\n"
     )
     subprocess.run([sys.executable, "-c", script], check=True)
+
+
+def test_strict_mypy_accepts_the_examples() -> None:
+    """`pyright`, with the settings in `pyproject.toml`, does as well; it needs Node.js, so `.ci/run` runs that."""
+    command = [sys.executable, "-m", "mypy", "--strict", *map(str, sorted(EXAMPLES.glob("*.py")))]
+    ran = subprocess.run(command, cwd=EXAMPLES.parent, capture_output=True, text=True)
+    assert ran.returncode == 0, ran.stdout + ran.stderr
