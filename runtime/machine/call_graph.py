@@ -36,14 +36,13 @@ def _granularity(kernel: str) -> int:
     return 32 if kernel == "6.1" else 16
 
 
-def _deepest(instruction: Instruction, operation: Operation, before: Instruction | None) -> int:
-    """How far below r10 an instruction reaches; `before` is the one in front of it."""
+def _deepest(instruction: Instruction, operation: Operation, copy: int | None) -> int:
+    """How far below r10 an instruction reaches; `copy` is the register that the one in front of it copied r10 to."""
     base = instruction.src if operation.family in ("load", "load_acquire") else instruction.dst
     if operation.size and base == _FRAME_POINTER:
         return max(0, -instruction.offset)
     # An address on the stack is made in two steps: rN = r10, rN += offset.
-    made = before is not None and before.src == _FRAME_POINTER and before.dst == instruction.dst
-    if made and operation.name == "add" and operation.source == "imm":
+    if instruction.dst == copy and operation.name == "add" and operation.source == "imm":
         return max(0, -instruction.imm)
     return 0
 
@@ -53,12 +52,14 @@ def stack_depth(program: Program, operations: Mapping[int, Operation], begin: in
 
     What is out of the stack altogether is a fault when it runs.
     """
-    deepest, before = 0, None
+    deepest, copy = 0, None
     for slot in range(begin, end):
         instruction = program.instructions.get(slot)
         if instruction is not None:
-            deepest = max(deepest, _deepest(instruction, operations[slot], before))
-            before = instruction
+            operation = operations[slot]
+            deepest = max(deepest, _deepest(instruction, operation, copy))
+            copies = operation.name == "mov" and operation.source == "reg" and instruction.src == _FRAME_POINTER
+            copy = instruction.dst if copies else None
     return min(deepest, STACK_SIZE)
 
 

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from tests.interop.twins import Twin
 from tests.kernel.cases import Candidate
 from tests.kernel.verified import Counts, add, table, worse
 
-TRIED = [Candidate(maker, Twin("policy"), "v3", b"") for maker in ("skverdict", "clang-19", "clang-22")]
+TRIED = [Candidate(maker, "policy", "v3", b"") for maker in ("skverdict", "clang-19", "clang-22")]
 
 
 def reported(**counts: int | None) -> list[dict[str, Any]]:

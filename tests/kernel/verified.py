@@ -47,7 +47,7 @@ def add(counts: Counts, kernel: str, tried: list[Candidate], results: list[dict[
     by_object = {result["object"]: result for result in results}
     for candidate in tried:
         for program in by_object.get(candidate.file, {"programs": []})["programs"]:
-            row = counts.setdefault((str(candidate.twin), program["name"]), {})
+            row = counts.setdefault((candidate.policy, program["name"]), {})
             row[Column(kernel, candidate.maker)] = program.get("verified_instructions")
 
 

@@ -151,7 +151,8 @@ def test_build_that_cannot_write_all_leaves_nothing(
 
 
 def test_build_shows_warnings_and_goes_on(policy: Path, tmp_path: Path, capsys: Output) -> None:
-    policy.write_text(policy.read_text().replace("def verdict", "def a_name_too_long_for_the_kernel"))
+    ignored = "@stream_verdict\ndef ignoring(skb: SkSkb) -> i32:\n    skb.pull_data(1)\n    return SK_DROP\n"
+    policy.write_text(policy.read_text() + ignored)
     target = tmp_path / "policy.o"
     assert main(["build", str(policy), "-o", str(target)]) == 0
     assert "warning: " in capsys.readouterr().err

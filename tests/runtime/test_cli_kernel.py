@@ -7,6 +7,7 @@ import os
 import pty
 import signal
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -83,7 +84,7 @@ def test_watching_ends_by_a_signal_that_interrupts_nothing(
     number: signal.Signals, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with held_back():
-        os.kill(os.getpid(), number)
+        signal.pthread_kill(threading.get_ident(), number)
         watch(lambda: COUNTS, "lab is attached.", seconds=None, printed=None, as_json=True)
     assert json.loads(capsys.readouterr().out)["maps"][0]["name"] == "sockets"
 

@@ -154,6 +154,12 @@ def test_functions_share_the_stack(kernel: str, total: int) -> None:
         execute(code(257), surroundings=surroundings)
 
 
+def test_what_was_loaded_from_the_stack_is_no_address_of_it() -> None:
+    number = [store(10, -8, 8, imm=1000), load_(6, 10, -8, 8), alu("add", 6, imm=-500)]
+    code = [*number, local(2), alu("mov", 0, src=6), EXIT, mov(0, 0), EXIT]
+    assert execute(code).value == 500
+
+
 def test_many_calls_are_checked_quickly() -> None:
     # Seven functions, each calling the next a hundred times: 10**14 ways through.
     calls = [[local(100 - number + 1) for number in range(100)] + [mov(0, 0), EXIT] for _ in range(7)]
