@@ -126,6 +126,9 @@ def lower_packet_view(f: FunctionEmitter, operation: Operation) -> None:
             near_label = f.new_label()
             f.emit(f"br i1 {far}, label %{outside_label}, label %{near_label}")
             f.start_block(near_label)
+        elif operation.result.number in f.repeated:
+            # Else LLVM counts the rounds of the loop beforehand, with arithmetic that no packet pointer may have.
+            distance = f.hide(distance, 64)
         start = f.define(f"getelementptr inbounds nuw i8, ptr {start}, i64 {distance}")
     view = f.define(f"getelementptr inbounds nuw i8, ptr {start}, i64 {offset}") if offset else start
     past = f.define(f"getelementptr i8, ptr {start}, i64 {MAX_PACKET_OFFSET - last}")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from skverdict.codegen.data_sections import strings_of
 from skverdict.codegen.lowering.bounds import Bounds
 from skverdict.codegen.lowering.debug_info import DebugInfo, quote
+from skverdict.codegen.lowering.loops import repeated_values
 from skverdict.dsl.ir.types import BigEndian, Bool, Int, Pointer, Space, Struct, Void, align_of, size_of
 
 if TYPE_CHECKING:
@@ -71,6 +72,7 @@ class FunctionEmitter:
         self.swapped: dict[int, str] = {}
         self.lines: list[str] = []
         self._bounds: Bounds | None = None
+        self._repeated: frozenset[int] | None = None
         self._operands: dict[int, str] = {}
         self._labels = {block.label: f"b{number}" for number, block in enumerate(function.blocks)}
         self._temporaries = 0
@@ -108,6 +110,13 @@ class FunctionEmitter:
         if self._bounds is None:
             self._bounds = Bounds(self.function)
         return self._bounds
+
+    @property
+    def repeated(self) -> frozenset[int]:
+        """The numbers of the values that are made in a loop."""
+        if self._repeated is None:
+            self._repeated = repeated_values(self.function)
+        return self._repeated
 
     @property
     def scope(self) -> int:

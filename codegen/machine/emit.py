@@ -97,7 +97,7 @@ class _Emitter:
             before = predecessors[0]
             held.update(self.leaving[before])
             known.update(self.facts[before])
-            fact = edge_fact(before, block)
+            fact = edge_fact(before, block, self.graph.program)
             if fact is not None:
                 known[fact[0]] = fact[1]
         else:
@@ -149,7 +149,7 @@ class _Emitter:
             return target
         place = successor.predecessors.index(block)
         known = self.known
-        fact = edge_fact(block, successor)
+        fact = edge_fact(block, successor, self.graph.program)
         if fact is not None:
             known = {**known, fact[0]: fact[1]}
         wanted = []

@@ -294,7 +294,7 @@ class _Chooser:
                 for phi in block.phis:
                     arg = phi.args[place]
                     if arg.kind == CONST and predecessor.end.kind == JUMP:
-                        fact = edge_fact(predecessor, block)
+                        fact = edge_fact(predecessor, block, self.graph.program)
                         if fact is not None and fact[1] == arg.imm:
                             self._want_same(phi, fact[0], 3)
 

@@ -1,4 +1,4 @@
-"""Which accesses a program makes through its context pointer, found in its instructions alone."""
+"""What a program does with its context and packet pointers, found in its instructions alone."""
 
 from __future__ import annotations
 
@@ -19,8 +19,10 @@ ARGUMENTS = frozenset(range(1, 6))
 READS = ("load", "load_acquire")
 WRITES = ("store", "store_release", "atomic")
 
-#: What a place may hold: the context pointer, or else an offset from STACK, for a pointer into the frame.
-CONTEXT = 1
+#: What a place may hold: the context pointer, a pointer to the packet or its end, or else an offset from STACK,
+#: for a pointer into the frame.
+CONTEXT, PACKET = 1, 2
+ENDS = ("data", "data_end")
 
 
 class Held(NamedTuple):
@@ -47,8 +49,10 @@ def context_accesses(program: Program) -> set[Access]:
     """All accesses through the context pointer, in the program and its subprograms.
 
     Followed are copies, spills, also through copies of the frame pointer, and arguments. Fails if the
-    program does arithmetic on that pointer, or has a callback.
+    program does arithmetic on that pointer, or other than sums and differences on packet pointers, which the
+    verifier refuses too (`adjust_ptr_min_max_vals` in kernel/bpf/verifier.c), or has a callback.
     """
+    ends = _ends(program.kind)
     accesses: set[Access] = set()
     seen: dict[int, State] = {}
     waiting: list[tuple[int, State]] = [(0, frozenset((Held(1, CONTEXT), FRAME)))]
@@ -62,7 +66,7 @@ def context_accesses(program: Program) -> set[Access]:
         instruction = program.instructions[slot]
         row = operation(instruction)
         accesses.update(_access(slot, instruction, row, state))
-        after = _after(instruction, row, state)
+        after = _after(instruction, row, state, ends)
         if row.family not in ("exit", "goto"):
             waiting.append((slot + instruction.slots, after))
         target = jump_target(slot, instruction, row)
@@ -92,10 +96,16 @@ def _access(slot: int, instruction: Instruction, row: Operation, state: State) -
 
 def _entry(state: State) -> State:
     """What a subprogram finds."""
-    return frozenset(held for held in state if held.place in ARGUMENTS and held.value == CONTEXT) | {FRAME}
+    kept = (CONTEXT, PACKET)
+    return frozenset(held for held in state if held.place in ARGUMENTS and held.value in kept) | {FRAME}
 
 
-def _after(instruction: Instruction, row: Operation, state: State) -> State:
+def _ends(kind: str) -> set[int]:
+    """The offsets in the context of the pointers to the packet and its end."""
+    return {field.offset for field in CONTEXTS[PROGRAMS[kind].context].fields.values() if field.role in ENDS}
+
+
+def _after(instruction: Instruction, row: Operation, state: State, ends: set[int]) -> State:
     """What is held where when the instruction is done."""
     assert (row.family, row.name) != ("constant", "function"), "a callback, which is not followed"
     if row.family == "call":
@@ -106,7 +116,7 @@ def _after(instruction: Instruction, row: Operation, state: State) -> State:
         return _without(state, 0 if row.name == "cmpxchg" else instruction.src)
     if row.family not in ("alu", "constant", "byte_order", *READS):
         return state
-    values = frozenset(_computed(instruction, row, state))
+    values = frozenset(_computed(instruction, row, state, ends))
     return _without(state, instruction.dst) | {Held(instruction.dst, value) for value in values}
 
 
@@ -119,19 +129,32 @@ def _stored(instruction: Instruction, row: Operation, state: State) -> State:
     return state | {Held(slot, value) for slot in slots for value in _values(state, instruction.src)}
 
 
-def _computed(instruction: Instruction, row: Operation, state: State) -> Iterator[int]:
+def _computed(instruction: Instruction, row: Operation, state: State, ends: set[int]) -> Iterator[int]:
     """What of interest the instruction may leave in its destination."""
     if row.family in READS:
+        if instruction.offset in ends and CONTEXT in _values(state, instruction.src):
+            yield PACKET
         for slot in _stack_slots(state, instruction.src, instruction.offset):
             yield from _values(state, slot)
     elif row.family == "alu" and row.name == "mov":
-        if row.source == "reg" and row.bits == 64:
-            yield from _values(state, instruction.src)
-    elif row.family == "alu":
+        if row.source == "reg":
+            before = _values(state, instruction.src)
+            if row.bits == 64:
+                yield from before
+            else:
+                assert PACKET not in before, f"half a packet pointer: {instruction}"
+    elif row.family in ("alu", "byte_order"):
         before = _values(state, instruction.dst)
+        other = _values(state, instruction.src) if row.source == "reg" else set()
         assert CONTEXT not in before, f"arithmetic on the context pointer: {instruction}"
+        if PACKET in before | other:
+            moves = row.name in ("add", "sub") and row.bits == 64
+            assert moves, f"arithmetic on a packet pointer: {instruction}"
+            if row.name == "add" or PACKET not in other:
+                yield PACKET
         if row.name == "add" and row.source == "imm":
-            yield from (value + instruction.imm for value in before if value + instruction.imm in STACK)
+            frames = {value for value in before if value in STACK}
+            yield from (value + instruction.imm for value in frames if value + instruction.imm in STACK)
 
 
 def declared_fields(kind: str, written: bool) -> set[tuple[int, int]]:

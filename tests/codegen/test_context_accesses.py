@@ -67,3 +67,29 @@ def test_accesses_are_named_by_their_slot() -> None:
 def test_arithmetic_on_the_pointer_fails(line: str) -> None:
     with pytest.raises(AssertionError, match="arithmetic"):
         context_accesses(program("r2 = 0", line, "exit"))
+
+
+START = "r2 = *(u32 *)(r1 +76)"
+
+
+@pytest.mark.parametrize(
+    "line", ["r2 <<= 32", "r2 ^= -1", "r0 |= r2", "r0 &= r2", "w2 += 1", "r2 = be32 r2", "r2 = -r2"]
+)
+def test_arithmetic_that_no_packet_pointer_may_have_fails(line: str) -> None:
+    with pytest.raises(AssertionError, match="packet pointer"):
+        context_accesses(program("r0 = 0", START, line, "exit"))
+
+
+def test_half_a_packet_pointer_fails() -> None:
+    with pytest.raises(AssertionError, match="half a packet pointer"):
+        context_accesses(program(START, "w3 = w2", "exit"))
+
+
+def test_a_packet_pointer_is_followed_through_sums_and_spills() -> None:
+    lines = ["r2 += 8", "*(u64 *)(r10 -8) = r2", "r3 = *(u64 *)(r10 -8)", "r0 = 1", "r0 += r3", "r0 >>= 1", "exit"]
+    with pytest.raises(AssertionError, match="packet pointer"):
+        context_accesses(program(START, *lines))
+
+
+def test_a_difference_of_packet_pointers_is_a_number() -> None:
+    context_accesses(program(START, "r3 = *(u32 *)(r1 +80)", "r3 -= r2", "r3 <<= 32", "r0 = r3", "exit"))

@@ -9,7 +9,9 @@ from skverdict.codegen.disassembler import disassemble
 from skverdict.codegen.instruction_set import decode_instructions, encode_instructions
 from skverdict.codegen.llvm_object import Code, CodeRelocation, CodeSymbol
 from skverdict.codegen.machine.code import Branch, Piece, Step
+from skverdict.codegen.machine.facts import edge_fact
 from skverdict.codegen.machine.improve import improve
+from skverdict.codegen.machine.lift import decode, lift
 from skverdict.codegen.machine.shape import join, reachable
 from skverdict.codegen.object import MapReference, Program
 from skverdict.dsl.ir.module import Function, Map, Module
@@ -270,3 +272,25 @@ def test_a_loop_to_the_start_keeps_what_runs_once_outside(cpu: str) -> None:
 def test_what_no_value_stands_for_is_left_as_it_is() -> None:
     body = "r6 = r1\nr0 = *(u16 *)skb[12]\nexit"
     assert shortened(body) == ["r6 = r1", "r0 = *(u16 *)skb[12]", "exit"]
+
+
+# facts
+
+
+@pytest.mark.parametrize(
+    ("lines", "known"),
+    [
+        ("r2 = *(u32 *)(r1 + 0)", True),
+        ("r2 = *(u32 *)(r1 + 76)", False),
+        ("r2 = *(u32 *)(r1 + 80)", False),
+        ("r2 = *(u32 *)(r1 + 76)\nr2 += 2", False),
+        ("r2 = *(u64 *)(r10 - 8)", False),
+    ],
+)
+def test_what_equals_0_is_known_as_that_unless_it_may_be_a_packet_pointer(lines: str, known: bool) -> None:
+    """The verifier goes on with a pointer there, and lets no number be made of it."""
+    kind = "stream_verdict"
+    text = HEAD.format(section=SECTIONS[kind], body=f"{lines}\nr0 = 1\nif r2 == 0 goto out\nr0 = 2\nout:\nexit")
+    slots = decode(encode_instructions(assemble(text).programs["main"].instructions, "little"), "little")
+    start = lift(slots, {}, [None] * len(slots), kind, lambda slot: 0).blocks[0]
+    assert (edge_fact(start, start.successors[0], kind) is not None) == known
