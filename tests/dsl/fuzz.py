@@ -102,6 +102,8 @@ def fuzz(first: int, count: int, seconds: float | None = None) -> tuple[Counter[
     """What became of the runs with the seeds from `first` on, and the seeds of those that ended badly."""
     right, wrong = policies()
     words = words_of(right + wrong)
+    # This process loads LLVM, so that not every child does.
+    build(load_policy(EXAMPLES / "port_redirect.py"))
     signal.signal(signal.SIGALRM, _too_long)
     counts: Counter[str] = Counter()
     bad: list[int] = []
