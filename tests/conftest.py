@@ -4,6 +4,6 @@ from __future__ import annotations
 
 from hypothesis import settings
 
-# How long an example takes says nothing on a machine that does other things as well.
-settings.register_profile("skverdict", deadline=None)
+# The same examples in every run; how long one takes says nothing on a machine that does other things as well.
+settings.register_profile("skverdict", deadline=None, derandomize=True, database=None)
 settings.load_profile("skverdict")

@@ -19,6 +19,7 @@ from skverdict.codegen.machine.registers import Assignment, OutOfRegisters
 from skverdict.codegen.machine.shape import arrange, join
 from skverdict.codegen.machine.simplify import drop_extensions, drop_unused
 from skverdict.codegen.machine.stack import tidy_stack
+from skverdict.codegen.machine.unwritten import write_first
 from skverdict.dsl.catalogue.programs import PROGRAMS
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 
     from skverdict.codegen.btf_ext import LineInfo
     from skverdict.codegen.llvm_object import CodeSymbol
-    from skverdict.codegen.machine.graph import Symbol
+    from skverdict.codegen.machine.graph import Graph, Symbol
     from skverdict.codegen.machine.lift import Slot
     from skverdict.codegen.target import Target
     from skverdict.dsl.ir.module import Map, Module
@@ -149,22 +150,26 @@ class _Improver:
             [(slot, line) for slot, line in enumerate(lines) if line is not None],
         )
         try:
-            shorter = self._shorter(function, slots, symbols, lines)
+            graph = self._lifted(function, slots, symbols, lines)
+            repaired = write_first(graph, self.maps)
+            shorter = self._shorter(graph)
         except (Unliftable, OutOfRegisters, TooFar):
             return original
-        return shorter if len(shorter.content) <= len(original.content) else original
+        return shorter if repaired or len(shorter.content) <= len(original.content) else original
 
-    def _shorter(
+    def _lifted(
         self,
         function: CodeSymbol,
         slots: Sequence[Slot],
         symbols: Mapping[int, Symbol],
         lines: Sequence[LineInfo | None],
-    ) -> Encoded:
-        target = self.target
+    ) -> Graph:
         kind = self.kinds.get(function.name, "")
         program = kind if kind in PROGRAMS else ""
-        graph = lift(slots, symbols, lines, program, lambda slot: self._taken(slots, slot, symbols))
+        return lift(slots, symbols, lines, program, lambda slot: self._taken(slots, slot, symbols))
+
+    def _shorter(self, graph: Graph) -> Encoded:
+        target = self.target
         drop_extensions(graph)
         drop_unused(graph)
         share_loads(graph)
