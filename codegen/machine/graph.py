@@ -98,9 +98,10 @@ class Block:
 
 class Graph:
     """One function. `blocks` are in reverse post-order, the entry first; `program` is its program kind, or
-    empty for a subprogram."""
+    empty for a subprogram. `extensions` are the values whose upper half the function clears, with the slots of
+    the one or two instructions that do."""
 
-    __slots__ = ("addresses", "blocks", "constants", "entries", "frames", "program", "undefined")
+    __slots__ = ("addresses", "blocks", "constants", "entries", "extensions", "frames", "program", "undefined")
 
     def __init__(self, program: str) -> None:
         self.program = program
@@ -109,6 +110,7 @@ class Graph:
         self.frames: dict[int, Node] = {}
         self.addresses: dict[Symbol, Node] = {}
         self.entries: dict[int, Node] = {}
+        self.extensions: list[tuple[Node, tuple[int, ...]]] = []
         self.undefined = Node(UNDEF)
 
     def constant(self, number: int) -> Node:

@@ -10,6 +10,7 @@ from skverdict.codegen.machine import calls
 from skverdict.codegen.machine.context import load_early, share_loads
 from skverdict.codegen.machine.emit import emit
 from skverdict.codegen.machine.encode import Encoded, TooFar, encode
+from skverdict.codegen.machine.ends import keep_whole
 from skverdict.codegen.machine.entry import split_context
 from skverdict.codegen.machine.graph import WIDE
 from skverdict.codegen.machine.legal import legalise
@@ -151,6 +152,7 @@ class _Improver:
         )
         try:
             graph = self._lifted(function, slots, symbols, lines)
+            original = original._replace(content=keep_whole(graph, original.content))
             repaired = write_first(graph, self.maps)
             shorter = self._shorter(graph)
         except (Unliftable, OutOfRegisters, TooFar):

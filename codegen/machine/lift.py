@@ -63,6 +63,7 @@ _MODE, _ATOMIC_MODE = 0xE0, 0xC0
 _LAST_CONDITION = 0xD0
 _FETCH, _CMPXCHG = 0x01, 0xF1
 _LOCAL_CALL = 1
+_MOVE_32, _SHIFT_LEFT, _SHIFT_RIGHT = ALU32 | MOV | REGISTER, ALU64 | LSH, ALU64 | RSH
 CALL_OPCODE, EXIT_OPCODE = 0x85, 0x95
 
 #: Opcode, the two registers, offset and immediate of one slot.
@@ -238,6 +239,8 @@ class _Lifter:
         self.lines = lines
         self.arity = arity
         self.graph = Graph(program)
+        # The slots of shifts to the left by 32 bits.
+        self.shifted: dict[Node, int] = {}
         # What a PHI turned out to be.
         self.replaced: dict[Node, Node] = {}
         for block in blocks:
@@ -319,7 +322,9 @@ class _Lifter:
             line = lines[at]
             class_ = opcode & CLASS
             if class_ in (ALU64, ALU32):
-                state[target] = self._arithmetic(block, opcode, target, source, offset, imm, line)
+                node = self._arithmetic(block, opcode, target, source, offset, imm, line)
+                self._note_extension(at, state, node)
+                state[target] = node
             elif class_ == LDX:
                 node = self._memory(LOAD, opcode, state[source], offset, line)
                 nodes.append(node)
@@ -356,6 +361,17 @@ class _Lifter:
                     block.end = Node(JUMP, opcode, args, imm=imm, line=line)
             at += 1
         block.filled = True
+
+    def _note_extension(self, at: int, state: Sequence[Node], made: Node) -> None:
+        """Note the value if the instruction in slot `at`, which makes `made`, clears its upper half."""
+        opcode, target, source, offset, imm = self.slots[at]
+        if opcode == _MOVE_32 and not offset:
+            self.graph.extensions.append((state[source], (at,)))
+        elif opcode == _SHIFT_LEFT and imm == 32 and made.kind == ALU:
+            self.shifted[made] = at
+        elif opcode == _SHIFT_RIGHT and imm == 32 and state[target] in self.shifted:
+            shifted = state[target]
+            self.graph.extensions.append((shifted.args[0], (self.shifted[shifted], at)))
 
     def _arithmetic(
         self,

@@ -9,6 +9,7 @@ from skverdict.codegen.disassembler import disassemble
 from skverdict.codegen.instruction_set import decode_instructions, encode_instructions
 from skverdict.codegen.llvm_object import Code, CodeRelocation, CodeSymbol
 from skverdict.codegen.machine.code import Branch, Piece, Step
+from skverdict.codegen.machine.ends import keep_whole
 from skverdict.codegen.machine.facts import edge_fact
 from skverdict.codegen.machine.improve import improve
 from skverdict.codegen.machine.lift import decode, lift
@@ -294,3 +295,41 @@ def test_what_equals_0_is_known_as_that_unless_it_may_be_a_packet_pointer(lines:
     slots = decode(encode_instructions(assemble(text).programs["main"].instructions, "little"), "little")
     start = lift(slots, {}, [None] * len(slots), kind, lambda slot: 0).blocks[0]
     assert (edge_fact(start, start.successors[0], kind) is not None) == known
+
+
+# ends
+
+SHIFTS = "r2 <<= 32\nr2 >>= 32"
+
+
+@pytest.mark.parametrize(
+    ("lines", "kept"),
+    [
+        (f"r2 = *(u32 *)(r1 + 76)\n{SHIFTS}", 0),
+        (f"r2 = *(u32 *)(r1 + 80)\n{SHIFTS}", 0),
+        (f"r2 = *(u32 *)(r1 + 80)\nr3 = *(u32 *)(r1 + 0)\nif r3 == 1 goto on\n{SHIFTS}\non:\nr2 = r3", 0),
+        (f"r2 = 0\nr3 = *(u32 *)(r1 + 0)\nif r3 == 1 goto on\nr2 = *(u32 *)(r1 + 76)\non:\n{SHIFTS}", 0),
+        ("r2 = *(u32 *)(r1 + 76)\nr3 = *(u32 *)(r1 + 80)\nr2 <<= 32\nr3 <<= 32\nr2 >>= 32\nr3 >>= 32", 0),
+        (f"r2 = *(u32 *)(r1 + 76)\nr3 = *(u32 *)(r1 + 80)\nr2 -= r3\n{SHIFTS}", 2),
+        (f"r2 = *(u32 *)(r1 + 0)\n{SHIFTS}", 2),
+        ("r2 = *(u32 *)(r1 + 80)\nr2 <<= 32\nr3 = r2\nr2 >>= 32\nr3 s>>= 32", 3),
+    ],
+)
+def test_what_stays_as_it_was_made_shifts_no_end_of_the_packet(lines: str, kept: int) -> None:
+    kind = "stream_verdict"
+    text = HEAD.format(section=SECTIONS[kind], body=f"{lines}\nr0 = r2\nexit")
+    content = encode_instructions(assemble(text).programs["main"].instructions, "little")
+    slots = decode(content, "little")
+    made = keep_whole(lift(slots, {}, [None] * len(slots), kind, lambda slot: 0), content)
+    assert len(made) == len(content)
+    after = decode(made, "little")
+    assert sum(opcode in (0x67, 0x77, 0xC7) for opcode, *_ in after) == kept
+    assert all(now in (before, (0x05, 0, 0, 0, 0)) for before, now in zip(slots, after, strict=True))
+
+
+def test_what_stays_as_it_was_made_copies_ends_of_the_packet_whole() -> None:
+    text = HEAD.format(section=SECTIONS["stream_verdict"], body="r2 = *(u32 *)(r1 + 76)\nw3 = w2\nr0 = r3\nexit")
+    content = encode_instructions(assemble(text).programs["main"].instructions, "little")
+    slots = decode(content, "little")
+    made = keep_whole(lift(slots, {}, [None] * 4, "stream_verdict", lambda slot: 0), content)
+    assert decode(made, "little")[1] == (0xBF, 3, 2, 0, 0)
