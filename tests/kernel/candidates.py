@@ -41,7 +41,12 @@ def _clang(tool: Tool, twin: Twin, cpu: str, folder: Path, tools_required: bool)
 
 
 def _language(kernel: tuple[int, int], folder: Path, cpus: Sequence[str]) -> Iterator[Candidate]:
-    """The policies of the language's corpus, compiled for the measured kernel that `kernel` is like."""
+    """The policies of the language's corpus, compiled for the measured kernel that `kernel` is like.
+
+    For the default CPU if it is among `cpus`, else for all of them: a verifier takes its time.
+    """
+    if Target().cpu in cpus:
+        cpus = (Target().cpu,)
     name = scenarios.recording_of(kernel)
     path = folder / "policy.py"
     for file in ACCEPTED:
