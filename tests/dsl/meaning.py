@@ -12,7 +12,7 @@ import argparse
 import importlib.util
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from random import Random
 from types import ModuleType
@@ -24,6 +24,7 @@ from skverdict.dsl import Policy, PolicyError, load_policy
 from skverdict.dsl.ir.evaluate import evaluate
 from skverdict.dsl.ir.types import Struct, size_of
 from skverdict.dsl.layout import layout_of
+from skverdict.runtime.machine.fault import Fault
 
 from tests.dsl.policy_kit import Machine
 from tests.dsl.random_functions import NETWORK, PRELUDE, Written, limits, random_function
@@ -108,7 +109,7 @@ def answer(layout: Struct, packet: bytearray, endian: Literal["little", "big"], 
     return int.from_bytes(content, endian, signed=result[0] == "i")
 
 
-def differences(functions: Sequence[Written], target: Target, random: Random) -> Iterator[str]:
+def differences(functions: Sequence[Written], targets: Sequence[Target], random: Random) -> Iterator[str]:
     """What the three ways tell differently, in words, with the function."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "policy.py"
@@ -116,12 +117,12 @@ def differences(functions: Sequence[Written], target: Target, random: Random) ->
         module = plain_module(path)
         try:
             policy = load_policy(path)
-            machine = Machine(policy, target)
+            machines = {target: Machine(policy, target) for target in targets}
         except CodegenError as error:
             # Such functions may need more stack than there is; the others are looked at one by one.
             if len(functions) > 1:
                 for function in functions:
-                    yield from differences([function], target, random)
+                    yield from differences([function], targets, random)
             elif "stack" not in str(error):
                 yield f"{error}\n{functions[0].text}"
             return
@@ -131,41 +132,43 @@ def differences(functions: Sequence[Written], target: Target, random: Random) ->
         for function in functions:
             for _ in range(INPUTS):
                 numbers = inputs(random, function)
-                found = _three_ways(policy, machine, module, function, numbers, target)
+                found = three_ways(policy, machines, module, function, numbers)
                 if len(set(found.values())) > 1:
-                    yield f"{function.name}({numbers}) at {target.cpu}, {target.endian}: {found}\n{function.text}"
+                    yield f"{function.name}({numbers}): {found}\n{function.text}"
                     break
 
 
-def _three_ways(
+def three_ways(
     policy: Policy,
-    machine: Machine,
+    machines: Mapping[Target, Machine],
     module: ModuleType,
     function: Written,
     numbers: Sequence[int],
-    target: Target,
 ) -> dict[str, int | str]:
-    endian: Any = target.endian
+    """The function's result in each way: in Python, in the IR for each byte order, in bytes for each target."""
     layout = layout_of(getattr(module, f"Frame{function.name}"))
-    evaluated, run = (packet_for(module, function, numbers, endian) for _ in range(2))
-    evaluate(policy.module, f"run_{function.name}", evaluated, {}, endian)
-    machine.run(run, f"run_{function.name}")
-    return {
-        "python": in_python(module, function, numbers),
-        "ir": answer(layout, evaluated, endian, function.result),
-        "bytes": answer(layout, run, endian, function.result),
-    }
+    program = f"run_{function.name}"
+    found: dict[str, int | str] = {"python": in_python(module, function, numbers)}
+    for endian in dict.fromkeys(target.endian for target in machines):
+        packet = packet_for(module, function, numbers, endian)
+        evaluate(policy.module, program, packet, {}, endian)
+        found[f"ir {endian}"] = answer(layout, packet, endian, function.result)
+    for target, machine in machines.items():
+        packet = packet_for(module, function, numbers, target.endian)
+        try:
+            machine.run(packet, program)
+            found[f"{target.cpu} {target.endian}"] = answer(layout, packet, target.endian, function.result)
+        except Fault as fault:
+            found[f"{target.cpu} {target.endian}"] = str(fault)
+    return found
 
 
 def check(count: int, seed: int, targets: Sequence[Target] = TARGETS) -> Iterator[str]:
-    """The differences among `count` functions; each batch is compiled for one of the targets, in turn."""
+    """The differences among `count` functions, each of them compiled for every target."""
     random = Random(seed)
-    done = 0
-    while done < count:
-        size = min(BATCH, count - done)
-        functions = [random_function(random, f"f{number}") for number in range(size)]
-        yield from differences(functions, targets[(done // BATCH + seed) % len(targets)], random)
-        done += size
+    for done in range(0, count, BATCH):
+        functions = [random_function(random, f"f{number}") for number in range(min(BATCH, count - done))]
+        yield from differences(functions, targets, random)
 
 
 def main() -> int:
