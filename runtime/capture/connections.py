@@ -105,7 +105,7 @@ class _Tracked:
 
     __slots__ = ("closed", "connection", "ends", "first", "sides")
 
-    def __init__(self, client: bytes, server: bytes, first: int) -> None:
+    def __init__(self, client: Endpoint, server: Endpoint, first: int) -> None:
         self.first = first
         """Number of its first packet."""
         self.ends = (client, server)
@@ -149,25 +149,35 @@ class Connections:
 
     def take(self, segment: Segment, content: bytes, record: Record) -> None:
         """Let one segment arrive."""
-        tracked, side = self._find(segment, record)
-        if segment.flags & (SYN | RST):
-            if segment.flags & RST:
+        flow, sequence, acknowledgment, flags, start, end, missing = segment
+        found = self._tracked.get(flow)
+        if found is None or flags & SYN:
+            found = self._find(segment, record)
+        tracked, side = found
+        if flags & (SYN | RST):
+            if flags & RST:
                 self._reset(tracked, side, segment, record)
                 return
             if not self._synchronize(tracked, side, segment, content, record):
                 return
-        if not tracked.closed:
-            self._open(tracked, record)
-        carries = segment.end > segment.start or segment.missing
         if tracked.closed:
-            if carries:
+            if end > start or missing:
                 self.note(AFTER_CLOSE, record.number)
             return
-        if segment.flags & ACK:
-            received = tracked.sides[1 - side].stream.acknowledge(segment.acknowledgment)
-            self._emit(tracked, 1 - side, received, record)
-        if carries or segment.flags & FIN:
-            self._receive(tracked, side, segment, content[segment.start : segment.end], record)
+        connection = tracked.connection or self._open(tracked, record)
+        if flags & ACK:
+            other = tracked.sides[1 - side].stream
+            other.acknowledge(acknowledgment)
+            if other.waiting:
+                self._emit(tracked, 1 - side, other.closes_gaps(acknowledgment), record)
+        plain = end > start and not missing and not flags & (SYN | FIN)
+        if plain and tracked.sides[side].stream.takes_next(sequence, end - start):
+            data = content[start:end]
+            self._capture.events.append(
+                Event(connection, "data", side == 0, data, 0, record.time, record.number)
+            )
+        elif end > start or missing or flags & FIN:
+            self._receive(tracked, side, segment, content[start:end], record)
 
     def finish(self) -> None:
         """The capture is at its end."""
@@ -178,7 +188,7 @@ class Connections:
 
     def _find(self, segment: Segment, record: Record) -> tuple[_Tracked, int]:
         """The connection that the segment belongs to, a new one if need be, and its sender's side."""
-        found = self._tracked.get(segment.source + segment.target)
+        found = self._tracked.get(segment.flow)
         if found is None:
             return self._begin(segment, record)
         tracked, side = found
@@ -197,16 +207,16 @@ class Connections:
 
     def _begin(self, segment: Segment, record: Record) -> tuple[_Tracked, int]:
         """Track a new connection."""
+        source, target = _ends(segment.flow)
         if segment.flags & SYN:
             from_client = not segment.flags & ACK
         else:
-            from_client = segment.source[-2:] >= segment.target[-2:]
-        ends = (segment.source, segment.target) if from_client else (segment.target, segment.source)
-        tracked = _Tracked(*ends, record.number)
-        client, server = ends
-        self._tracked[client + server] = tracked, 0
-        self._tracked[server + client] = tracked, 1
-        return tracked, 0 if from_client else 1
+            from_client = source.port >= target.port
+        client, server = (source, target) if from_client else (target, source)
+        tracked = _Tracked(client, server, record.number)
+        self._tracked[segment.flow] = tracked, 0 if from_client else 1
+        self._tracked[_reversed(segment.flow)] = tracked, 1 if from_client else 0
+        return self._tracked[segment.flow]
 
     def _replace(
         self, old: _Tracked, segment: Segment, record: Record, initial: int | None = None
@@ -232,16 +242,14 @@ class Connections:
                 mine.stream.hold(content[segment.start : segment.end], segment.missing, record.number)
         return answers
 
-    def _open(self, tracked: _Tracked, record: Record) -> None:
+    def _open(self, tracked: _Tracked, record: Record) -> Connection:
         """Let the connection be open from this packet on."""
-        if tracked.connection is not None:
-            return
-        client, server = (_endpoint(end) for end in tracked.ends)
         from_start = any(side.initial is not None for side in tracked.sides)
-        connection = Connection(len(self._capture.connections) + 1, client, server, from_start)
+        connection = Connection(len(self._capture.connections) + 1, *tracked.ends, from_start)
         tracked.connection = connection
         self._capture.connections.append(connection)
         self._capture.events.append(Event(connection, "open", True, b"", 0, record.time, record.number))
+        return connection
 
     def _receive(self, tracked: _Tracked, side: int, segment: Segment, data: bytes, record: Record) -> None:
         """Let the payload and the FIN of a segment arrive."""
@@ -302,5 +310,17 @@ class Connections:
         stream.waiting.clear()
 
 
-def _endpoint(end: bytes) -> Endpoint:
-    return Endpoint(ip_address(end[:-2]), int.from_bytes(end[-2:], "big"))
+def _ends(flow: bytes) -> tuple[Endpoint, Endpoint]:
+    """The sender and the receiver of a flow."""
+    size = len(flow) // 2 - 2
+    source, target, ports = flow[:size], flow[size:-4], flow[-4:]
+    return (
+        Endpoint(ip_address(source), int.from_bytes(ports[:2], "big")),
+        Endpoint(ip_address(target), int.from_bytes(ports[2:], "big")),
+    )
+
+
+def _reversed(flow: bytes) -> bytes:
+    """The flow of the other direction."""
+    size = len(flow) // 2 - 2
+    return flow[size:-4] + flow[:size] + flow[-2:] + flow[-4:-2]

@@ -30,12 +30,11 @@ CUT_HEADER = "was captured too short for its headers"
 class Segment(NamedTuple):
     """One TCP segment.
 
-    `source` and `target` are an IP address (4 or 16 bytes) and a port, in network byte order, one behind the
-    other. The payload is bytes `start` to `end` of the file, and `missing` more that were not captured.
+    `flow` has the addresses (4 or 16 bytes each) and the ports of the sender and the receiver, as the headers
+    have them. The payload is bytes `start` to `end` of the file, and `missing` more that were not captured.
     """
 
-    source: bytes
-    target: bytes
+    flow: bytes
     sequence: int
     acknowledgment: int
     flags: int
@@ -45,9 +44,9 @@ class Segment(NamedTuple):
 
 
 Reason = str
-_ipv4 = struct.Struct(">BxH2xHxB").unpack_from
-_ipv6 = struct.Struct(">4xHB").unpack_from
-_tcp = struct.Struct(">4xIIBB").unpack_from
+_ipv4 = struct.Struct(">BxH2xHxB2x8s").unpack_from
+_ipv6 = struct.Struct(">4xHBx32s").unpack_from
+_tcp = struct.Struct(">4sIIBB").unpack_from
 
 
 def decode(content: bytes, ether_type: int, start: int, end: int, length: int) -> Segment | Reason:
@@ -62,7 +61,7 @@ def decode(content: bytes, ether_type: int, start: int, end: int, length: int) -
 def _decode_ipv4(content: bytes, start: int, end: int, length: int) -> Segment | Reason:
     if end - start < 20:
         return CUT_HEADER if length >= 20 else BAD_IP
-    first, total, fragment, protocol = _ipv4(content, start)
+    first, total, fragment, protocol, addresses = _ipv4(content, start)
     header = (first & 15) * 4
     # A frame that the card cuts up later (TSO) has a total length of 0 where 16 bits are too few for it.
     total = total or length
@@ -72,15 +71,15 @@ def _decode_ipv4(content: bytes, start: int, end: int, length: int) -> Segment |
         return NOT_TCP
     if fragment & 0x3FFF:
         return IP_FRAGMENT
-    return _decode_tcp(
-        content, start + header, min(end, start + total), total - header, start + 12, start + 16, start + 20
-    )
+    if end > start + total:
+        end = start + total
+    return _decode_tcp(content, start + header, end, total - header, addresses)
 
 
 def _decode_ipv6(content: bytes, start: int, end: int, length: int) -> Segment | Reason:
     if end - start < 40:
         return CUT_HEADER if length >= 40 else BAD_IP
-    payload, following = _ipv6(content, start)
+    payload, following, addresses = _ipv6(content, start)
     # 0 stands for TSO as with IPv4, and for a jumbogram, whose option repeats what the frame's length tells.
     total = payload + 40 if payload else length
     if content[start] >> 4 != 6 or total > length:
@@ -101,27 +100,19 @@ def _decode_ipv6(content: bytes, start: int, end: int, length: int) -> Segment |
             size = (content[at + 1] + 1) * 8
         following = content[at]
         at += size
-    return _decode_tcp(content, at, end, start + total - at, start + 8, start + 24, start + 40)
+    return _decode_tcp(content, at, end, start + total - at, addresses)
 
 
-def _decode_tcp(
-    content: bytes, at: int, end: int, length: int, source: int, target: int, behind: int
-) -> Segment | Reason:
-    """The segment of `length` bytes at `at`, captured up to `end`; addresses lie at `source`, `target`."""
+def _decode_tcp(content: bytes, at: int, end: int, length: int, addresses: bytes) -> Segment | Reason:
+    """The segment of `length` bytes at `at`, captured up to `end`."""
     if end - at < 20:
         return CUT_HEADER if length >= 20 else BAD_TCP
-    sequence, acknowledgment, offset, flags = _tcp(content, at)
+    ports, sequence, acknowledgment, offset, flags = _tcp(content, at)
     header = (offset >> 4) * 4
     if header < 20 or header > length:
         return BAD_TCP
-    payload = min(at + header, end)
-    return Segment(
-        content[source:target] + content[at : at + 2],
-        content[target:behind] + content[at + 2 : at + 4],
-        sequence,
-        acknowledgment,
-        flags,
-        payload,
-        end,
-        length - header - (end - payload),
-    )
+    payload = at + header
+    if payload > end:
+        payload = end
+    missing = length - header - (end - payload)
+    return Segment(addresses + ports, sequence, acknowledgment, flags, payload, end, missing)

@@ -48,5 +48,7 @@ def read_pcap(content: bytes, name: str) -> Iterator[Record]:
         if end > size:
             there = f"{captured} bytes claimed, {size - start} there"
             raise CaptureError(name, start, f"the file ends inside packet {number}: {there}")
-        yield Record(number, seconds * SECOND + fraction * unit, link, start, end, max(length, captured))
+        if length < captured:
+            length = captured
+        yield Record(number, seconds * SECOND + fraction * unit, link, start, end, length)
         at = end

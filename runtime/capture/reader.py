@@ -51,7 +51,6 @@ def parse_capture(
     capture = Capture(name)
     connections = Connections(capture)
     for record in _format(content, name)(content, name):
-        capture.packets = record.number
         if told is not None and not record.number % STRIDE:
             told(record.end)
         segment = _segment(content, record)
@@ -59,6 +58,7 @@ def parse_capture(
             connections.take(segment, content, record)
         else:
             connections.note(segment, record.number)
+        capture.packets += 1
     connections.finish()
     return capture
 
@@ -79,8 +79,9 @@ def _format(content: bytes, name: str) -> Reader:
 
 def _segment(content: bytes, record: Record) -> Segment | str:
     """The TCP segment of a packet, or why it gives none."""
-    link = LINK_TYPES.get(record.link_type)
+    _, _, link_type, begin, end, length = record
+    link = LINK_TYPES.get(link_type)
     if link is None:
-        return f"has link type {record.link_type}, which is not known here"
-    ether_type, start = link(content, record.start, record.end)
-    return decode(content, ether_type, start, record.end, record.length - (start - record.start))
+        return f"has link type {link_type}, which is not known here"
+    ether_type, start = link(content, begin, end)
+    return decode(content, ether_type, start, end, length - (start - begin))

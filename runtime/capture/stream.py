@@ -77,6 +77,14 @@ class Stream:
         assert self.position is not None
         self._wait(Piece(self.position, data, missing, False, packet))
 
+    def takes_next(self, sequence: int, size: int) -> bool:
+        """Deliver `size` bytes if they are just those that are due, and nothing waits; gives whether it did."""
+        position = self.position
+        if position is None or (sequence - position) % WRAP or self.waiting or self.ended:
+            return False
+        self.position = self.highest = position + size
+        return True
+
     def receive(self, sequence: int, data: bytes, missing: int, fin: bool, packet: int) -> Iterator[Piece]:
         """Take a segment's bytes in; gives what can be delivered now."""
         self.begin(sequence)
@@ -90,13 +98,16 @@ class Stream:
         elif piece.end > self.position and not self.ended:
             yield self._advance(piece)
 
-    def acknowledge(self, acknowledgment: int) -> Iterator[Piece]:
-        """Note what the receiver acknowledges; gives what can be delivered now.
+    def acknowledge(self, acknowledgment: int) -> None:
+        """Note what the receiver acknowledges."""
+        self.begin(acknowledgment)
+        self.acknowledged = acknowledgment
+
+    def closes_gaps(self, acknowledgment: int) -> Iterator[Piece]:
+        """What can be delivered since the receiver has acknowledged it.
 
         A gap before acknowledged bytes is the capture's: the receiver got what is missing in it.
         """
-        self.begin(acknowledgment)
-        self.acknowledged = acknowledgment
         while self.waiting and self.distance(acknowledgment) > 0:
             assert self.position is not None
             gap = self.waiting[0].start - self.position
