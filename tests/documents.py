@@ -18,6 +18,7 @@ import shutil
 import subprocess
 import sys
 from contextlib import redirect_stdout
+from glob import glob
 from pathlib import Path
 from typing import NamedTuple
 
@@ -115,7 +116,7 @@ class Reader:
         target = words.index(">") if ">" in words else len(words)
         assert "|" not in words, f"line {block.line}: pipes are not followed"
         with redirect_stdout(io.StringIO()) as printed:
-            code = main(words[:target])
+            code = main([name for word in words[:target] for name in _expanded(word)])
         assert code in EXIT_CODES.get(words[0], (0,)), f"line {block.line}: {words} ended with {code}"
         if target < len(words):
             Path(words[target + 1]).write_text(printed.getvalue())
@@ -133,6 +134,11 @@ class Reader:
 
     def shown(self, block: Block) -> None:
         assert block.text.strip()
+
+
+def _expanded(word: str) -> list[str]:
+    """What a shell makes of a word with wildcards."""
+    return sorted(glob(word)) or [word] if "*" in word else [word]
 
 
 LANGUAGES = {

@@ -55,17 +55,30 @@ def report(error: BaseException) -> int:
         return FAILED  # whoever read the output has enough of it
     if not isinstance(error, Exception):
         raise error
-    for base in type(error).__mro__:
-        if base.__name__ in EXPECTED:
-            _say(_text(error) if base.__name__ in SELF_EXPLAINING else f"skverdict: {_text(error)}")
-            return EXPECTED[base.__name__]
-    if os.environ.get(TRACEBACK_VARIABLE):
+    known = _expected(error)
+    if known is None and os.environ.get(TRACEBACK_VARIABLE):
         raise error
-    _say(
-        f"skverdict: internal error: {type(error).__name__}: {error}\n"
+    _say(explanation(error) if known in SELF_EXPLAINING else f"skverdict: {explanation(error)}")
+    return FAILED if known is None else EXPECTED[known]
+
+
+def explanation(error: Exception) -> str:
+    """What is told about an exception."""
+    if _expected(error) is not None:
+        return _text(error)
+    if os.environ.get(TRACEBACK_VARIABLE):
+        from traceback import format_exception
+
+        return "internal error:\n" + "".join(format_exception(error))
+    return (
+        f"internal error: {type(error).__name__}: {error}\n"
         f"This is a fault of skverdict. With {TRACEBACK_VARIABLE}=1 in the environment it tells where."
     )
-    return FAILED
+
+
+def _expected(error: Exception) -> str | None:
+    """The name under which an exception stands in `EXPECTED`."""
+    return next((base.__name__ for base in type(error).__mro__ if base.__name__ in EXPECTED), None)
 
 
 def _text(error: Exception) -> str:

@@ -6,9 +6,9 @@ if it is empty, and `fault` is an empty text where the replay went through.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
-from skverdict.runtime.capture.report import Flow, Report
+from skverdict.runtime.capture.report import Flow, ProgramReport, Report
 from skverdict.runtime.cli.table import Table, print_tables
 
 MOST_CONNECTIONS = 40
@@ -38,19 +38,20 @@ def print_report(report: Report, policy: str, *, as_json: bool) -> None:
     print(f"{report.capture.file} through {policy}")
     print(f"packets {packets:,}, connections {connections:,}, bytes of payload {total:,}\n")
     print_tables(tables(report))
-    for line in _remarks(report):
+    for line in remarks(report):
         print(line)
 
 
 def tables(report: Report) -> list[Table]:
     """The tables of a report."""
-    found = [_programs(report), _connections(report)]
+    found = [programs_table(report.programs.values()), _connections(report)]
     if any(row.egress or row.ingress for row in report.upstreams):
         found.append(_upstreams(report))
     return found
 
 
-def _programs(report: Report) -> Table:
+def programs_table(programs: Iterable[ProgramReport]) -> Table:
+    """How often each program came to which verdict."""
     rows = [
         (
             row.name,
@@ -58,7 +59,7 @@ def _programs(report: Report) -> Table:
             f"{row.runs:,}",
             ", ".join(f"{verdict} {count:,}" for verdict, count in row.verdicts.most_common()) or "-",
         )
-        for row in report.programs.values()
+        for row in programs
     ]
     return Table("Verdicts", ("program", "kind", "runs", "verdicts"), "llrl", rows)
 
@@ -99,7 +100,7 @@ def _upstreams(report: Report) -> Table:
     return Table("Upstream sockets", ("socket", "sent out of it", "read from it"), "lrr", rows)
 
 
-def _remarks(report: Report) -> Iterator[str]:
+def remarks(report: Report) -> Iterator[str]:
     """What has to be said beside the counts."""
     for title, lines in (
         ("capture", [str(note) for note in report.capture.notes]),

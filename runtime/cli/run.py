@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from skverdict.dsl.catalogue.programs import KERNELS
 from skverdict.runtime.cli.failure import CommandError, UsageError
-from skverdict.runtime.cli.files import input_name, read_input
+from skverdict.runtime.cli.files import STANDARD, read_input
 from skverdict.runtime.cli.policy import load
 from skverdict.runtime.cli.progress import Bar
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from skverdict.codegen.object import Object
     from skverdict.dsl import Policy
-    from skverdict.runtime.capture import Capture
+    from skverdict.runtime.capture.plan import Plan
 
 DETAILS = """
 
@@ -28,14 +28,26 @@ EXAMPLE = """examples:
   skverdict run examples/port_redirect.py --capture examples/captures/http1-nginx.pcap
   skverdict run examples/port_redirect.py --capture examples/captures/http1-nginx.pcap --report report.html
   skverdict run examples/message_policy.py --capture examples/captures/memcached-text.pcap \\
-      --attach watched:whole_records --side client"""
+      --attach watched:whole_records --side client
+  skverdict run examples/port_redirect.py --jobs 2 --capture examples/captures/*.pcap
+  skverdict run policy.py --dask tcp://scheduler:8786 --json --capture /captures/*.pcapng"""
 
 
 def configure(parser: ArgumentParser) -> None:
     """Declare the options."""
     parser.add_argument("policy", metavar="POLICY", help="a policy (.py; - for stdin) or a BPF object (.o)")
     parser.add_argument(
-        "--capture", required=True, metavar="FILE", help="a pcap or pcapng file; - for stdin"
+        "--capture",
+        required=True,
+        nargs="+",
+        action="extend",
+        metavar="FILE",
+        help="pcap or pcapng files; - for stdin",
+    )
+    workers = parser.add_mutually_exclusive_group()
+    workers.add_argument("--jobs", type=_positive, metavar="N", help="replay so many captures at once")
+    workers.add_argument(
+        "--dask", metavar="ADDRESS", help="let the Dask cluster with this scheduler do it (needs skverdict[dask])"
     )
     parser.add_argument(
         "--attach",
@@ -83,19 +95,34 @@ def configure(parser: ArgumentParser) -> None:
     )
 
 
+def _positive(text: str) -> int:
+    """A number of processes; argparse names this function's word in its error."""
+    number = int(text)
+    if number < 1:
+        raise ValueError(text)
+    return number
+
+
+_positive.__name__ = "number of at least 1"
+
+
 def run(options: Namespace) -> int:
     """Replay and report."""
-    if options.policy == options.capture == "-":
+    many = len(options.capture) > 1 or options.jobs is not None or options.dask is not None
+    if options.policy == STANDARD and STANDARD in options.capture:
         raise UsageError("standard input can be the policy or the capture, not both")
+    if many and STANDARD in options.capture:
+        raise UsageError("standard input can be the only capture, without --jobs and --dask")
+    if many and options.report:
+        raise UsageError("--report shows one capture, without --jobs and --dask")
+    from skverdict.codegen import read_object
     from skverdict.runtime.capture.plan import PlanError, make_plan
-    from skverdict.runtime.capture.replay import replay
-    from skverdict.runtime.cli.report import print_report
 
-    policy, content = load_object(options.policy)
-    capture = load_capture(options.capture)
+    policy, content = load_content(options.policy)
+    object_ = read_object(content, options.policy)
     try:
         plan = make_plan(
-            content,
+            object_,
             attach=options.attach,
             side=options.side,
             upstream=[] if options.no_upstream else options.upstream,
@@ -103,15 +130,24 @@ def run(options: Namespace) -> int:
         )
     except PlanError as error:
         raise UsageError(str(error)) from None
+    return _run_many(options, content, plan) if many else _run_one(options, policy, object_, plan)
+
+
+def _run_one(options: Namespace, policy: Policy | None, object_: Object, plan: Plan) -> int:
+    from skverdict.runtime.capture.replay import replay
+    from skverdict.runtime.cli.captures import load_capture
+    from skverdict.runtime.cli.report import print_report
+
+    capture = load_capture(options.capture[0])
     if options.report:
         from skverdict.runtime.cli.page import replay_for_page
 
-        report = replay_for_page(options, capture, policy, content, plan)
+        report = replay_for_page(options, capture, policy, object_, plan)
     else:
         with Bar("replaying", len(capture.events)) as bar:
             report = replay(
                 capture,
-                content,
+                object_,
                 plan,
                 kernel=options.kernel,
                 trace=options.trace,
@@ -123,24 +159,27 @@ def run(options: Namespace) -> int:
     return 0
 
 
+def _run_many(options: Namespace, content: bytes, plan: Plan) -> int:
+    from skverdict.runtime.cli.many import job_of, print_many, run_many, workers_for
+
+    jobs = [job_of(name, content, plan, options.kernel, options.trace) for name in options.capture]
+    results = run_many(jobs, workers_for(options.jobs, options.dask))
+    return print_many(results, options.policy, as_json=options.json)
+
+
 def load_object(path: str) -> tuple[Policy | None, Object]:
     """The object in a file, or a policy with the object that it compiles to."""
-    from skverdict.codegen import build, read_object
+    from skverdict.codegen import read_object
 
+    policy, content = load_content(path)
+    return policy, read_object(content, path)
+
+
+def load_content(path: str) -> tuple[Policy | None, bytes]:
+    """As `load_object`, with the bytes of the object."""
     if path.endswith(".o"):
-        return None, read_object(read_input(path), path)
+        return None, read_input(path)
+    from skverdict.codegen import build
+
     policy = load(path)
-    return policy, read_object(build(policy), path)
-
-
-def load_capture(path: str) -> Capture:
-    """The capture in a file. Raises CommandError where there is nothing to replay."""
-    from skverdict.runtime.capture import parse_capture
-
-    content = read_input(path)
-    with Bar("reading the capture", len(content)) as bar:
-        capture = parse_capture(content, input_name(path), bar.show)
-    if not any(event.data for event in capture.events):
-        notes = "".join(f"\n  {note}" for note in capture.notes)
-        raise CommandError(f"{capture.file}: no TCP payload in {capture.packets} packets{notes}")
-    return capture
+    return policy, build(policy)

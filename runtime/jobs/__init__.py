@@ -1,0 +1,7 @@
+"""One function over many items, by workers that may die: processes of this machine, or a Dask cluster."""
+
+from __future__ import annotations
+
+from skverdict.runtime.jobs.spread import ATTEMPTS, Here, Lost, Workers, spread
+
+__all__ = ["ATTEMPTS", "Here", "Lost", "Workers", "spread"]
