@@ -13,6 +13,7 @@ from skverdict.dsl.catalogue.maps import MAPS, MapKind
 from skverdict.runtime.kernel.bpf import Bpf
 from skverdict.runtime.kernel.bpf_elements import StoppedBatch
 from skverdict.runtime.kernel.errors import refusals
+from skverdict.runtime.kernel.suitability import unsuitable
 from skverdict.runtime.machine.errno import Errno, KernelError
 from skverdict.runtime.machine.memory import ByteOrder
 from skverdict.runtime.maps.base import BPF_ANY
@@ -185,8 +186,15 @@ class KernelSocketMapView(MapView):
         EBUSY: it has such programs already. EOPNOTSUPP: its state or kind does not go in. E2BIG: the map ends
         before that index, or is full. EEXIST and ENOENT: as the flags have it. EBADF: it is closed.
         """
-        content = descriptor_of(value, self.raw, "value").to_bytes(self.raw.value_size, self.raw.order)
-        self.raw.update(self.key_bytes(key), content, flags)
+        descriptor = descriptor_of(value, self.raw, "value")
+        content = descriptor.to_bytes(self.raw.value_size, self.raw.order)
+        try:
+            self.raw.update(self.key_bytes(key), content, flags)
+        except KernelError as error:
+            reason = unsuitable(descriptor) if error.number is Errno.EOPNOTSUPP else ""
+            if not reason:
+                raise
+            raise KernelError(error.number, f"{error.reason}; {reason}") from None
 
     def lookup(self, key: Any) -> int:
         """The cookie of the socket at `key`. ENOENT: there is none. ENOSPC: values have 4 bytes only."""
