@@ -8,7 +8,6 @@ SCRIPT builds uBPF and prints the path of its shared library. Without it, skverd
 from __future__ import annotations
 
 import argparse
-import ctypes
 import json
 import math
 import os
@@ -22,7 +21,7 @@ from typing import NamedTuple
 
 from skverdict.runtime.machine.run import run
 from skverdict.runtime.native import engine, layout
-from skverdict.runtime.native.batch import Batch, suits
+from skverdict.runtime.native.batch import Batch
 from skverdict.runtime.native.run import NativeCode
 from skverdict.runtime.native.shared import Shared
 
@@ -33,7 +32,7 @@ from bench.ubpf import Ubpf, build
 #: Rounds of a loop, which are about as many as the simulator's own budget allows.
 ROUNDS = 90_000
 #: Runs at once of a loop and of a policy.
-RUNS = {True: 20, False: 3000}
+RUNS = {True: 20, False: 2000}
 _ENGINES = ("interpreter", "native", "uBPF interpreter", "uBPF JIT")
 
 
@@ -73,19 +72,16 @@ class Repeated:
         self._runs = RUNS[subject.loops]
         self._batch = Batch(code, Shared(), [subject.context() for _ in range(self._runs)], subject.environment)
         self._batch.shared.perform = self._batch.perform
-        row = code.row
-        self._rows = ctypes.create_string_buffer(row.size * self._runs)
-        self._batch.show(row, self._rows)
-        self._code = code
+        self._batch.show()
+        self._name = code.loaded.name
 
     def __call__(self) -> float:
-        shared = self._batch.shared
         start = time.perf_counter()
-        done = self._code.linked.entry(shared.address, shared.frame(0), ctypes.addressof(self._rows), self._runs)
+        done = self._batch.advance()
         seconds = time.perf_counter() - start
-        shared[layout.CALL_COUNT] = 0
+        self._batch.shared[layout.CALL_COUNT] = 0
         if done != self._runs:
-            raise BenchError(f"{self._code.loaded.name} needs Python")
+            raise BenchError(f"{self._name} needs Python in run {done}")
         return seconds
 
 
@@ -104,7 +100,7 @@ def _measure(subject: Subject, shorter: Subject, ubpf: Ubpf | None, rounds: int)
     }
     if alone:
         subjects["native"] = lambda: _timed(lambda: engine.run(code, subject.context(), subject.environment))
-    elif suits(code):
+    else:
         subjects["native"] = Repeated(code, subject)
     if ubpf is not None:
         image = Image(subject)

@@ -13,7 +13,8 @@ from skverdict.runtime.machine.run import LoadedProgram
 from skverdict.runtime.machine.structures import layout as structure_layout
 from skverdict.runtime.maps.array import ArrayMap
 from skverdict.runtime.maps.base import Map
-from skverdict.runtime.native.emit import Facts, Module, Readable, emit
+from skverdict.runtime.native.emit import Module, emit
+from skverdict.runtime.native.facts import Facts, Readable
 from skverdict.runtime.native.graph import graph, is_local_call
 from skverdict.runtime.native.proof import Area, Surroundings, prove
 from skverdict.runtime.native.tables import MOST_ENTRIES
@@ -80,11 +81,11 @@ def draft(
         },
     )
     plain_lookup = environment.helpers.get("bpf_map_lookup_elem") is map_lookup_elem and not takes_locks
-    arrays = [
-        name
+    arrays = {
+        name: maps[name].max_entries
         for name in surroundings.values
         if plain_lookup and type(maps[name]) is ArrayMap and maps[name].max_entries <= MOST_ENTRIES
-    ]
+    }
     proof = prove(loaded.program, flow, surroundings)
     readable = _readable(table, loaded.kind, kernel)
     facts = Facts(

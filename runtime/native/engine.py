@@ -11,12 +11,12 @@ from skverdict.runtime.machine.memory import Bytes
 from skverdict.runtime.machine.run import LoadedProgram, Result
 from skverdict.runtime.maps.array import ArrayMap
 from skverdict.runtime.maps.base import Map
-from skverdict.runtime.native.batch import Batch, suits
+from skverdict.runtime.native.batch import Batch
 from skverdict.runtime.native.cache import cached
 from skverdict.runtime.native.code import NoNativeCode, draft
-from skverdict.runtime.native.emit import ENTRY
+from skverdict.runtime.native.function import ENTRY
 from skverdict.runtime.native.machine_code import Linked, compile_module, processor
-from skverdict.runtime.native.run import NativeCode, NativeRun, performed, row_of
+from skverdict.runtime.native.run import NativeCode, performed, row_of
 from skverdict.runtime.native.shared import Shared
 from skverdict.runtime.native.tables import ArrayTable
 
@@ -41,7 +41,9 @@ def compile_program(
     tables = tuple(ArrayTable(map_) for map_ in arrays if isinstance(map_, ArrayMap))
     needs = made.module.needs
     work = performed(made.facts, needs.tables)
-    return NativeCode(loaded, linked, needs, made.facts, things, tables, row_of(needs), work)
+    gives = bool(made.facts.registers.gives[0].always & 1)
+    moves = any(each.moves for each in work.values())
+    return NativeCode(loaded, linked, needs, made.facts, things, tables, row_of(needs), work, gives, moves)
 
 
 def _object(text: str) -> bytes:
@@ -51,11 +53,10 @@ def _object(text: str) -> bytes:
 
 def run(code: NativeCode, context: Context, environment: Environment) -> Result:
     """Run native code on `context` until the program exits; as the interpreter's `run`. Raises Fault."""
-    shared = _idle.pop() if _idle else Shared()
-    try:
-        return NativeRun(code, shared, context, environment).go()
-    finally:
-        _idle.append(shared)
+    [outcome] = run_batch(code, (context,), environment)
+    if isinstance(outcome, Fault):
+        raise outcome
+    return outcome
 
 
 def run_batch(code: NativeCode, contexts: Sequence[Context], environment: Environment) -> list[Result | Fault]:
@@ -64,17 +65,8 @@ def run_batch(code: NativeCode, contexts: Sequence[Context], environment: Enviro
     The same as `run` for one after the other, but that native code goes on to the next by itself. Each context
     is asked for its fields and its packet before the first run.
     """
-    if not suits(code):
-        return [_outcome(code, context, environment) for context in contexts]
     shared = _idle.pop() if _idle else Shared()
     try:
         return Batch(code, shared, contexts, environment).go()
     finally:
         _idle.append(shared)
-
-
-def _outcome(code: NativeCode, context: Context, environment: Environment) -> Result | Fault:
-    try:
-        return run(code, context, environment)
-    except Fault as fault:
-        return fault

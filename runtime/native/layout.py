@@ -21,50 +21,40 @@ LAST_REGION = 16
 #: What an instruction that Python performed gave, and how far its address is from the bytes behind it.
 VALUE = 24
 DELTA = 32
-#: The packet: its address (0 until the program asks for it), length, where its bytes are, how far they are from
-#: the address, and whether they can be written.
+#: The address of the packet, 0 until the program asks for it.
 PACKET = 40
-PACKET_LENGTH = 48
-PACKET_BYTES = 56
-PACKET_DELTA = 64
-PACKET_WRITABLE = 72
+#: The row of the run that is under way.
+ROW = 48
 #: The slot at which the program has returned, or the frame that was handed back.
-SLOT = 80
+SLOT = 56
 INNERMOST = SLOT
 #: The operands of an instruction for Python, or the arguments of a function.
-OPERANDS = 88
+OPERANDS = 64
 #: Where frames end.
-FRAMES_END = 128
+FRAMES_END = 104
 #: The number of the run, the calls that native code has made by itself, and where they are noted.
-RUN = 144
-CALL_COUNT = 152
-CALLS = 160
+RUN = 112
+CALL_COUNT = 120
+CALLS = 128
 #: Addresses that native code has given to entries of maps, and how many.
-GIVEN_COUNT = 168
-GIVEN = 176
-#: The run that is under way, whether Python had to do with it, how it ended, and everybody's budget.
-CURRENT = 184
-TOUCHED = 192
-END = 200
-BUDGET = 208
-#: The calls that native code had made by itself when the run began.
-CALL_START = 216
+GIVEN_COUNT = 136
+GIVEN = 144
+#: Whether Python had to do with the run that is under way, how it ended, and everybody's budget.
+TOUCHED = 152
+END = 160
+BUDGET = 168
 
-#: Numbers of the context, and the addresses of maps and data sections with the distances to their bytes.
-FIELDS = 256
+#: The addresses of maps and data sections, 0 until the program asks for them; and where the bytes of these are.
+ADDRESSES = 256
 MAX_FIELDS = 64
-ADDRESSES = FIELDS + MAX_FIELDS * WORD
-DELTAS = ADDRESSES + MAX_FIELDS * WORD
-#: Where the bytes of data sections are.
-BYTES = DELTAS + MAX_FIELDS * WORD
-#: The tables of array maps and how many entries they have.
+BYTES = ADDRESSES + MAX_FIELDS * WORD
+#: The tables of array maps.
 TABLES = BYTES + MAX_FIELDS * WORD
 MAX_TABLES = 16
-TABLE_LENGTHS = TABLES + MAX_TABLES * WORD
 
-#: A call that native code made: the slot, the index, the result.
-CALL_SIZE = 24
-MAX_CALLS = 4096
+#: A call that native code made: the slot in the upper 32 bits and the index in the lower, and the result.
+CALL_SIZE = 16
+MAX_CALLS = 16384
 #: An address that it gave: the place of the table, the index, the address.
 GIVEN_SIZE = 24
 MAX_GIVEN = 256
@@ -75,10 +65,12 @@ REGION_SIZE = 64
 REGION_PLACES = 64
 REGION_NUMBER, REGION_BYTES, REGION_READABLE, REGION_WRITABLE, REGION_ATOMIC, REGION_UNWRITTEN = range(0, 48, WORD)
 
-#: A run: where its packet is, its length, and whether it can be written; r0, what was left of the
-#: budget, and how many calls there were at its end; and from there on the fields of the context.
-ROW_PACKET, ROW_LENGTH, ROW_WRITABLE, ROW_VALUE, ROW_LEFT, ROW_CALLS, ROW_FIELDS = range(0, 56, WORD)
+#: A run: where its packet is, its length, and whether it can be written; r0, how many instructions there were, and
+#: how many calls had been made at its end; and from there on the fields of the context.
+ROW_PACKET, ROW_LENGTH, ROW_WRITABLE, ROW_VALUE, ROW_SPENT, ROW_CALLS, ROW_FIELDS = range(0, 56, WORD)
 
+#: The region that the program's own stack is: the context is the first.
+FIRST_FRAME = 2
 FRAMES = REGIONS + REGION_PLACES * REGION_SIZE
 FRAME_SIZE = 1024
 FRAME_UNWRITTEN = STACK_SIZE

@@ -27,22 +27,21 @@ from skverdict.runtime.machine.run import MISDEEDS, Finished, Frame, HelperCall,
 from skverdict.runtime.machine.semantics import mask
 from skverdict.runtime.maps.base import Map
 from skverdict.runtime.native import layout
-from skverdict.runtime.native.emit import Facts, Needs
+from skverdict.runtime.native.facts import Facts, Needs, marks_stack
 from skverdict.runtime.native.graph import Site
 from skverdict.runtime.native.machine_code import Linked
-from skverdict.runtime.native.shared import ROW, NativeFrame, Pins, Shared
+from skverdict.runtime.native.shared import CALL, PLACE, WORD, NativeFrame, Pins, Shared
 from skverdict.runtime.native.tables import ArrayTable
 from skverdict.runtime.native.written import helper_of, sets, uses
 
 _ALL_WRITTEN = mask(STACK_SIZE)
-# The context is the first region of every run.
-_CONTEXT = address_of(1)
 
 
 class Performed(NamedTuple):
     """An instruction that Python does: the registers it reads, those of them that hold nothing, the one that it
     sets, the bytes of the stack that are known to be written then, and what is to be seen to around it.
 
+    `fresh`: nothing has been noted of which bytes of the stack are written until Python looks at it.
     `gives_value`: it gives the address of plain bytes, of the map that has table number `table`; `counts`: it
     uses up some of the budget; `moves`: it may move the packet.
     """
@@ -52,6 +51,7 @@ class Performed(NamedTuple):
     missing: tuple[int, ...]
     sets: int | None
     written: int
+    fresh: bool
     is_helper: bool
     gives_value: bool
     table: int | None
@@ -61,7 +61,8 @@ class Performed(NamedTuple):
 
 class NativeCode(NamedTuple):
     """A program as native code, with what its runs need; `things` are the maps and data that it names, and `row` is
-    the form in which it is told of a run."""
+    the form in which it is told of a run. `gives`: it always has a result where it exits; `moves`: it may move the
+    packet."""
 
     loaded: LoadedProgram
     linked: Linked
@@ -71,13 +72,15 @@ class NativeCode(NamedTuple):
     tables: tuple[ArrayTable, ...]
     row: struct.Struct
     performed: Mapping[int, Performed]
+    gives: bool
+    moves: bool
 
 
 def performed(facts: Facts, tables: Sequence[str]) -> dict[int, Performed]:
     """How Python does each instruction."""
     table = {}
     for function in facts.graph.values():
-        observed = function.slot in facts.proof.observed
+        observed, fresh = function.slot in facts.proof.observed, not marks_stack(facts, function)
         for block in function.blocks.values():
             for site in block.sites:
                 helper = helper_of(site)
@@ -91,7 +94,7 @@ def performed(facts: Facts, tables: Sequence[str]) -> dict[int, Performed]:
                 values, lookup = site.slot in facts.proof.lookups, facts.proof.lookups.get(site.slot)
                 place = tables.index(lookup.name) if lookup is not None and lookup.name in tables else None
                 table[site.slot] = Performed(
-                    site, reads, missing, sets(site), written, helper is not None, values, place, counts, moves
+                    site, reads, missing, sets(site), written, fresh, helper is not None, values, place, counts, moves
                 )
     return table
 
@@ -133,11 +136,12 @@ class Calls(Sequence[HelperCall]):
                 if isinstance(part, HelperCall):
                     calls.append(part)
                 else:
-                    calls += (self._call(*row) for row in ROW.iter_unpack(part))
+                    calls += (self._call(*row) for row in CALL.iter_unpack(part))
             self._parts, self._latest = [], calls
         return self._latest
 
-    def _call(self, slot: int, index: int, result: int) -> HelperCall:
+    def _call(self, place: int, result: int) -> HelperCall:
+        slot, index = divmod(place, 1 << 32)
         lookup = self._code.facts.proof.lookups[slot]
         assert lookup is not None
         table = self._code.tables[self._code.needs.tables.index(lookup.name)]
@@ -159,32 +163,34 @@ class NativeRun(Run):
     `show_...` put what Python knows there, `learn` takes what native code has done from there.
     """
 
-    def __init__(self, code: NativeCode, shared: Shared, context: Context, environment: Environment) -> None:
+    def __init__(
+        self,
+        code: NativeCode,
+        shared: Shared,
+        context: Context,
+        environment: Environment,
+        packet: Packet | None,
+        rows: ctypes.Array[ctypes.c_char],
+        at: int,
+    ) -> None:
         super().__init__(code.loaded, context, environment)
         self.code = code
         self.shared = shared
         self.steps = code.loaded.steps
         self.pins = Pins()
-        self.packet: Packet | None = None
+        self.packet = packet
+        if packet is not None:
+            self.pins.address(packet.content)
+        #: The row that tells native code of the run lies there.
+        self.rows, self.at = rows, at
         #: Regions that native code has been told the place of, by their numbers.
         self.met: dict[int, Region] = {}
         #: The stacks of the functions that native code is in, and the numbers of their regions.
         self.stacks: list[NativeFrame] = []
         self.numbers: list[int] = []
-        self.number = next_run()
+        self.number = shared[layout.RUN]
         self.made = Calls(code, self.calls)
-
-    def go(self) -> Result:
-        """Run to the end. Raises Fault."""
-        shared = self.shared
-        shared.perform, shared.failure = self.perform, None
-        try:
-            row = self._show_beginning()
-            self.code.linked.entry(shared.address, shared.frame(0), ctypes.addressof(row), 1)
-            return self.finish(shared[layout.END])
-        finally:
-            self.let_go()
-            shared.perform = shared.failure = None
+        self._open_stacks(0, 0)
 
     def finish(self, end: int) -> Result:
         """What comes of a run that native code has ended so. Raises Fault."""
@@ -199,14 +205,6 @@ class NativeRun(Run):
         else:
             self._interpret()
         return Result(self.registers[0], self.instructions, self.made)
-
-    def join(self, packet: Packet | None) -> None:
-        """Be there for a run that native code has begun by itself, with this for a packet."""
-        self.number = self.shared[layout.RUN]
-        self.packet = packet
-        if packet is not None:
-            self.pins.address(packet.content)
-        self._open_stacks(0)
 
     def _exit(self, slot: int) -> None:
         """The instruction that has ended the program."""
@@ -230,46 +228,22 @@ class NativeRun(Run):
 
     # From Python to native code
 
-    def _show_beginning(self) -> ctypes.Array[ctypes.c_char]:
-        """Put what there is to know into the shared memory, and into the row that is returned."""
-        shared, needs, region = self.shared, self.code.needs, self.call.context_region
-        shared[shared.in_frame(0, layout.FRAME_NUMBER)] = self.stack >> REGION_SHIFT
-        self._open_stacks(0)
-        packet = (0, 0, 0)
-        if needs.packet:
-            self.packet = region.make_packet()
-            content = self.packet.content
-            packet = (self.pins.address(content), len(content), self.packet.writable)
-        fields = (region.load(offset, size) for offset, size in needs.fields)
-        row = self.code.row
-        memory = ctypes.create_string_buffer(row.size)
-        row.pack_into(memory, 0, *packet, 0, 0, 0, *fields)
-        show_code(self.code, shared, self.pins, self.budget)
-        shared[layout.RUN] = self.number - 1
-        # It is one that Python has to do with from the beginning.
-        shared[layout.TOUCHED] = 1
-        return memory
-
     def _show_context(self) -> None:
-        region = self.call.context_region
+        region, at = self.call.context_region, self.at + layout.ROW_FIELDS
         for place, (offset, size) in enumerate(self.code.needs.fields):
-            self.shared[layout.FIELDS + place * layout.WORD] = region.load(offset, size)
+            WORD.pack_into(self.rows, at + place * layout.WORD, region.load(offset, size))
 
     def _show_packet(self) -> None:
         """Where the packet lies, or will lie if the program asks for it."""
         if not self.code.needs.packet:
             return
-        shared, region = self.shared, self.call.context_region
+        region = self.call.context_region
         address = region.packet_address
         known = self.regions[address >> REGION_SHIFT] if address else region.make_packet()
         assert isinstance(known, Packet)
         self.packet = known
-        bytes_at = self.pins.address(known.content)
-        shared[layout.PACKET] = address
-        shared[layout.PACKET_LENGTH] = len(known.content)
-        shared[layout.PACKET_BYTES] = bytes_at
-        shared[layout.PACKET_DELTA] = bytes_at - address & ADDRESS
-        shared[layout.PACKET_WRITABLE] = known.writable
+        self.shared[layout.PACKET] = address
+        PLACE.pack_into(self.rows, self.at, self.pins.address(known.content), len(known.content), known.writable)
 
     def _show_addresses(self) -> None:
         """Addresses of maps and data that Python was the first to ask for."""
@@ -278,8 +252,6 @@ class NativeRun(Run):
             at, address = layout.ADDRESSES + place * layout.WORD, self.memory.known(thing)
             if address and not shared[at]:
                 shared[at] = address
-                bytes_at = self.pins.address(thing.content) if isinstance(thing, Bytes) else 0
-                shared[layout.DELTAS + place * layout.WORD] = bytes_at - address & ADDRESS
         for number in range(shared[layout.LAST_REGION] + 1, self.regions.last + 1):
             self._show_entry(number)
         shared[layout.LAST_REGION] = self.regions.last
@@ -349,15 +321,17 @@ class NativeRun(Run):
         if self.shared[layout.CALL_COUNT]:
             self.made.add(self.shared.take_calls())
 
-    def _open_stacks(self, level: int) -> None:
-        """Have the stacks of the functions down to `level`, which are those that native code is in."""
-        shared = self.shared
+    def _open_stacks(self, level: int, slot: int) -> None:
+        """Have the stacks of the functions down to `level`, which are those that native code is in, there at
+        `slot`."""
+        shared, performed = self.shared, self.code.performed
         for each in range(level + 1):
             number = shared[shared.in_frame(each, layout.FRAME_NUMBER)]
             if each < len(self.numbers) and self.numbers[each] == number:
                 continue
             self._close_stacks(each)
-            frame = NativeFrame(shared, each, self.memory.order)
+            at = slot if each == level else shared[shared.in_frame(each, layout.FRAME_SLOT)]
+            frame = NativeFrame(shared, each, self.memory.order, performed[at].fresh)
             self.regions[number] = frame
             self.stacks.append(frame)
             self.numbers.append(number)
@@ -372,7 +346,7 @@ class NativeRun(Run):
 
     def _place_frames(self, level: int, slot: int) -> None:
         """Be in the function at `level`, at `slot`, called by those above it."""
-        self._open_stacks(level)
+        self._open_stacks(level, slot)
         self.stacks[level].written = self.code.performed[slot].written
         self.stack = address_of(self.numbers[level])
         self.registers[10] = self.stack + STACK_SIZE
@@ -485,7 +459,7 @@ class NativeRun(Run):
 
 def row_of(needs: Needs) -> struct.Struct:
     """The form of a row for native code that wants this."""
-    return struct.Struct(f"={layout.ROW_FIELDS // layout.WORD + len(needs.fields)}Q")
+    return struct.Struct(f"={needs.row_size // layout.WORD}Q")
 
 
 def show_code(code: NativeCode, shared: Shared, pins: Pins, budget: int) -> None:
@@ -495,10 +469,14 @@ def show_code(code: NativeCode, shared: Shared, pins: Pins, budget: int) -> None
         shared[layout.BYTES + place * layout.WORD] = bytes_at
     for place, table in enumerate(code.tables):
         shared[layout.TABLES + place * layout.WORD] = table.address
-        shared[layout.TABLE_LENGTHS + place * layout.WORD] = table.map.max_entries
-    shared[layout.OPERANDS] = _CONTEXT
     shared[layout.BUDGET] = budget
-    shared[layout.TOUCHED] = shared[layout.CALL_COUNT] = shared[layout.GIVEN_COUNT] = 0
+    show_beginning(code, shared)
+
+
+def show_beginning(code: NativeCode, shared: Shared) -> None:
+    """Have native code begin a run with which Python has nothing to do, unless it has to see to its result."""
+    shared[layout.TOUCHED] = not code.gives
+    shared[layout.CALL_COUNT] = shared[layout.GIVEN_COUNT] = 0
 
 
 def _region_place(number: int) -> int:

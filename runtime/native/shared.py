@@ -18,10 +18,12 @@ Perform = Callable[[int, int], None]
 # From the shared memory, the slot and the frame to 0 if native code may go on.
 _PERFORM = ctypes.PYFUNCTYPE(ctypes.c_int, ctypes.c_void_p, ctypes.c_int, ctypes.c_void_p)
 
-_WORD = struct.Struct("=Q")
-ROW = struct.Struct("=QQQ")
+WORD = struct.Struct("=Q")
+#: A call that native code made, an address that it gave, and where a packet is, all as `layout` has them.
+CALL = struct.Struct("=QQ")
+_GIVEN = PLACE = struct.Struct("=QQQ")
 _OPERANDS = struct.Struct("=5Q")
-_get, _put = _WORD.unpack_from, _WORD.pack_into
+_get, _put = WORD.unpack_from, WORD.pack_into
 
 
 class _PyBuffer(ctypes.Structure):
@@ -94,6 +96,7 @@ class Shared:
         self._called = _PERFORM(self._call)
         self[layout.PERFORM] = ctypes.cast(self._called, ctypes.c_void_p).value or 0
         self[layout.FRAMES_END] = self.frame(MAX_FRAMES)
+        self[self.in_frame(0, layout.FRAME_NUMBER)] = layout.FIRST_FRAME
         self._calls = ctypes.create_string_buffer(layout.MAX_CALLS * layout.CALL_SIZE)
         self[layout.CALLS] = ctypes.addressof(self._calls)
         self._given = ctypes.create_string_buffer(layout.MAX_GIVEN * layout.GIVEN_SIZE)
@@ -124,7 +127,7 @@ class Shared:
         """The addresses that native code has given to entries of maps since this was last asked: the table's
         place, the index, the address."""
         count, self[layout.GIVEN_COUNT] = self[layout.GIVEN_COUNT], 0
-        return list(ROW.iter_unpack(ctypes.string_at(self._given, count * layout.GIVEN_SIZE)))
+        return list(_GIVEN.iter_unpack(ctypes.string_at(self._given, count * layout.GIVEN_SIZE)))
 
     def operands(self) -> tuple[int, ...]:
         """What native code has left for an instruction that Python does."""
@@ -147,14 +150,17 @@ class Shared:
         return layout.FRAMES + level * layout.FRAME_SIZE + offset
 
 
+_UNWRITTEN = b"\xff" * (STACK_SIZE // 8)
+
+
 class NativeFrame(StackFrame):
-    """The stack of a function that runs as native code.
+    """The stack of a function that runs as native code; `fresh`: none of its bytes was written yet.
 
     `written` are the bytes that are known to be written where the function is now; of others the shared memory
     tells.
     """
 
-    def __init__(self, shared: Shared, level: int, order: ByteOrder) -> None:
+    def __init__(self, shared: Shared, level: int, order: ByteOrder, fresh: bool) -> None:
         self._bits: memoryview | None = None
         self.written = 0
         super().__init__(order)
@@ -163,6 +169,8 @@ class NativeFrame(StackFrame):
         self.content = shared.memory[self.begin : self.begin + STACK_SIZE]
         bits_at = self.begin + layout.FRAME_UNWRITTEN
         self._bits = shared.memory[bits_at : bits_at + STACK_SIZE // 8]
+        if fresh:
+            self._bits[:] = _UNWRITTEN
 
     @property
     def unwritten(self) -> int:
