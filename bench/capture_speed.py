@@ -1,10 +1,11 @@
 """How fast a capture is read and its TCP put together, beside tshark, on one file.
 
-    python -m bench.capture_speed [--megabytes N] [--capture FILE]
+    python -m bench.capture_speed [--megabytes N] [--capture FILE] [--write docs/captures.md]
 
 Without --capture a file is made: connections that send in segments of up to 1448 bytes, with every 200th segment
-late and every 300th sent twice. tshark counts conversations (`-q -z conv,tcp`), for which it follows TCP; `-q` alone
-would make it skip the packets' contents, which is measured, too.
+late and every 300th sent twice. tshark reads it in three ways: as it does by itself, with a line for each packet;
+counting conversations (`-z conv,tcp`), the least for which it follows TCP; and with `-q` alone, where it looks into
+no packet at all.
 """
 
 from __future__ import annotations
@@ -14,14 +15,17 @@ import random
 import shutil
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from bench.engine_speed import machine, write_between
 from bench.measure import BenchError, Times, measure, whole_process
 from tests.runtime.capture_files import Talk, pcap
 
+BEGIN = "<!-- bench.capture_speed -->"
+OURS, FOLLOWING = "skverdict", "tshark -q -z conv,tcp"
 LEAST = 0.5
-"""The speed that is asked for, in multiples of tshark's."""
+"""The speed that is asked for, in multiples of tshark's where it follows TCP."""
 
 READ = "from skverdict.runtime.capture import read_capture; import sys; read_capture(sys.argv[1])"
 SEGMENT = 1448
@@ -71,13 +75,25 @@ def run(path: Path, rounds: int) -> dict[str, Times]:
     tshark = shutil.which("tshark")
     if tshark is None:
         raise BenchError("tshark is not on PATH; install it with: apt-get install tshark")
-    folder = path.resolve().parent
+    file, folder = str(path.resolve()), path.resolve().parent
     subjects = {
-        "skverdict": whole_process([sys.executable, "-c", READ, str(path.resolve())], folder),
-        "tshark": whole_process([tshark, "-n", "-q", "-r", str(path.resolve()), "-z", "conv,tcp"], folder),
-        "tshark, records only": whole_process([tshark, "-n", "-q", "-r", str(path.resolve())], folder),
+        OURS: whole_process([sys.executable, "-c", READ, file], folder),
+        "tshark": whole_process([tshark, "-n", "-r", file], folder),
+        FOLLOWING: whole_process([tshark, "-n", "-q", "-r", file, "-z", "conv,tcp"], folder),
+        "tshark -q": whole_process([tshark, "-n", "-q", "-r", file], folder),
     }
     return measure(subjects, rounds, warm_up=1)
+
+
+def table(times: Mapping[str, Times], megabytes: float) -> str:
+    """The times in Markdown."""
+    ours = times[OURS].minimum
+    lines = ["| | seconds | MiB a second | speed of skverdict, in multiples |", "|---|---|---|---|"]
+    lines += [
+        f"| {name} | {each.minimum / 1000:.2f} | {megabytes / each.minimum * 1000:.0f} | {each.minimum / ours:.2f} |"
+        for name, each in times.items()
+    ]
+    return "\n".join(lines)
 
 
 def main() -> int:
@@ -86,7 +102,8 @@ def main() -> int:
     )
     parser.add_argument("--megabytes", type=int, default=100, help="size of the file that is made (default 100)")
     parser.add_argument("--capture", type=Path, metavar="FILE", help="read this file instead")
-    parser.add_argument("--rounds", type=int, default=3, help="how often each reads it (default 3)")
+    parser.add_argument("--rounds", type=int, default=5, help="how often each reads it; the best counts (default 5)")
+    parser.add_argument("--write", type=Path, metavar="FILE", help="put the table into this document")
     parser.add_argument("--check", action="store_true", help="exit with 1 if it is too slow")
     arguments = parser.parse_args()
     try:
@@ -96,13 +113,15 @@ def main() -> int:
                 make(path, arguments.megabytes << 20)
             times = run(path, arguments.rounds)
             megabytes = path.stat().st_size / 2**20
+        text = f"Measured on {machine()}; {megabytes:.0f} MiB, the best of {arguments.rounds} rounds.\n\n"
+        text += table(times, megabytes)
+        if arguments.write is not None:
+            write_between(arguments.write, BEGIN, text)
     except (BenchError, OSError) as error:
         print(f"capture_speed: {error}", file=sys.stderr)
         return 1
-    for name, each in times.items():
-        print(f"{name:21} median {each.median:8.0f} ms  {megabytes / each.median * 1000:7.1f} MiB/s")
-    ratio = times["tshark"].median / times["skverdict"].median
-    print(f"speed, in multiples of tshark's: {ratio:.2f} (asked for: {LEAST})")
+    print(text)
+    ratio = times[FOLLOWING].minimum / times[OURS].minimum
     return 1 if arguments.check and ratio < LEAST else 0
 
 
