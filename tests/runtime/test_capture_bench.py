@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from bench.capture_libraries import Probe, Row, probes, table
 from skverdict.runtime.capture import CaptureError, parse_capture
+
+from bench.capture_libraries import Probe, Row, probes, table
 
 
 @pytest.mark.parametrize("probe", [each for each in probes() if each.size >= 0], ids=lambda probe: probe.name)
