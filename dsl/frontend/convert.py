@@ -18,6 +18,7 @@ from skverdict.dsl.frontend.values import (
     Reference,
     Scalar,
     ScalarType,
+    Wrapped,
     describe,
     limits,
     with_article,
@@ -132,10 +133,22 @@ def _convert(lowering: Lowering, node: ast.AST, scalar: Scalar, type_: Int) -> S
     """To an integer type, wrapping; the range is kept where nothing is lost."""
     if scalar.constant is not None:
         return Scalar(type_, constant=wrap(scalar.constant, type_))
+    if scalar.wrapped is not None and isinstance(scalar.type, Int) and type_.bits > scalar.type.bits:
+        _warn_of_wrap(lowering, scalar.wrapped, scalar.type, type_)
     value = lowering.emit(node, "convert", (lowering.value(node, scalar),), type_)
     if fits(scalar.low, scalar.high, type_):
         return Scalar(type_, value, low=scalar.low, high=scalar.high)
     return Scalar(type_, value)
+
+
+def _warn_of_wrap(lowering: Lowering, wrapped: Wrapped, type_: Int, wider: Int) -> None:
+    """In Python nothing would have been cut, so what is widened was hardly meant to be."""
+    hint = f", such as `{wrapped.widened.format(wider)}`" if wrapped.widened else ""
+    lowering.scope.reporter.warning(
+        wrapped.place,
+        f"this is computed as {with_article(type_)}, which wraps at {limits(type_)[1] + 1}",
+        f"make one side of it {with_article(wider)} first{hint}",
+    )
 
 
 def cast(lowering: Lowering, node: ast.AST, operand: Operand, type_: ScalarType) -> Scalar:

@@ -281,7 +281,8 @@ def _choose(
     value = lowering.emit(node, "local.get", (), type_, local=local)
     flexible = of_literals and type_ == I64
     began = numbers[0].began or numbers[1].began
-    return Scalar(type_, value, low=min(low), high=max(high), flexible=flexible, began=began)
+    wrapped = numbers[0].wrapped or numbers[1].wrapped
+    return Scalar(type_, value, low=min(low), high=max(high), flexible=flexible, began=began, wrapped=wrapped)
 
 
 def _chosen_type(

@@ -24,7 +24,6 @@ from skverdict.dsl.frontend.refusal import Refused
 from skverdict.dsl.frontend.scope import PolicyScope
 from skverdict.dsl.frontend.source import FunctionNode, Source
 from skverdict.dsl.frontend.statements import body, no_return
-from skverdict.dsl.frontend.traps import narrow_sums
 from skverdict.dsl.frontend.values import (
     MESSAGE,
     START,
@@ -135,7 +134,6 @@ def _outcomes(scope: PolicyScope, framed: Framed) -> tuple[Location | None, Loca
     lowering = _lowered_alone(scope, framed, framed.verdict)
     if length.failures or lowering.failures:
         raise Refused(None)
-    narrow_sums(scope, length.function)
     called = {each.name: each.function for each in scope.subprograms.values() if each.function is not None}
     flow = Flow(lowering.function, called)
     redirects = passes = None

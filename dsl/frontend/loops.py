@@ -15,7 +15,15 @@ from skverdict.dsl.frontend.names import assign
 from skverdict.dsl.frontend.refusal import Refused
 from skverdict.dsl.frontend.state import Edge, Missing, Slot, State, merge, same_state, tightened
 from skverdict.dsl.frontend.statements import body, unlock
-from skverdict.dsl.frontend.values import MapValue, PythonValue, Scalar, constant, describe, limits
+from skverdict.dsl.frontend.values import (
+    MapValue,
+    MaybeNumber,
+    PythonValue,
+    Scalar,
+    constant,
+    describe,
+    limits,
+)
 from skverdict.dsl.ir.types import BOOL, I64, U64, BigEndian, Bool, Int
 
 # The verifier gives up on a program after walking this many instructions, and a turn takes at least one
@@ -82,6 +90,8 @@ def _without_ranges(lowering: Lowering, node: ast.While | ast.For) -> State:
             if direction is not None:
                 low, high = (shape.low, high) if direction > 0 else (low, shape.high)
             state.names[name] = binding.reshaped(shape.with_range(low, high))
+        elif isinstance(binding, Slot) and isinstance(binding.shape, MaybeNumber):
+            state.names[name] = binding.reshaped(binding.shape.altered(within=limits(binding.shape.type)))
     return state
 
 

@@ -13,7 +13,7 @@ from skverdict.dsl.frontend.compare import compare, go
 from skverdict.dsl.frontend.convert import convert
 from skverdict.dsl.frontend.lowering import Label, Lowering
 from skverdict.dsl.frontend.memory import test_hint
-from skverdict.dsl.frontend.narrowing import not_none
+from skverdict.dsl.frontend.narrowing import compared, not_none
 from skverdict.dsl.frontend.values import (
     MaybeNumber,
     NoneValue,
@@ -73,7 +73,8 @@ def sure_number(lowering: Lowering, node: ast.AST, operand: PacketByte | MaybeNu
         notes = [(origin, "it comes from here")] if isinstance(node, ast.Name) else []
         raise lowering.refuse(node, f"{what} may be None here", test_hint(lowering, node), notes)
     assert operand.value is not None
-    return Scalar(operand.type, lowering.emit(node, "convert", (operand.value,), operand.type))
+    value = lowering.emit(node, "convert", (operand.value,), operand.type)
+    return Scalar(operand.type, value, low=operand.low, high=operand.high)
 
 
 def some_number(lowering: Lowering, node: ast.expr, operand: PacketByte | MaybeNumber, no: Label) -> Scalar:
@@ -160,7 +161,7 @@ def go_by_equality(
     if flag.constant is not None:
         go(lowering, node, flag, yes, no)
         return
-    there = not_none(lowering.here, nodes[0])
+    there = compared(not_none(lowering.here, nodes[0]), nodes[0], "eq", right)
     lowering.branch(node, lowering.value(node, flag), yes, no, yes_state=there)
 
 
@@ -176,8 +177,8 @@ def _refuse_other(lowering: Lowering, node: ast.expr, number: Scalar, type_: Int
 
 def wide(number: MaybeNumber) -> Scalar:
     """The number as its carrier, for comparisons that None may take part in."""
-    low, high = limits(number.type)
-    return Scalar(CARRIERS[number.type], number.value, low=NOTHING if number.nullable else low, high=high)
+    low = NOTHING if number.nullable else number.low
+    return Scalar(CARRIERS[number.type], number.value, low=low, high=number.high)
 
 
 def holdable(lowering: Lowering, node: ast.AST, annotation: Annotation) -> Int:
@@ -212,5 +213,5 @@ def assigned(
     if isinstance(value, Scalar) and not isinstance(value.type, Bool):
         number = convert(lowering, value_node, value, type_)
         held = lowering.value(value_node, convert(lowering, value_node, number, carrier))
-        return MaybeNumber(type_, what, origin, held, nullable=False)
+        return MaybeNumber(type_, what, origin, held, nullable=False, within=(number.low, number.high))
     return None

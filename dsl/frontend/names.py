@@ -100,8 +100,9 @@ def _read_slot(lowering: Lowering, node: ast.AST, slot: Slot) -> Operand:
         assert shape.type is not None
         value = lowering.emit(node, "local.get", (), shape.type, local=slot.local.name)
         return Scalar(
-            shape.type, value, low=shape.low, high=shape.high, flexible=shape.flexible, began=shape.began
-        )
+            shape.type, value, low=shape.low, high=shape.high, flexible=shape.flexible, began=shape.began,
+            wrapped=shape.wrapped,
+        )  # fmt: skip
     value = lowering.emit(node, "local.get", (), slot.local.type, local=slot.local.name)
     return shape.altered(value=value) if isinstance(shape, MaybeNumber) else shape.altered(pointer=value)
 
@@ -244,7 +245,9 @@ def _assign_scalar(
     lowering.effect(node, "local.set", (lowering.value(value_node, number),), local=local.name)
     flexible = value.flexible and is_counter(frame.node, name, frame.assigned[name])
     began = name if name in frame.first_literals else ""
-    shape = Scalar(type_, low=number.low, high=number.high, flexible=flexible, began=began)
+    # What grows in a loop is bounded by its turns, which the ranges do not know.
+    wrapped = number.wrapped if frame.loop is None else None
+    shape = Scalar(type_, low=number.low, high=number.high, flexible=flexible, began=began, wrapped=wrapped)
     lowering.bind(name, Slot(local, shape))
 
 

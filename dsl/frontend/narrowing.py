@@ -40,14 +40,16 @@ def compared(state: State, node: ast.expr, name: str, other: Scalar) -> State:
     variable = name_of(node)
     binding = state.names.get(variable) if variable else None
     shape = binding.shape if isinstance(binding, Slot) else binding
-    if not isinstance(shape, Scalar) or shape.constant is not None or variable is None:
+    if variable is None or not isinstance(shape, (Scalar, MaybeNumber)):
+        return state
+    if isinstance(shape, Scalar) and shape.constant is not None:
         return state
     low, high = _tighten(name, shape.low, shape.high, other)
     if low > high:
         # The two ranges exclude each other, so this point is never reached; what is known stays.
         return state
     state = state.copy()
-    narrowed = shape.with_range(low, high)
+    narrowed = shape.with_range(low, high) if isinstance(shape, Scalar) else shape.altered(within=(low, high))
     state.names[variable] = binding.reshaped(narrowed) if isinstance(binding, Slot) else narrowed
     return state
 

@@ -12,7 +12,7 @@ from skverdict.dsl.frontend.convert import as_scalar, convert, fits, literal, un
 from skverdict.dsl.frontend.dispatch import evaluate, expression
 from skverdict.dsl.frontend.lowering import Lowering
 from skverdict.dsl.frontend.ranges import RANGES
-from skverdict.dsl.frontend.values import Operand, Scalar, constant, describe, limits, with_article
+from skverdict.dsl.frontend.values import Operand, Scalar, Wrapped, constant, describe, limits, with_article
 from skverdict.dsl.ir.types import BOOL, I64, BigEndian, Bool, Int
 
 
@@ -38,6 +38,9 @@ OPERATORS: dict[type[ast.operator], Operator] = {
 }
 
 _SHIFTS = ("shl", "shr")
+# What makes numbers that need more bits, and the bits of numbers that are taken to have enough of them.
+_GROWS = ("add", "mul", "shl")
+_WIDE = 32
 _BITWISE = ("and", "or", "xor")
 _BOOLEAN = {"and": "and", "or": "or", "xor": "!="}
 
@@ -207,16 +210,40 @@ def _apply(
         node, rule.name, (lowering.value(node, first), lowering.value(node, second)), type_
     )
     low, high = result_range(rule.name, first, second, type_)
-    return Scalar(type_, value, low=low, high=high, began=began)
+    wrapped = None
+    if type_.bits < _WIDE and rule.name in _GROWS and not _stays(rule.name, first, second, type_):
+        wrapped = Wrapped(lowering.place(node), _widened(lowering, node, rule, first))
+    return Scalar(type_, value, low=low, high=high, began=began, wrapped=wrapped)
 
 
 def result_range(name: str, first: Scalar, second: Scalar, type_: Int) -> tuple[int, int]:
     """What the result can be; all of the type if the operation may wrap."""
+    found = _exact_range(name, first, second, type_)
+    return found if found is not None and fits(*found, type_) else limits(type_)
+
+
+def _exact_range(name: str, first: Scalar, second: Scalar, type_: Int) -> tuple[int, int] | None:
+    """What the result could be if it did not wrap, if that is known."""
     count_low, count_high = second.low, second.high
     if name in _SHIFTS and not 0 <= count_low <= count_high < type_.bits:
         count_low, count_high = 0, type_.bits - 1
-    found = RANGES[name]((first.low, first.high), (count_low, count_high))
-    return found if found is not None and fits(*found, type_) else limits(type_)
+    return RANGES[name]((first.low, first.high), (count_low, count_high))
+
+
+def _stays(name: str, first: Scalar, second: Scalar, type_: Int) -> bool:
+    """True for a result that fits its type for certain."""
+    found = _exact_range(name, first, second, type_)
+    return found is not None and fits(*found, type_)
+
+
+def _widened(lowering: Lowering, node: ast.AST, rule: Operator, first: Scalar) -> str:
+    """An operation as it is written, with `{}` as the type of the side that is to be made wider."""
+    if not isinstance(node, ast.BinOp):
+        return ""
+    left, right = (lowering.segment(side).replace("{", "{{").replace("}", "}}") for side in (node.left, node.right))
+    if is_of_literals(first) or first.constant is not None:
+        return f"{left} {rule.symbol} {{}}({right})"
+    return f"{{}}({left}) {rule.symbol} {right}"
 
 
 def _no_operator(lowering: Lowering, node: ast.AST, operation: ast.operator) -> Exception:

@@ -208,13 +208,14 @@ def _meet(first: Binding, second: Binding, now: Epoch) -> Binding:
         shape = _meet(first.shape, second.shape, now)
         return first.reshaped(shape) if isinstance(shape, Shape) else shape
     if isinstance(first, Scalar) and isinstance(second, Scalar) and first.same(second):
-        return first.with_range(min(first.low, second.low), max(first.high, second.high))
+        return first.with_range(min(first.low, second.low), max(first.high, second.high), second.wrapped)
     if isinstance(first, Reference) and isinstance(second, Reference) and first.same_storage(second):
         # A view that has ended on one path has ended.
         epoch = second.epoch if first.epoch == now else first.epoch
         return first.altered(nullable=first.nullable or second.nullable, epoch=epoch, fresh=False)
     if isinstance(first, MaybeNumber) and isinstance(second, MaybeNumber) and _same_number(first, second):
-        return first.altered(nullable=first.nullable or second.nullable)
+        within = (min(first.low, second.low), max(first.high, second.high))
+        return first.altered(nullable=first.nullable or second.nullable, within=within)
     if _same_thing(first, second):
         return first
     return Conflict(first, second)
@@ -294,5 +295,6 @@ def _as_weak(assumed: Binding, found: Binding) -> bool:
             and assumed.epoch == found.epoch
         )
     if isinstance(assumed, MaybeNumber) and isinstance(found, MaybeNumber):
-        return _same_number(assumed, found) and assumed.nullable >= found.nullable
+        wide_enough = assumed.low <= found.low and assumed.high >= found.high
+        return _same_number(assumed, found) and wide_enough and assumed.nullable >= found.nullable
     return assumed is found or _same_thing(assumed, found)

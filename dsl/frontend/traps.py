@@ -13,12 +13,12 @@ from skverdict.dsl.ir.types import BigEndian, Int
 if TYPE_CHECKING:
     from skverdict.dsl.frontend.scope import PolicyScope
 
-# Arithmetic that can wrap, and the bits of what a parser returns.
-_GROWS = ("add", "mul", "shl")
-_LENGTH_BITS = 32
 _COMPARISONS = ("eq", "ne", "lt", "le", "gt", "ge")
 # `remote_port` has the port in the upper half of its bits, on a little-endian machine.
 _LAST_PORT = 0xFFFF
+# The same comparison with its sides exchanged; and what those of an unsigned number with 0 give.
+_FLIPPED = {"lt": "gt", "le": "ge", "gt": "lt", "ge": "le"}
+_ALWAYS = {"lt": "always false", "ge": "always true"}
 # Fields whose byte order differs from one to the other.
 _ORDERED = ("local_port", "remote_port", "local_ip4", "remote_ip4")
 _OTHER = {"host": "network", "network": "host"}
@@ -28,9 +28,9 @@ def find_traps(scope: PolicyScope, functions: Sequence[Function]) -> None:
     """Report each."""
     for function in functions:
         _bits_as_port(scope, function)
+        _below_zero(scope, function)
         if function.kind == "stream_parser" and function.name not in scope.framed:
             _fixed_place(scope, function)
-            narrow_sums(scope, function)
     _orders_of_keys(scope, functions)
 
 
@@ -69,39 +69,35 @@ def _is_port_in_bits(maker: Operation | None, makers: dict[int, Operation]) -> b
     return source is not None and source.attributes.get("field") == "remote_port"
 
 
-# Lengths whose arithmetic wraps.
+# Unsigned numbers that are compared as if they could be negative.
 
 
-def narrow_sums(scope: PolicyScope, function: Function) -> None:
-    """Warn of a length that `function` returns and that was computed in 8 or 16 bits."""
+def _below_zero(scope: PolicyScope, function: Function) -> None:
     makers = _makers(function)
-    written: dict[str, list[Value]] = {}
     for operation in _operations(function):
-        if operation.name == "local.set":
-            written.setdefault(str(operation.attributes["local"]), []).append(operation.operands[0])
-    waiting = [
-        operand
-        for operation in _operations(function)
-        if operation.name == "return"
-        for operand in operation.operands
-    ]
-    seen: set[int] = set()
-    while waiting:
-        maker = makers.get(waiting.pop().number)
-        if maker is None or maker.result is None or maker.result.number in seen:
+        if operation.name not in _FLIPPED:
             continue
-        seen.add(maker.result.number)
-        type_ = maker.result.type
-        if maker.name in _GROWS and isinstance(type_, Int) and type_.bits < _LENGTH_BITS:
+        number, other = operation.operands
+        name = operation.name
+        if _is_zero(makers.get(number.number)):
+            number, other, name = other, number, _FLIPPED[name]
+        type_ = number.type
+        if not isinstance(type_, Int) or type_.signed or not _is_zero(makers.get(other.number)):
+            continue
+        maker = makers.get(number.number)
+        is_difference = maker is not None and maker.name == "sub"
+        if name in ("lt", "ge") or is_difference:
+            hint = "compare the two before subtracting, or subtract signed numbers, such as `i64(a) - b`"
             scope.reporter.warning(
-                scope.sources.place(maker.location),
-                f"this length is computed as {with_article(type_)}, which wraps at {1 << type_.bits}",
-                "make one side of it an i32 first, such as `4 + i32(n)`",
+                scope.sources.place(operation.location),
+                f"{with_article(type_)} is never negative: "
+                + ("a difference below 0 wraps to a large number" if is_difference else f"this is {_ALWAYS[name]}"),
+                hint if is_difference else "compare it with another number, or make it signed, such as `i64(n)`",
             )
-        elif maker.name == "local.get":
-            waiting += written.get(str(maker.attributes["local"]), ())
-        elif maker.name in ("convert", "select"):
-            waiting += maker.operands
+
+
+def _is_zero(maker: Operation | None) -> bool:
+    return maker is not None and maker.name == "const" and int(str(maker.attributes["value"])) == 0
 
 
 # Parsers that take the segment's beginning for the message's.

@@ -22,16 +22,27 @@ def limits(type_: ScalarType) -> tuple[int, int]:
     return (0, (1 << type_.bits) - 1)
 
 
+class Wrapped:
+    """Arithmetic whose result may not fit its type: where it is, and how it is written with `{}` around one side."""
+
+    __slots__ = ("place", "widened")
+
+    def __init__(self, place: Place, widened: str) -> None:
+        self.place = place
+        self.widened = widened
+
+
 class Scalar:
     """A number. `type` is None for an integer literal, which takes the type of what it meets.
 
     `constant` is the number if it is known now (`value` may then still be missing), and `name` what messages
     call it; `low` and `high` are the smallest and the largest number that it can be. `flexible` numbers come
     of literals alone, like the count of a range: an i64, but like a literal they take the type of what they
-    meet. `began` names a variable that is an i64 because it begins with a literal, for messages.
+    meet. `began` names a variable that is an i64 because it begins with a literal, for messages. `wrapped` tells
+    of the arithmetic in few bits that may have cut it.
     """
 
-    __slots__ = ("began", "constant", "flexible", "high", "low", "name", "type", "value")
+    __slots__ = ("began", "constant", "flexible", "high", "low", "name", "type", "value", "wrapped")
 
     def __init__(
         self,
@@ -43,7 +54,9 @@ class Scalar:
         flexible: bool = False,
         name: str = "",
         began: str = "",
+        wrapped: Wrapped | None = None,
     ) -> None:
+        self.wrapped = wrapped
         self.began = began
         self.flexible = flexible
         self.name = name
@@ -68,8 +81,11 @@ class Scalar:
             other.type, other.value, other.constant, other.flexible
         )  # fmt: skip
 
-    def with_range(self, low: int, high: int) -> Scalar:
-        return Scalar(self.type, self.value, self.constant, low, high, self.flexible, began=self.began)
+    def with_range(self, low: int, high: int, wrapped: Wrapped | None = None) -> Scalar:
+        return Scalar(
+            self.type, self.value, self.constant, low, high, self.flexible,
+            began=self.began, wrapped=self.wrapped or wrapped,
+        )  # fmt: skip
 
 
 class Epoch:
@@ -361,20 +377,34 @@ class MaybeNumber:
     """A number of type `type` or None: `value` is a wider integer, -1 for None. `value` is missing in a Slot.
 
     `what` names it for messages, `origin` is where it came from; not `nullable` once a test excluded None.
+    If it is a number, it is one from `low` to `high`.
     """
 
-    __slots__ = ("nullable", "origin", "type", "value", "what")
+    __slots__ = ("high", "low", "nullable", "origin", "type", "value", "what")
 
     def __init__(
-        self, type_: Int, what: str, origin: Place, value: Value | None = None, nullable: bool = True
+        self,
+        type_: Int,
+        what: str,
+        origin: Place,
+        value: Value | None = None,
+        nullable: bool = True,
+        within: tuple[int, int] | None = None,
     ) -> None:
         self.type = type_
         self.what = what
         self.origin = origin
         self.value = value
         self.nullable = nullable
+        self.low, self.high = within or limits(type_)
 
-    def altered(self, *, value: Value | None = None, nullable: bool | None = None) -> MaybeNumber:
+    def altered(
+        self,
+        *,
+        value: Value | None = None,
+        nullable: bool | None = None,
+        within: tuple[int, int] | None = None,
+    ) -> MaybeNumber:
         """A copy with what is given changed."""
         return MaybeNumber(
             self.type,
@@ -382,11 +412,14 @@ class MaybeNumber:
             self.origin,
             value or self.value,
             self.nullable if nullable is None else nullable,
+            within or (self.low, self.high),
         )
 
     def shape(self) -> MaybeNumber:
         """What is known about it, without the value: that is kept in a variable."""
-        return MaybeNumber(self.type, self.what, self.origin, nullable=self.nullable)
+        return MaybeNumber(
+            self.type, self.what, self.origin, nullable=self.nullable, within=(self.low, self.high)
+        )
 
 
 class GlobalValue:

@@ -275,3 +275,26 @@ def test_a_case_that_never_fits_is_a_warning() -> None:
     (warning,) = compiled(program_text(body)).warnings
     assert warning.message == "this case never fits: `b'GE'` comes first"
     assert (warning.line, warning.source_line[warning.column - 1 :]) == (7, 'b"GET ":')
+
+
+BOUNDED = """
+numbers = Array4()
+for i in range(4):
+    numbers.of[i] = i + 10
+kind = ctx.data[0]
+total: u32 = 0
+for i in range(1, 4):
+    if kind is None or kind > 3:
+        break
+    total = total * 100 + numbers.of[kind]
+    kind = ctx.data[i]
+return i32(total)
+"""
+
+
+@pytest.mark.parametrize("target", TARGETS, ids=str)
+def test_a_byte_that_a_test_bounds_is_an_index(target: Target) -> None:
+    declared = "class Array4(Struct):\n    of: Array[u32, 4]\n"
+    built = Machine(compiled(program_text(BOUNDED, before=declared)), target)
+    for packet, expected in ((b"\2\0\3\1", 121013), (b"\1\4\1\1", 11), (b"\xff", 0), (b"\3\3", 1313), (b"", 0)):
+        assert built.run(packet=packet) == expected

@@ -168,8 +168,10 @@ FIRST = "first = ctx.data[0]\nif first is None:\n    return 0\n"
     [
         ("1 + first", "a u8, which wraps at 256"),
         ("first * 4", "a u8, which wraps at 256"),
-        ("u16(first) + 2", "a u16, which wraps at 65536"),
+        ("u16(ctx.len) + 2", "a u16, which wraps at 65536"),
+        ("u16(first) + 2", ""),
         ("1 + first if first > 4 else 1", "a u8, which wraps at 256"),
+        ("(first & 15) * 4", ""),
         ("1 + i32(first)", ""),
         ("first", ""),
         ("i32(u32(first) + 1)", ""),
@@ -177,8 +179,8 @@ FIRST = "first = ctx.data[0]\nif first is None:\n    return 0\n"
 )
 def test_a_length_that_wraps(result: str, wraps: str) -> None:
     found = warnings(f"{FIRST}return {result}", "stream_parser")
-    assert about(found, f"this length is computed as {wraps}") == bool(wraps)
-    assert about(found, "this length is computed as") == bool(wraps)
+    assert about(found, f"this is computed as {wraps}") == bool(wraps)
+    assert about(found, "this is computed as") == bool(wraps)
 
 
 def test_a_length_of_framed_that_wraps() -> None:
@@ -187,5 +189,53 @@ def test_a_length_of_framed_that_wraps() -> None:
         "@framed(size)\ndef judge(msg: Message) -> i32:\n    return SK_PASS\n"
     )
     (warning,) = compiled(text.format("1 + first")).warnings
-    assert warning.message == "this length is computed as a u8, which wraps at 256"
+    assert warning.message == "this is computed as a u8, which wraps at 256"
     assert not compiled(text.format("1 + i32(first)")).warnings
+
+
+WIDENED = {
+    "at = 44 + first\nlast = ctx.data[at]": "a u8, which wraps at 256",
+    "last = ctx.data.view(u16, first * 2)": "a u8, which wraps at 256",
+    "last = ctx.len > u16(ctx.hash) + 3": "a u16, which wraps at 65536",
+    "total: u64 = 0\ntotal |= (first & 127) << (ctx.len & 15)": "a u8, which wraps at 256",
+    "size: u16 = 3\nif ctx.len > 9:\n    size += u16(ctx.hash)\nlast = ctx.len > size": "a u16, which wraps at 65536",
+    "if first > 100:\n    return 0\nat = 44 + first\nlast = ctx.data[at]": "",
+    "at: u16 = 0\nfor _ in range(9):\n    at += 2\n    if ctx.data[at] == 3:\n        return 1": "",
+    "last = u8(first + 3)": "",
+    "last = ctx.len > u32(first) + 3": "",
+    "last = ctx.data[44 + first]": "",
+}
+
+
+@pytest.mark.parametrize("body", WIDENED)
+def test_a_number_that_was_cut_before_it_was_widened(body: str) -> None:
+    found = warnings(f"{FIRST}{body}\nreturn 1")
+    assert [one for one in found if one.startswith("this is computed as")] == (
+        [f"this is computed as {WIDENED[body]}"] if WIDENED[body] else []
+    )
+
+
+def test_what_to_write_instead_of_a_number_that_is_cut() -> None:
+    (warning,) = compiled(program_text(f"{FIRST}at = 44 + first\nlast = ctx.data[at]\nreturn 1")).warnings
+    assert warning.hint == "make one side of it a u32 first, such as `44 + u32(first)`"
+
+
+NEVER = "a u32 is never negative: "
+WRAPS = f"{NEVER}a difference below 0 wraps to a large number"
+
+
+@pytest.mark.parametrize(
+    ("test", "expected"),
+    [
+        ("ctx.len < 0", f"{NEVER}this is always false"),
+        ("0 <= ctx.len", f"{NEVER}this is always true"),
+        ("ctx.len - 20 <= 0", WRAPS),
+        ("ctx.len - ctx.hash < 0", WRAPS),
+        ("ctx.len <= 0", ""),
+        ("ctx.len > 0", ""),
+        ("i64(ctx.len) - 20 <= 0", ""),
+        ("i32(ctx.len) < 0", ""),
+    ],
+)
+def test_a_number_that_is_never_negative(test: str, expected: str) -> None:
+    assert warnings(f"if {test}:\n    return SK_PASS\nreturn SK_DROP") == ([expected] if expected else [])
