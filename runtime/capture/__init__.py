@@ -12,11 +12,13 @@ from __future__ import annotations
 
 from skverdict.runtime.capture.connections import Capture, Connection, Endpoint, Event, Note
 from skverdict.runtime.capture.errors import CaptureError
+from skverdict.runtime.capture.mapped import CaptureFile
 from skverdict.runtime.capture.reader import parse_capture, read_capture
 
 __all__ = [
     "Capture",
     "CaptureError",
+    "CaptureFile",
     "Connection",
     "Endpoint",
     "Event",

@@ -12,7 +12,7 @@ from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import NamedTuple
 
 from skverdict.runtime.capture.network import ACK, FIN, RST, SYN, Segment
-from skverdict.runtime.capture.record import Record
+from skverdict.runtime.capture.record import Content, Record
 from skverdict.runtime.capture.stream import LARGEST_WINDOW, WRAP, Piece, Stream
 
 UNANSWERED = "opens a connection that nobody answers"
@@ -79,10 +79,11 @@ class Note(NamedTuple):
 
 @dataclass
 class Capture:
-    """What a capture file holds of TCP. `packets` counts all of its packets."""
+    """What a capture file holds of TCP: `packets` counts all of its packets, `payload` the bytes of its events."""
 
     file: str
     packets: int = 0
+    payload: int = 0
     connections: list[Connection] = field(default_factory=list)
     events: list[Event] = field(default_factory=list)
     notes: list[Note] = field(default_factory=list)
@@ -135,9 +136,13 @@ class _Tracked:
 
 
 class Connections:
-    """Takes the segments of a capture one by one and fills in a `Capture`."""
+    """Takes the segments of a capture one by one and fills in a `Capture`, all but its events.
+
+    Those are in `events` until somebody takes them out.
+    """
 
     def __init__(self, capture: Capture) -> None:
+        self.events: list[Event] = []
         self._capture = capture
         self._tracked: dict[bytes, tuple[_Tracked, int]] = {}
         self._notes: dict[str, tuple[int, int]] = {}
@@ -147,7 +152,7 @@ class Connections:
         count, first = self._notes.get(reason, (0, packet))
         self._notes[reason] = (count + 1, min(first, packet))
 
-    def take(self, segment: Segment, content: bytes, record: Record) -> None:
+    def take(self, segment: Segment, content: Content, record: Record) -> None:
         """Let one segment arrive."""
         flow, sequence, acknowledgment, flags, start, end, missing = segment
         found = self._tracked.get(flow)
@@ -173,7 +178,7 @@ class Connections:
         plain = end > start and not missing and not flags & (SYN | FIN)
         if plain and tracked.sides[side].stream.takes_next(sequence, end - start):
             data = content[start:end]
-            self._capture.events.append(
+            self.events.append(
                 Event(connection, "data", side == 0, data, 0, record.time, record.number)
             )
         elif end > start or missing or flags & FIN:
@@ -230,7 +235,7 @@ class Connections:
         return tracked, side
 
     def _synchronize(
-        self, tracked: _Tracked, side: int, segment: Segment, content: bytes, record: Record
+        self, tracked: _Tracked, side: int, segment: Segment, content: Content, record: Record
     ) -> bool:
         """Take a SYN in; gives whether it, as the answer to another, opens the connection."""
         mine = tracked.sides[side]
@@ -248,7 +253,7 @@ class Connections:
         connection = Connection(len(self._capture.connections) + 1, *tracked.ends, from_start)
         tracked.connection = connection
         self._capture.connections.append(connection)
-        self._capture.events.append(Event(connection, "open", True, b"", 0, record.time, record.number))
+        self.events.append(Event(connection, "open", True, b"", 0, record.time, record.number))
         return connection
 
     def _receive(self, tracked: _Tracked, side: int, segment: Segment, data: bytes, record: Record) -> None:
@@ -276,7 +281,7 @@ class Connections:
         for one in tracked.sides:
             self._abandon(one.stream)
         if tracked.connection is not None:
-            self._capture.events.append(
+            self.events.append(
                 Event(tracked.connection, "reset", side == 0, b"", 0, record.time, record.number)
             )
 
@@ -291,7 +296,7 @@ class Connections:
                 happened.append(("hole", b"", piece.missing))
             if piece.fin:
                 happened.append(("end", b"", 0))
-            self._capture.events += [
+            self.events += [
                 Event(tracked.connection, kind, side == 0, data, missing, record.time, record.number)
                 for kind, data, missing in happened
             ]

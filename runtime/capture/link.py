@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from skverdict.runtime.capture.record import Content
+
 IPV4, IPV6 = 0x0800, 0x86DD
 VLAN_TAGS = frozenset({0x8100, 0x88A8, 0x9100})
 """EtherTypes of a tag (802.1Q, 802.1ad, and QinQ before its standard): 2 bytes of tag, then an EtherType."""
@@ -20,7 +22,7 @@ Start = tuple[int, int]
 NOTHING: Start = (0, 0)
 
 
-def _ether_type(content: bytes, at: int, end: int) -> Start:
+def _ether_type(content: Content, at: int, end: int) -> Start:
     """Network layer behind the EtherType at `at`, tags passed over."""
     while at + 2 <= end:
         kind = content[at] << 8 | content[at + 1]
@@ -31,17 +33,17 @@ def _ether_type(content: bytes, at: int, end: int) -> Start:
     return NOTHING
 
 
-def _ethernet(content: bytes, start: int, end: int) -> Start:
+def _ethernet(content: Content, start: int, end: int) -> Start:
     """Two addresses of 6 bytes, then the EtherType."""
     return _ether_type(content, start + 12, end)
 
 
-def _cooked(content: bytes, start: int, end: int) -> Start:
+def _cooked(content: Content, start: int, end: int) -> Start:
     """LINKTYPE_LINUX_SLL: 14 bytes, then the EtherType."""
     return _ether_type(content, start + 14, end)
 
 
-def _cooked_2(content: bytes, start: int, end: int) -> Start:
+def _cooked_2(content: Content, start: int, end: int) -> Start:
     """LINKTYPE_LINUX_SLL2: the EtherType first, the packet (or the tag) behind 20 bytes."""
     if end - start < 20:
         return NOTHING
@@ -49,13 +51,13 @@ def _cooked_2(content: bytes, start: int, end: int) -> Start:
     return _ether_type(content, start + 22, end) if kind in VLAN_TAGS else (kind, start + 20)
 
 
-def _raw(content: bytes, start: int, end: int) -> Start:
+def _raw(content: Content, start: int, end: int) -> Start:
     """The IP packet itself, its version in its first four bits."""
     version = content[start] >> 4 if start < end else 0
     return {4: IPV4, 6: IPV6}.get(version, 0), start
 
 
-def _loopback(content: bytes, start: int, end: int) -> Start:
+def _loopback(content: Content, start: int, end: int) -> Start:
     """LINKTYPE_NULL and LINKTYPE_LOOP: an address family of 4 bytes, in the order of whoever captured."""
     if end - start < 4:
         return NOTHING
@@ -64,7 +66,7 @@ def _loopback(content: bytes, start: int, end: int) -> Start:
     return LOOPBACK_FAMILIES.get(number, 0), start + 4
 
 
-LINK_TYPES: dict[int, Callable[[bytes, int, int], Start]] = {
+LINK_TYPES: dict[int, Callable[[Content, int, int], Start]] = {
     0: _loopback,
     1: _ethernet,
     12: _raw,

@@ -10,6 +10,7 @@ import struct
 from typing import NamedTuple
 
 from skverdict.runtime.capture.link import IPV4, IPV6
+from skverdict.runtime.capture.record import Content
 
 TCP = 6
 FIN, SYN, RST, ACK = 0x01, 0x02, 0x04, 0x10
@@ -49,7 +50,7 @@ _ipv6 = struct.Struct(">4xHBx32s").unpack_from
 _tcp = struct.Struct(">4sIIBB").unpack_from
 
 
-def decode(content: bytes, ether_type: int, start: int, end: int, length: int) -> Segment | Reason:
+def decode(content: Content, ether_type: int, start: int, end: int, length: int) -> Segment | Reason:
     """The segment in the network-layer packet from `start` to `end`, of `length` bytes on the wire."""
     if ether_type == IPV4:
         return _decode_ipv4(content, start, end, length)
@@ -58,7 +59,7 @@ def decode(content: bytes, ether_type: int, start: int, end: int, length: int) -
     return NOT_IP
 
 
-def _decode_ipv4(content: bytes, start: int, end: int, length: int) -> Segment | Reason:
+def _decode_ipv4(content: Content, start: int, end: int, length: int) -> Segment | Reason:
     if end - start < 20:
         return CUT_HEADER if length >= 20 else BAD_IP
     first, total, fragment, protocol, addresses = _ipv4(content, start)
@@ -76,7 +77,7 @@ def _decode_ipv4(content: bytes, start: int, end: int, length: int) -> Segment |
     return _decode_tcp(content, start + header, end, total - header, addresses)
 
 
-def _decode_ipv6(content: bytes, start: int, end: int, length: int) -> Segment | Reason:
+def _decode_ipv6(content: Content, start: int, end: int, length: int) -> Segment | Reason:
     if end - start < 40:
         return CUT_HEADER if length >= 40 else BAD_IP
     payload, following, addresses = _ipv6(content, start)
@@ -103,7 +104,7 @@ def _decode_ipv6(content: bytes, start: int, end: int, length: int) -> Segment |
     return _decode_tcp(content, at, end, start + total - at, addresses)
 
 
-def _decode_tcp(content: bytes, at: int, end: int, length: int, addresses: bytes) -> Segment | Reason:
+def _decode_tcp(content: Content, at: int, end: int, length: int, addresses: bytes) -> Segment | Reason:
     """The segment of `length` bytes at `at`, captured up to `end`."""
     if end - at < 20:
         return CUT_HEADER if length >= 20 else BAD_TCP

@@ -9,7 +9,7 @@ import struct
 from collections.abc import Iterator
 
 from skverdict.runtime.capture.errors import CaptureError
-from skverdict.runtime.capture.record import LONGEST_PACKET, Record
+from skverdict.runtime.capture.record import LONGEST_PACKET, Content, Record
 
 MAGICS: dict[bytes, tuple[str, int]] = {
     b"\xd4\xc3\xb2\xa1": ("<", 1000),
@@ -24,7 +24,7 @@ PACKET_HEADER = 16
 SECOND = 1_000_000_000
 
 
-def read_pcap(content: bytes, name: str) -> Iterator[Record]:
+def read_pcap(content: Content, name: str) -> Iterator[Record]:
     """The packets of a pcap file whose magic number is one of `MAGICS`; raises `CaptureError`."""
     order, unit = MAGICS[content[:4]]
     size = len(content)

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from skverdict.runtime.capture.errors import CaptureError
-from skverdict.runtime.capture.record import LONGEST_PACKET, Record
+from skverdict.runtime.capture.record import LONGEST_PACKET, Content, Record
 
 MAGIC = b"\x0a\x0d\x0d\x0a"
 """Block type of a section header, the same in both byte orders."""
@@ -57,7 +57,7 @@ class Section(NamedTuple):
     interfaces: list[Interface]
 
 
-def read_pcapng(content: bytes, name: str) -> Iterator[Record]:
+def read_pcapng(content: Content, name: str) -> Iterator[Record]:
     """The packets of a pcapng file that begins with `MAGIC`; raises `CaptureError`."""
     section = Section("<", [])
     at, number, size = 0, 0, len(content)
@@ -77,7 +77,7 @@ def read_pcapng(content: bytes, name: str) -> Iterator[Record]:
         at = following
 
 
-def _byte_order(content: bytes, at: int, name: str) -> str:
+def _byte_order(content: Content, at: int, name: str) -> str:
     """Byte order of the section whose header is the block at `at`."""
     magic = content[at + 8 : at + 12]
     if len(magic) < 4:
@@ -87,7 +87,7 @@ def _byte_order(content: bytes, at: int, name: str) -> str:
     return ORDERS[magic]
 
 
-def _block(content: bytes, at: int, order: str, name: str) -> tuple[int, int, int]:
+def _block(content: Content, at: int, order: str, name: str) -> tuple[int, int, int]:
     """Type of the block at `at`, where its body begins, and where the next block begins."""
     left = len(content) - at
     if left < FRAME:
@@ -105,7 +105,7 @@ def _block(content: bytes, at: int, order: str, name: str) -> tuple[int, int, in
     return kind, at + 8, at + length
 
 
-def _interface(content: bytes, body: int, end: int, order: str, name: str) -> Interface:
+def _interface(content: Content, body: int, end: int, order: str, name: str) -> Interface:
     """The interface that the block's body from `body` to `end` describes."""
     link, snap_length = struct.unpack_from(order + "H2xI", content, body)
     ticks, offset = 1_000_000, 0
@@ -127,7 +127,7 @@ def _interface(content: bytes, body: int, end: int, order: str, name: str) -> In
 
 
 def _packet(
-    content: bytes, kind: int, body: int, end: int, section: Section, number: int, name: str
+    content: Content, kind: int, body: int, end: int, section: Section, number: int, name: str
 ) -> Record:
     """The packet of a packet block of any of the three kinds, whose body ends at `end`."""
     interface_number, time = 0, 0

@@ -6,15 +6,15 @@ import os
 from collections.abc import Callable, Iterator
 
 from skverdict.runtime.capture import pcap, pcapng
-from skverdict.runtime.capture.connections import Capture, Connections
+from skverdict.runtime.capture.connections import Capture, Connections, Event
 from skverdict.runtime.capture.errors import CaptureError
 from skverdict.runtime.capture.link import LINK_TYPES
 from skverdict.runtime.capture.network import Segment, decode
-from skverdict.runtime.capture.record import Record
+from skverdict.runtime.capture.record import Content, Record
 
-Reader = Callable[[bytes, str], Iterator[Record]]
+Reader = Callable[[Content, str], Iterator[Record]]
 
-STRIDE = 1024
+STRIDE = 64
 """Packets between two calls of `told`."""
 
 FORMATS: dict[bytes, Reader] = {
@@ -42,28 +42,44 @@ def read_capture(path: str | os.PathLike[str]) -> Capture:
 
 
 def parse_capture(
-    content: bytes, name: str = "<capture>", told: Callable[[int], None] | None = None
+    content: Content, name: str = "<capture>", told: Callable[[int], None] | None = None
 ) -> Capture:
     """The TCP connections in the bytes of a pcap or pcapng file; `name` stands in errors.
 
     `told` is called now and then with the number of bytes that have been read.
     """
     capture = Capture(name)
+    capture.events = list(events_of(content, capture, told))
+    return capture
+
+
+def events_of(
+    content: Content, capture: Capture, told: Callable[[int], None] | None = None
+) -> Iterator[Event]:
+    """The events in the bytes of a file as it is read; all else of `capture` is filled in meanwhile.
+
+    `told` is called as by `parse_capture`: no byte before is needed any more. Raises CaptureError.
+    """
     connections = Connections(capture)
-    for record in _format(content, name)(content, name):
+    happened = connections.events
+    for record in _format(content, capture.file)(content, capture.file):
         if told is not None and not record.number % STRIDE:
-            told(record.end)
+            told(record.start)
         segment = _segment(content, record)
         if isinstance(segment, Segment):
             connections.take(segment, content, record)
         else:
             connections.note(segment, record.number)
         capture.packets += 1
+        if happened:
+            for event in happened:
+                capture.payload += len(event.data)
+                yield event
+            happened.clear()
     connections.finish()
-    return capture
 
 
-def _format(content: bytes, name: str) -> Reader:
+def _format(content: Content, name: str) -> Reader:
     if not content:
         raise CaptureError(name, 0, "the file is empty")
     if len(content) < 4:
@@ -72,12 +88,12 @@ def _format(content: bytes, name: str) -> Reader:
     if reader is not None:
         return reader
     for start, what in STRANGERS.items():
-        if content.startswith(start):
+        if content[: len(start)] == start:
             raise CaptureError(name, 0, f"this is {what}")
     raise CaptureError(name, 0, f"magic number {content[:4].hex()} is neither pcap's nor pcapng's")
 
 
-def _segment(content: bytes, record: Record) -> Segment | str:
+def _segment(content: Content, record: Record) -> Segment | str:
     """The TCP segment of a packet, or why it gives none."""
     _, _, link_type, begin, end, length = record
     link = LINK_TYPES.get(link_type)

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from mmap import mmap
 from typing import NamedTuple
+
+Content = bytes | mmap
+"""A file in memory, or mapped into it."""
 
 LONGEST_PACKET = 1 << 20
 """Bytes; twice the longest packet that Linux builds (BIG TCP, 512 KiB). A longer one is a corrupt length."""

@@ -7,14 +7,17 @@ each side reads at once. So what a program changes in one direction does not cha
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections import deque
+from collections.abc import Callable, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from errno import errorcode
 
 from skverdict.codegen.object import Object
 from skverdict.runtime.capture.connections import Capture, Connection, Event
 from skverdict.runtime.capture.entries import Entries, Entry, entry_text
 from skverdict.runtime.capture.ledger import Ledger
+from skverdict.runtime.capture.mapped import CaptureFile
 from skverdict.runtime.capture.plan import HOLES, Plan
 from skverdict.runtime.capture.report import ConnectionReport, Flow, Report
 from skverdict.runtime.machine.fault import Fault
@@ -25,12 +28,15 @@ from skverdict.runtime.sockets.socket import Socket
 LARGEST_FILLED_HOLE = 1 << 20
 """Bytes: a longer hole is not filled with zeros; the stream ends there."""
 
+LEAST_EVENTS = 1000
+"""Events that are replayed at least before a replay begins anew with more upstream sockets."""
+
 MOST_UPSTREAMS = 1024
 """Sockets that are put in for the policy to redirect to, at most."""
 
 
 def replay(
-    capture: Capture,
+    capture: Capture | CaptureFile,
     content: Object,
     plan: Plan,
     *,
@@ -38,23 +44,24 @@ def replay(
     trace: bool = False,
     observe: Callable[[Simulator], Callable[[Event], None]] | None = None,
 ) -> Report:
-    """Replay a capture through the programs of an object.
+    """Replay a capture through the programs of an object; what a file holds is replayed as it is read.
 
     `kernel` is the release to simulate, the newest known by default; with `trace` the report holds all that
     happened. `observe` is given the simulator before anything happens, and what it returns is called after
     each event of the capture; it is asked again where the replay begins anew with more upstream sockets.
 
     A Fault of a program ends the replay and stands in the report. Raises LoadError, MapError or OSError for
-    programs and maps that cannot be loaded, made or attached.
+    programs and maps that cannot be loaded, made or attached, and CaptureError for a file that turns out bad.
     """
-    upstreams = list(plan.upstreams)
+    found: set[Entry] = set()
     while True:
+        upstreams = [*plan.upstreams, *sorted(found)]
+        may_add = plan.discover and len(upstreams) < MOST_UPSTREAMS
         replayer = Replayer(capture, content, plan, upstreams, kernel, trace)
-        replayer.run(observe)
-        wanted = sorted(replayer.ledger.missed.difference(upstreams)) if plan.discover else []
-        if not wanted or len(upstreams) >= MOST_UPSTREAMS:
+        if replayer.run(observe, stop_for_missed=may_add):
             return replayer.report
-        upstreams += wanted[: MOST_UPSTREAMS - len(upstreams)]
+        wanted = sorted(replayer.missed)
+        found.update(wanted[: MOST_UPSTREAMS - len(upstreams)])
 
 
 class Link:
@@ -86,15 +93,16 @@ class Replayer:
 
     def __init__(
         self,
-        capture: Capture,
+        capture: Capture | CaptureFile,
         content: Object,
         plan: Plan,
-        upstreams: Iterable[Entry],
+        upstreams: Sequence[Entry],
         kernel: str | None,
         trace: bool,
     ) -> None:
-        self.report = Report(capture)
+        self.report = Report(_without_events(capture))
         self.ledger = Ledger(content, self.report, trace)
+        self._upstreams = frozenset(upstreams)
         self._capture = capture
         self._plan = plan
         self._content = content
@@ -127,20 +135,42 @@ class Replayer:
         for program in self._plan.cgroup:
             self._simulator.attach_cgroup(program)
 
-    def run(self, observe: Callable[[Simulator], Callable[[Event], None]] | None = None) -> None:
-        """Replay all events, or up to the first fault."""
+    @property
+    def missed(self) -> set[Entry]:
+        """Entries that the policy has redirected to, that were empty, and that are not yet to hold a socket."""
+        return self.ledger.missed - self._upstreams
+
+    def run(
+        self,
+        observe: Callable[[Simulator], Callable[[Event], None]] | None = None,
+        *,
+        stop_for_missed: bool = False,
+    ) -> bool:
+        """Replay all events, or up to the first fault; gives whether this is the replay that counts.
+
+        With `stop_for_missed` it is not where entries were missed. Then the replay ends early, but not before
+        it has gone on as far as up to the first of them: several are often missed one after the other.
+        """
         seen = observe(self._simulator) if observe is not None else None
+        events, end = iter(self._capture.events), 0
         try:
-            for event in self._capture.events:
+            for number, event in enumerate(events):
                 self._replay(event)
                 if seen is not None:
                     seen(event)
+                if stop_for_missed and self.ledger.missed and self.missed:
+                    end = end or max(2 * number, LEAST_EVENTS)
+                    if number >= end:
+                        return False
         except Fault as fault:
             self.report.fault = f"packet {event.packet}, connection {event.connection.number}: {fault}"
             if event.connection.number in self._links:
                 flow = self._links[event.connection.number].flow(event.from_client)
                 self.ledger.count(self._simulator.trace, flow)
+            deque(events, maxlen=0)  # so that the capture's packets are counted and its end is looked at
         self.report.printed = list(self._simulator.printed)
+        self.report.capture = _without_events(self._capture)
+        return not (stop_for_missed and self.missed)
 
     def _replay(self, event: Event) -> None:
         self._pass_time(event.time)
@@ -266,3 +296,8 @@ class Replayer:
     def _settle(self, link: Link, from_client: bool) -> None:
         """Put what has happened on the account of a direction."""
         self.ledger.settle(self._simulator.trace, link.flow(from_client), *link.ends(from_client))
+
+
+def _without_events(capture: Capture | CaptureFile) -> Capture:
+    """What a report keeps of a capture."""
+    return capture.found if isinstance(capture, CaptureFile) else replace(capture, events=[])

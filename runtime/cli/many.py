@@ -10,12 +10,11 @@ from contextlib import AbstractContextManager, nullcontext
 from typing import NamedTuple
 
 from skverdict.codegen import read_object
-from skverdict.runtime.capture import parse_capture
 from skverdict.runtime.capture.plan import Plan
 from skverdict.runtime.capture.replay import replay
 from skverdict.runtime.capture.report import Report
 from skverdict.runtime.capture.total import Failure, Total, flow_of, redirected_by_way, total_of
-from skverdict.runtime.cli.captures import require_payload
+from skverdict.runtime.cli.captures import open_capture, require_payload
 from skverdict.runtime.cli.failure import FAILED, CommandError, explanation
 from skverdict.runtime.cli.progress import Bar
 from skverdict.runtime.cli.report import programs_table, remarks
@@ -65,15 +64,13 @@ def workers_for(jobs: int | None, cluster: str | None) -> AbstractContextManager
 
 
 def replay_file(job: Job) -> Report | Failure:
-    """Do a job. The report goes without the capture's events: it may have to go a long way."""
+    """Do a job."""
     try:
-        with open(job.path, "rb") as file:
-            capture = parse_capture(file.read(), job.name)
-        require_payload(capture)
-        report = replay(capture, read_object(job.content), job.plan, kernel=job.kernel, trace=job.trace)
+        with open_capture(job.path, job.name) as capture:
+            report = replay(capture, read_object(job.content), job.plan, kernel=job.kernel, trace=job.trace)
+        require_payload(report.capture)
     except Exception as error:
         return _failure(job, error)
-    capture.events.clear()
     return report
 
 

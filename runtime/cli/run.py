@@ -135,24 +135,19 @@ def run(options: Namespace) -> int:
 
 def _run_one(options: Namespace, policy: Policy | None, object_: Object, plan: Plan) -> int:
     from skverdict.runtime.capture.replay import replay
-    from skverdict.runtime.cli.captures import load_capture
+    from skverdict.runtime.cli.captures import load_capture, open_capture, require_payload
     from skverdict.runtime.cli.report import print_report
 
-    capture = load_capture(options.capture[0])
+    (path,) = options.capture
     if options.report:
         from skverdict.runtime.cli.page import replay_for_page
 
-        report = replay_for_page(options, capture, policy, object_, plan)
+        report = replay_for_page(options, load_capture(path), policy, object_, plan)
     else:
-        with Bar("replaying", len(capture.events)) as bar:
-            report = replay(
-                capture,
-                object_,
-                plan,
-                kernel=options.kernel,
-                trace=options.trace,
-                observe=lambda _: bar.counting(),
-            )
+        with open_capture(path) as capture, Bar("replaying", capture.size) as bar:
+            capture.told = bar.show
+            report = replay(capture, object_, plan, kernel=options.kernel, trace=options.trace)
+        require_payload(report.capture)
     print_report(report, options.policy, as_json=options.json)
     if report.fault:
         raise CommandError(report.fault)

@@ -1,0 +1,133 @@
+"""How long `skverdict run` takes for a large capture, and how much memory.
+
+    python -m bench.replay_speed [--megabytes N] [--write docs/performance.md]
+
+The capture is made in the folder for temporary files: 64 connections at a time, each of which sends 256 KiB in segments
+of 1448 bytes from a seed, gets short answers, and closes. The policy, `bench/replay_policy.py`, redirects all that the
+clients send.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import random
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from bench.engine_speed import machine, write_between
+from bench.measure import BenchError
+from tests.runtime.capture_files import ACK, FIN, Talk, pcap
+
+POLICY = Path(__file__).with_name("replay_policy.py")
+AT_ONCE = 64
+CONNECTION = 256 << 10
+SEGMENT = 1448
+ANSWER = b"understood\n"
+BEGIN = "<!-- bench.replay_speed -->"
+
+
+class Replayed(NamedTuple):
+    """A run of the command: seconds, the most bytes that it had in memory, and what it reports."""
+
+    seconds: float
+    memory: int
+    runs: int
+    redirected: int
+
+
+def talk(number: int, content: bytes) -> Iterator[bytes]:
+    """The frames of one connection."""
+    made = Talk((f"10.0.{number >> 8 & 255}.1", 20000 + number), ("10.1.0.1", 10000)).opened()
+    for at in range(0, CONNECTION, SEGMENT):
+        made.say("client", at, content[: min(SEGMENT, CONNECTION - at)])
+    made.say("server", 0, ANSWER, acknowledges=CONNECTION)
+    size = len(ANSWER)
+    made.say("client", CONNECTION, flags=FIN | ACK, acknowledges=size)
+    made.say("server", size, flags=FIN | ACK, acknowledges=CONNECTION + 1)
+    return iter(made.say("client", CONNECTION + 1, acknowledges=size + 1).frames)
+
+
+def frames() -> Iterator[bytes]:
+    """Frames without end: those of connections that are open at the same time come in turn."""
+    random_ = random.Random(0)
+    number = 0
+    while True:
+        talks = [talk((number + index) % 40000, random_.randbytes(SEGMENT)) for index in range(AT_ONCE)]
+        for together in zip(*talks, strict=True):
+            yield from together
+        number += AT_ONCE
+
+
+def make(path: Path, size: int) -> None:
+    """Write a capture of about `size` bytes."""
+    header = pcap([])
+    with path.open("wb") as file:
+        file.write(header)
+        for frame in frames():
+            file.write(pcap([frame])[len(header) :])
+            if file.tell() >= size:
+                return
+
+
+def replayed(path: Path) -> Replayed:
+    """Replay a capture in a process of its own. Raises BenchError."""
+    command = [sys.executable, "-m", "skverdict.runtime.cli", "run", str(POLICY), "--capture", str(path), "--json"]
+    start = time.perf_counter()
+    with tempfile.TemporaryFile() as output:
+        process = subprocess.Popen(command, stdout=output)
+        _, status, usage = os.wait4(process.pid, 0)
+        seconds = time.perf_counter() - start
+        process.returncode = os.waitstatus_to_exitcode(status)
+        if process.returncode:
+            raise BenchError(f"{' '.join(command)} ended with {process.returncode}")
+        output.seek(0)
+        report = json.load(output)
+    runs = sum(program["runs"] for program in report["programs"])
+    ways = [way for row in report["connections"] for way in row["to_server"]["redirected"]]
+    return Replayed(seconds, usage.ru_maxrss << 10, runs, sum(way["bytes"] for way in ways))
+
+
+def table(size: int, result: Replayed) -> str:
+    """The result as a table of Markdown."""
+    return "\n".join(
+        [
+            "| capture, MiB | seconds | MiB/s | program runs a second | redirected, MiB | peak memory, MiB |",
+            "|---|---|---|---|---|---|",
+            f"| {size / 2**20:.0f} | {result.seconds:.0f} | {size / 2**20 / result.seconds:.1f} "
+            f"| {result.runs / result.seconds:.0f} | {result.redirected / 2**20:.0f} "
+            f"| {result.memory / 2**20:.0f} |",
+        ]
+    )
+
+
+def main() -> int:
+    summary = __doc__.split("\n", 1)[0]
+    parser = argparse.ArgumentParser(prog="python -m bench.replay_speed", description=summary)
+    parser.add_argument("--megabytes", type=int, default=1024, help="size of the capture (default 1024)")
+    parser.add_argument("--write", type=Path, metavar="FILE", help="put the table into this document")
+    arguments = parser.parse_args()
+    try:
+        with tempfile.TemporaryDirectory(prefix="skverdict-bench-") as folder:
+            path = Path(folder, "made.pcap")
+            make(path, arguments.megabytes << 20)
+            size = path.stat().st_size
+            result = replayed(path)
+        text = f"Measured on {machine()}.\n\n{table(size, result)}"
+        if arguments.write is not None:
+            write_between(arguments.write, BEGIN, text)
+    except (BenchError, OSError) as error:
+        print(f"replay_speed: {error}", file=sys.stderr)
+        return 1
+    print(text)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
