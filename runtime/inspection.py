@@ -3,36 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import suppress
 from typing import Any, NamedTuple
 
 from skverdict.codegen.btf import Btf
 from skverdict.codegen.btf_types import Composite
-from skverdict.codegen.instruction_set import InstructionError, Operation, operation
 from skverdict.codegen.object import MapSpec, Object, Program
 from skverdict.dsl.catalogue.helpers import HELPERS
 from skverdict.dsl.catalogue.maps import MAPS
-from skverdict.dsl.catalogue.programs import KERNELS
+from skverdict.runtime.needs import (
+    Limit,
+    Need,
+    called_helpers,
+    limits_of,
+    needs_of,
+    newest_kernel,
+    oldest_kernel,
+    operations,
+)
 
 _MAP_KINDS = {kind.map_type: kind.kind for kind in MAPS.values()}
-_HELPERS = {helper.number: helper for helper in HELPERS.values()}
-
-#: The first of KERNELS that has an instruction, by its family and name; the rest is in all of them. Linux
-#: 6.6 brought signed division, moves and loads, byte swaps and far jumps, 6.9 may_goto and address spaces,
-#: 6.15 ordered loads and stores (kernel/bpf/verifier.c of these).
-_NEWER = {
-    "may_goto": "6.12",
-    "addr_space_cast": "6.12",
-    "load_acquire": "7.2",
-    "store_release": "7.2",
-}
-
-
-class Need(NamedTuple):
-    """Something that only kernels from `since` on have; empty: none of them, as far as is known."""
-
-    what: str
-    since: str
+_HELPERS = {helper.number: helper.name for helper in HELPERS.values()}
 
 
 class ProgramSummary(NamedTuple):
@@ -63,12 +53,15 @@ class MapSummary(NamedTuple):
 
 
 class Summary(NamedTuple):
-    """An object. `oldest_kernel` is one of KERNELS, empty if none will do; `needs` says why."""
+    """An object. `oldest_kernel` and `newest_kernel` are of KERNELS, empty if none will do; `needs` and `limits`
+    say why not the others."""
 
     endian: str
     license: str
     oldest_kernel: str
+    newest_kernel: str
     needs: tuple[Need, ...]
+    limits: tuple[Limit, ...]
     programs: tuple[ProgramSummary, ...]
     maps: tuple[MapSummary, ...]
     data: tuple[tuple[str, int, tuple[str, ...]], ...]
@@ -81,7 +74,9 @@ class Summary(NamedTuple):
             "endian": self.endian,
             "license": self.license,
             "oldest_kernel": self.oldest_kernel,
+            "newest_kernel": self.newest_kernel,
             "needs": [need._asdict() for need in self.needs],
+            "limits": [limit._asdict() for limit in self.limits],
             "programs": [program._asdict() for program in self.programs],
             "maps": [map_._asdict() for map_ in self.maps],
             "data": [{"name": name, "size": size, "variables": names} for name, size, names in self.data],
@@ -92,12 +87,14 @@ class Summary(NamedTuple):
 
 def summary(content: Object) -> Summary:
     """What `content` holds and needs."""
-    needs = tuple(dict.fromkeys(need for program in content.programs.values() for need in _needs(program)))
+    needs, limits = needs_of(content), limits_of(content)
     return Summary(
         content.endian,
         content.license,
-        _oldest(needs),
+        oldest_kernel(needs, limits),
+        newest_kernel(needs, limits),
         needs,
+        limits,
         tuple(_program(program) for program in content.programs.values()),
         tuple(_map(spec, content.btf) for spec in content.maps.values()),
         tuple((each.name, len(each.content), tuple(each.variables)) for each in content.data.values()),
@@ -106,52 +103,14 @@ def summary(content: Object) -> Summary:
     )
 
 
-def _oldest(needs: tuple[Need, ...]) -> str:
-    firsts = [need.since for need in needs]
-    return "" if "" in firsts else max((KERNELS[0], *firsts), key=KERNELS.index)
-
-
-def _operations(program: Program) -> Iterator[tuple[int, Operation]]:
-    """The slots with what is done there; bytes that are no instruction do nothing."""
-    for slot, instruction in program.instructions.items():
-        with suppress(InstructionError):
-            yield slot, operation(instruction)
-
-
-def _needs(program: Program) -> Iterator[Need]:
-    """What some kernel lacks of what a program uses."""
-    for slot, row in _operations(program):
-        number = program.instructions[slot].imm
-        if (row.family, row.name) == ("call", "helper"):
-            helper = _HELPERS.get(number)
-            first = helper.callers.get(program.kind, "") if helper is not None else ""
-            name = f"helper {number}" if helper is None else helper.name
-            if first != KERNELS[0]:
-                yield Need(f"{name} in a {program.kind} program", first)
-        elif (first := _first_kernel(row)) != KERNELS[0]:
-            yield Need(f"instruction {row.name}", first)
-
-
-def _first_kernel(row: Operation) -> str:
-    # LLVM stores constants from v4 on only; the kernel has always taken that.
-    newer = row.cpu == 4 and row.family in ("alu", "byte_order", "goto", "load")
-    return _NEWER.get(row.family, "6.12" if newer else KERNELS[0])
-
-
 def _program(program: Program) -> ProgramSummary:
-    called = [
-        number
-        for slot, row in _operations(program)
-        if (row.family, row.name) == ("call", "helper")
-        for number in (program.instructions[slot].imm,)
-    ]
-    helpers = {_HELPERS[number].name if number in _HELPERS else str(number) for number in called}
+    helpers = {_HELPERS.get(number, str(number)) for number in called_helpers(program)}
     return ProgramSummary(
         program.name,
         program.section,
         program.kind,
         program.slots,
-        max((row.cpu for _, row in _operations(program)), default=1),
+        max((row.cpu for _, row in operations(program)), default=1),
         tuple(name for slot, name in sorted(program.functions.items()) if slot),
         tuple(sorted(helpers)),
         tuple(dict.fromkeys(each.map for each in program.maps.values())),
@@ -190,7 +149,7 @@ def differences(first: Summary, second: Summary) -> list[Difference]:
     """What differs between two summaries, field by field."""
     found = [
         Difference(name, str(one), str(other))
-        for name in ("endian", "license", "oldest_kernel", "btf_types")
+        for name in ("endian", "license", "oldest_kernel", "newest_kernel", "btf_types")
         for one, other in ((getattr(first, name), getattr(second, name)),)
         if one != other
     ]

@@ -14,9 +14,9 @@ if TYPE_CHECKING:
 
 DETAILS = """
 
-Programs with their size, the helpers they call and the maps they use; maps; variables; BTF; and the oldest of
-the kernels that were measured (6.1, 6.12, 7.2) that has all helpers and instructions. Any BPF object file will
-do, whatever compiled it."""
+Programs with their size, the helpers they call and the maps they use; maps; variables; BTF; and which of the
+kernels that were measured (6.1, 6.12, 7.2) will do: the oldest has all helpers, instructions, fields of contexts,
+kinds and flags of maps that are used. Any BPF object file will do, whatever compiled it."""
 
 EXAMPLE = """examples:
   skverdict inspect port_redirect.o
@@ -40,10 +40,12 @@ def run(options: Namespace) -> int:
     from skverdict.runtime.inspection import summary
 
     found = summary(read_object(content, name))
-    kernel = f"Linux {found.oldest_kernel}" if found.oldest_kernel else "none of those known"
-    print(f"{name}: {found.endian}-endian, license {found.license}, oldest kernel: {kernel}")
+    kernels = f"Linux {found.oldest_kernel} to {found.newest_kernel}" if found.oldest_kernel else "none of those known"
+    print(f"{name}: {found.endian}-endian, license {found.license}, kernels: {kernels}")
     for need in found.needs:
         print(f"  {need.what} needs {f'Linux {need.since}' if need.since else 'what no known kernel has'}")
+    for limit in found.limits:
+        print(f"  {limit.what} is refused after Linux {limit.until}")
     print()
     print_tables(_tables(found))
     return 0
