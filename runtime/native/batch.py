@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from skverdict.runtime.machine.context import Context
 from skverdict.runtime.machine.environment import Environment
@@ -13,7 +13,10 @@ from skverdict.runtime.machine.run import Result
 from skverdict.runtime.machine.structures import ContextRegion, Reader
 from skverdict.runtime.native import layout
 from skverdict.runtime.native.run import Calls, NativeCode, NativeRun, next_run, show_beginning, show_code
-from skverdict.runtime.native.shared import Pins, Shared
+from skverdict.runtime.native.shared import PLACE, Pins, Shared
+
+#: Runs that native code does before it is asked whether it should be made fast.
+AT_ONCE = 1024
 
 
 class Batch:
@@ -28,6 +31,8 @@ class Batch:
         self.environment = environment
         self.pins = Pins()
         self.packets: list[Packet | None] = []
+        #: The runs on a packet, by the identity of its bytes, where runs may move packets.
+        self.sharing: dict[int, list[int]] = {}
         #: What native code is told of each run, and what it tells of it.
         self.rows = ctypes.create_string_buffer(code.row.size * max(1, len(contexts)))
         self._rows_at = ctypes.addressof(self.rows)
@@ -48,23 +53,25 @@ class Batch:
         try:
             self.show()
             while len(outcomes) < whole:
-                self.first = len(outcomes)
-                count = self.advance()
-                run = self._joined(self.first + count) if self.first + count < whole else None
+                self.first, asked = len(outcomes), min(whole - len(outcomes), AT_ONCE)
+                count = self.advance(asked)
+                run = self._joined(self.first + count) if count < asked else None
                 outcomes += self._clean(count)
                 if run is not None:
                     outcomes.append(self._finish(run))
+                    self._show_moved(self.first + count)
+                self.code.machine.ran(_instructions(outcomes[self.first :]))
         finally:
             self.pins.release_all()
             shared.perform = shared.failure = None
         return outcomes
 
-    def advance(self) -> int:
-        """Let native code go on; how many runs it has done."""
+    def advance(self, runs: int) -> int:
+        """Let native code go on with so many runs; how many it has done."""
         shared = self.shared
         shared[layout.RUN] = self.number + self.first
-        at, left_over = self._rows_at + self.first * self.code.row.size, len(self.contexts) - self.first
-        return self.code.linked.entry(shared.address, shared.frame(0), at, left_over)
+        at = self._rows_at + self.first * self.code.row.size
+        return self.code.machine.entry(shared.address, shared.frame(0), at, runs)
 
     def _clean(self, count: int) -> Iterator[Result]:
         """The runs that native code has done by itself."""
@@ -90,9 +97,21 @@ class Batch:
         region = ContextRegion(reader, context)
         packet = region.make_packet() if code.needs.packet else None
         self.packets.append(packet)
+        if packet is not None and code.moves:
+            self.sharing.setdefault(id(packet.content), []).append(index)
         place = (self.pins.address(packet.content), len(packet.content), packet.writable) if packet else (0, 0, 0)
         fields = (region.load(offset, size) for offset, size in code.needs.fields)
         code.row.pack_into(self.rows, index * code.row.size, *place, 0, 0, 0, *fields)
+
+    def _show_moved(self, index: int) -> None:
+        """What the runs behind one on the same packet find of it."""
+        packet = self.packets[index]
+        if packet is None or not self.code.moves:
+            return
+        for other in self.sharing[id(packet.content)]:
+            if other > index:
+                place = (self.pins.address(packet.content), len(packet.content), packet.writable)
+                PLACE.pack_into(self.rows, other * self.code.row.size, *place)
 
     def perform(self, slot: int, frame: int) -> None:
         """Do an instruction for native code, in the run that it is in."""
@@ -109,6 +128,8 @@ class Batch:
                 before = self.code.row.unpack_from(self.rows, at - self.code.row.size)[5] * layout.CALL_SIZE
             self.calls = calls[:before]
             packet = self.packets[index]
+            if packet is not None and self.code.moves:
+                self.pins.release(packet.content)
             self.run = NativeRun(self.code, shared, self.contexts[index], self.environment, packet, self.rows, at)
             self.run.made.add(calls[before:])
             shared[layout.TOUCHED] = 1
@@ -125,3 +146,7 @@ class Batch:
             run.let_go()
             self.run, shared.failure = None, None
             show_beginning(self.code, shared)
+
+
+def _instructions(outcomes: Iterable[Result | Fault]) -> int:
+    return sum(outcome.instructions for outcome in outcomes if isinstance(outcome, Result))

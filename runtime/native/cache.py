@@ -19,8 +19,8 @@ from pathlib import Path
 _MAGIC = b"skverdict native 1\n"
 _DIGEST = hashlib.sha256
 _DIGEST_SIZE = _DIGEST().digest_size
-#: Files that are kept; the ones that were used least lately go.
-_MOST = 1000
+#: Above so many files, the ones that were used least lately go, until there are so many.
+_MOST, _KEPT = 1000, 800
 
 
 def folder() -> Path:
@@ -29,16 +29,24 @@ def folder() -> Path:
     return Path(home) / "skverdict" / "native"
 
 
+def stored(parts: tuple[str, ...]) -> bytes | None:
+    """What was made for `parts` before, if it is on disk."""
+    return _read(_path(parts))
+
+
 def cached(parts: tuple[str, ...], make: Callable[[], bytes]) -> bytes:
     """What `make` gives for `parts`, from disk if it was made before. A disk that cannot be used does no harm."""
-    name = _DIGEST(b"".join(_framed(part) for part in parts)).hexdigest()
-    path = folder() / name
+    path = _path(parts)
     content = _read(path)
     if content is None:
         content = make()
         with suppress(OSError):
             _write(path, content)
     return content
+
+
+def _path(parts: tuple[str, ...]) -> Path:
+    return folder() / _DIGEST(b"".join(_framed(part) for part in parts)).hexdigest()
 
 
 def _framed(part: str) -> bytes:
@@ -89,7 +97,9 @@ def _write(path: Path, content: bytes) -> None:
 
 
 def _make_room(where: Path) -> None:
+    if len(os.listdir(where)) <= _MOST:
+        return
     files = [(entry.stat().st_mtime, entry.path) for entry in os.scandir(where) if entry.is_file()]
-    for _, path in sorted(files)[: max(0, len(files) - _MOST)]:
+    for _, path in sorted(files)[: max(0, len(files) - _KEPT)]:
         with suppress(OSError):
             os.unlink(path)

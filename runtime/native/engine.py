@@ -12,13 +12,11 @@ from skverdict.runtime.machine.run import LoadedProgram, Result
 from skverdict.runtime.maps.array import ArrayMap
 from skverdict.runtime.maps.base import Map
 from skverdict.runtime.native.batch import Batch
-from skverdict.runtime.native.cache import cached
 from skverdict.runtime.native.code import NoNativeCode, draft
-from skverdict.runtime.native.function import ENTRY
-from skverdict.runtime.native.machine_code import Linked, compile_module, processor
 from skverdict.runtime.native.run import NativeCode, performed, row_of
 from skverdict.runtime.native.shared import Shared
 from skverdict.runtime.native.tables import ArrayTable
+from skverdict.runtime.native.tiers import MachineCode
 
 # Shared memory that no run uses now.
 _idle: list[Shared] = []
@@ -33,7 +31,7 @@ def compile_program(
     """
     made = draft(loaded, table, maps, data, environment)
     try:
-        linked = Linked(_object(made.module.text), ENTRY)
+        machine = MachineCode(made.module.text)
     except RuntimeError as error:
         raise NoNativeCode(f"LLVM makes no code of {loaded.name}: {error}") from None
     things = tuple(maps[name] if kind == "map" else data[name] for kind, name in made.module.needs.addresses)
@@ -43,12 +41,7 @@ def compile_program(
     work = performed(made.facts, needs.tables)
     gives = bool(made.facts.registers.gives[0].always & 1)
     moves = any(each.moves for each in work.values())
-    return NativeCode(loaded, linked, needs, made.facts, things, tables, row_of(needs), work, gives, moves)
-
-
-def _object(text: str) -> bytes:
-    """The object of a module, from disk or from LLVM."""
-    return cached((text, *processor()), lambda: compile_module(text))
+    return NativeCode(loaded, machine, needs, made.facts, things, tables, row_of(needs), work, gives, moves)
 
 
 def run(code: NativeCode, context: Context, environment: Environment) -> Result:

@@ -29,9 +29,9 @@ from skverdict.runtime.maps.base import Map
 from skverdict.runtime.native import layout
 from skverdict.runtime.native.facts import Facts, Needs, marks_stack
 from skverdict.runtime.native.graph import Site
-from skverdict.runtime.native.machine_code import Linked
 from skverdict.runtime.native.shared import CALL, PLACE, WORD, NativeFrame, Pins, Shared
 from skverdict.runtime.native.tables import ArrayTable
+from skverdict.runtime.native.tiers import MachineCode
 from skverdict.runtime.native.written import helper_of, sets, uses
 
 _ALL_WRITTEN = mask(STACK_SIZE)
@@ -65,7 +65,7 @@ class NativeCode(NamedTuple):
     packet."""
 
     loaded: LoadedProgram
-    linked: Linked
+    machine: MachineCode
     needs: Needs
     facts: Facts
     things: tuple[Map | Bytes, ...]

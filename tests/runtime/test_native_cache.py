@@ -106,6 +106,7 @@ def test_a_folder_that_cannot_be_made_does_no_harm(tmp_path: Path, monkeypatch: 
 
 def test_the_files_that_were_used_least_lately_go(where: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cache, "_MOST", 2)
+    monkeypatch.setattr(cache, "_KEPT", 2)
     for time, name in enumerate(("one", "two", "three"), 1000):
         before = set(where.iterdir()) if where.exists() else set()
         cache.cached((name,), Maker())

@@ -9,12 +9,14 @@ from skverdict.codegen.assembler import assemble
 from skverdict.dsl import load_policy
 from skverdict.runtime import Simulator, engines
 from skverdict.runtime.machine.fault import Fault
-from skverdict.runtime.machine.run import run
-from skverdict.runtime.native import engine
+from skverdict.runtime.machine.load import load
+from skverdict.runtime.machine.run import Result, run
+from skverdict.runtime.maps.array import ArrayMap
+from skverdict.runtime.native import engine, layout, tiers
 from skverdict.runtime.native.code import NoNativeCode
 
 from tests.runtime import differential
-from tests.runtime.machine_kit import EXIT, TestContext, alu, environment, loaded, mov, object_of, op
+from tests.runtime.machine_kit import EXIT, TestContext, alu, environment, loaded, mov, object_of, op, spec
 
 SEEDS = 40
 
@@ -28,7 +30,7 @@ def _cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_random_programs_come_to_the_same_as_in_the_interpreter(first: int) -> None:
     tally = differential.Tally()
     for seed in range(first, first + 10):
-        assert differential.compare(differential.program(seed), tally) is None, f"seed {seed}"
+        assert differential.compare(differential.program(seed), tally, differential.fast(seed)) is None, f"seed {seed}"
     assert tally.programs >= 5
     assert 0 < tally.faults < tally.runs
 
@@ -287,3 +289,81 @@ def test_a_batch_gives_each_run_what_it_would_have_had_alone() -> None:
     assert [(one.value, one.instructions), two.value, four.value] == [(1, 9), ord("b"), 32]  # type: ignore[union-attr]
     assert isinstance(three, Fault)
     assert three.reason == "the packet has 1 bytes; bytes 1..1 are outside"
+
+
+_PULLING = """
+    r6 = r1
+    r2 = 4
+    call bpf_skb_pull_data
+    r7 = *(u32 *)(r6 + 76)
+    r0 = *(u32 *)(r6 + 80)
+    r0 -= r7
+    exit
+"""
+
+
+def _pull(call: object, context: TestContext, length: int) -> int:
+    """Makes the packet longer where it lies."""
+    assert isinstance(context.content, bytearray)
+    context.content += bytes(length)
+    return 0
+
+
+def test_runs_of_a_batch_on_one_packet_find_it_as_those_before_have_left_it() -> None:
+    surroundings = environment(helpers={"bpf_skb_pull_data": _pull})
+    program = loaded(assemble(_program(_PULLING)), surroundings=surroundings)
+    code = engine.compile_program(program, "__sk_buff", {}, {}, surroundings)
+    contexts = [TestContext(packet=bytes(8)) for _ in range(4)]
+    for context in contexts[1:]:
+        context.content = contexts[0].content
+    outcomes = engine.run_batch(code, contexts, surroundings)
+    assert [outcome.value for outcome in outcomes if isinstance(outcome, Result)] == [12, 16, 20, 24]
+
+
+def test_code_that_has_run_for_long_is_made_fast_and_does_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tiers, "PATIENCE", 5000)
+    surroundings = environment()
+    program = loaded(assemble(_program(_SUM)), surroundings=surroundings)
+    code = engine.compile_program(program, "__sk_buff", {}, {}, surroundings)
+    entries, values = [], set()
+    for _ in range(4):
+        entries.append(code.machine.entry)
+        values.add(engine.run(code, TestContext(), surroundings)[:2])
+    assert entries[0] is entries[1]
+    assert entries[1] is not entries[2]
+    assert entries[2] is entries[3]
+    assert values == {(500500, 3003)}
+    again = engine.compile_program(program, "__sk_buff", {}, {}, surroundings)
+    first = again.machine.entry
+    again.machine.improve()
+    assert again.machine.entry is first, "the fast one is on disk"
+
+
+def test_more_calls_than_native_code_has_room_for_are_told_in_their_order() -> None:
+    rounds = layout.MAX_CALLS + 5
+    text = f"""
+        r6 = {rounds}
+        *(u32 *)(r10 - 8) = 0
+    again:
+        r1 = map[values] ll
+        r2 = r10
+        r2 += -8
+        call bpf_map_lookup_elem
+        r1 = r6
+        r1 &= 3
+        *(u32 *)(r10 - 8) = r1
+        r6 += -1
+        if r6 != 0 goto again
+        r0 = 0
+        exit
+    """
+    surroundings = environment()
+    object_ = assemble(f'license "GPL"\nmap values array key 4 value 8 max_entries 3 flags 0\n{_program(text)[14:]}')
+    maps = {"values": ArrayMap(spec("values", 4, 8, 3))}
+    program = load(object_, "main", maps, {}, surroundings)
+    code = engine.compile_program(program, "__sk_buff", maps, {}, surroundings)
+    expected = run(program, TestContext(), surroundings)
+    for _ in range(2):
+        found = engine.run(code, TestContext(), surroundings)
+        assert found[:2] == expected[:2]
+        assert list(found.calls) == list(expected.calls)
