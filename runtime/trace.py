@@ -69,10 +69,11 @@ class Called(NamedTuple):
     @property
     def result(self) -> str:
         """What the helper gave: a number, an errno's name, or whether there was something to point to; empty
-        for nothing."""
+        for nothing. Of a helper that is not known, as a file may name one, it is the number."""
         if self.gave is None:
             return ""
-        returns = HELPERS[self.helper].returns
+        helper = HELPERS.get(self.helper)
+        returns = "u64" if helper is None else helper.returns
         if returns in ("u64", "u32"):
             return str(self.gave)
         if returns != "i64":

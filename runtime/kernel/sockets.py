@@ -9,6 +9,7 @@ from __future__ import annotations
 import fcntl
 import os
 import socket
+import struct
 import sys
 import termios
 import time
@@ -217,6 +218,12 @@ class KernelSocket:
         if self.python.fileno() >= 0:
             self.python.close()
             self._settle()
+
+    def reset(self) -> None:
+        """Close a TCP socket with a reset, as with SO_LINGER and a time of 0."""
+        if self.python.fileno() >= 0:
+            self.python.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            self.close()
 
     def _settle(self) -> None:
         """Wait for what the kernel does in the background."""

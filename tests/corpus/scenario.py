@@ -28,10 +28,13 @@ item the verb, and each gives one outcome:
     ["pending", socket]                 FIONREAD's count
     ["buffers", socket, bytes]          sets SO_SNDBUF and SO_RCVBUF, null
     ["flood", socket, count]            sends so many bytes: "all", or "held up" if the socket takes no more
+    ["burst", socket, count, times]     so many sends of so many bytes each, until one fails or is cut short:
+                                        [bytes taken, "ok" or errno name]
     ["drain", socket]                   reads all: [count, "intact" or "damaged", "EAGAIN" or "<EOF>"]
     ["transfer", sender, receiver, count]   both by turns: [count, "intact" or "damaged"]
     ["shutdown", socket, how]           the write side if `how` is left out, "ok" or errno name
     ["close", socket]                   null
+    ["reset", socket]                   closes with a reset, as with SO_LINGER and a time of 0; null
     ["error", socket]                   SO_ERROR's errno name, or 0
     ["state", socket]                   the TCP state
     ["wait", milliseconds]              lets timers run, null
@@ -46,6 +49,8 @@ and, since the last look,
     ["seen_lengths"]                    of these only [program, length, result]
     ["callbacks"]                       runs of sock_ops, each as [callback, is_fullsock, family, state, the
                                         four of before, args, result of the update, result of setting flags]
+    ["options"]                         runs of options.c's, each as [callback, result of setting, result of
+                                        reading, the 16 bytes read in hexadecimal, values stored]
 
 Bytes are Latin-1 text, so that JSON holds them. `run` is the same for a kernel and the simulator: both are
 a `World`, and what differs between them is a fault of the simulator.
@@ -55,16 +60,13 @@ a `World`, and what differs between them is a fault of the simulator.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Protocol
 
-#: The kernels whose outcomes are recorded, oldest first.
-KERNELS = ("6.1", "6.12", "7.2")
+from tests.corpus.scenario_file import read
+
 SCENARIOS = Path(__file__).parent / "scenarios"
-#: The objects that scenarios drive: `lab`, unless the scenario says another.
-LABS = Path(__file__).parent / "lab"
 
 Outcome = Any
 Step = list[Any]
@@ -86,7 +88,7 @@ def run(world: World, scenario: dict[str, Any]) -> list[Outcome]:
 def recorded() -> Iterator[tuple[str, dict[str, Any]]]:
     """The recorded scenarios, each with the name of its group."""
     for path in sorted(SCENARIOS.glob("*.json")):
-        for scenario in json.loads(path.read_text(encoding="utf-8")):
+        for scenario in read(path.read_bytes()):
             yield path.stem, scenario
 
 

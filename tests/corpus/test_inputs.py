@@ -7,7 +7,8 @@ import json
 import pytest
 
 from tests.corpus.inputs import GROUPS
-from tests.corpus.scenario import KERNELS, SCENARIOS, expected
+from tests.corpus.scenario import SCENARIOS, expected
+from tests.corpus.scenario_file import KERNELS
 
 
 @pytest.mark.parametrize("group", GROUPS)

@@ -182,6 +182,20 @@ class BackendWorld:
             patience = self._go_on(bool(sent), patience)
         return "held up" if content else "all"
 
+    def do_burst(self, socket: str, size: int, times: int) -> list[Any]:
+        content = memoryview(pattern(size * times))
+        taken = 0
+        try:
+            for _ in range(times):
+                sent = self.sockets[socket].send(content[taken : taken + size])
+                taken += sent
+                if sent < size:
+                    break
+        except OSError as error:
+            assert error.errno is not None
+            return [taken, errno.errorcode[error.errno]]
+        return [taken, "ok"]
+
     def do_drain(self, socket: str) -> list[Any]:
         received = b""
         patience = PATIENCE
@@ -231,6 +245,9 @@ class BackendWorld:
 
     def do_close(self, socket: str) -> None:
         self.sockets[socket].close()
+
+    def do_reset(self, socket: str) -> None:
+        self.sockets[socket].reset()
 
     def do_error(self, socket: str) -> Any:
         number = self.sockets[socket].error
@@ -290,6 +307,24 @@ class BackendWorld:
             ]
             for item in self._reports("callbacks")
         ]
+
+    def do_options(self) -> list[list[Any]]:
+        return [
+            [
+                CALLBACKS[item["op"]],
+                _result(item["set"]),
+                _result(item["get"]),
+                bytes(item["value"]).hex(),
+                item["cloned"],
+                item["plain"],
+            ]
+            for item in self._reports("options")
+        ]
+
+
+def _result(number: int) -> int | str:
+    """What a helper gave: a name for an errno that has one."""
+    return errno.errorcode.get(-number, number)
 
 
 def _verified(received: bytes) -> list[Any]:

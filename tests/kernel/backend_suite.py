@@ -11,7 +11,7 @@ from typing import Any
 from skverdict.codegen import build
 from skverdict.dsl import load_policy
 
-from tests.corpus.scenario import LABS
+from tests.corpus.scenario_file import LABS
 from tests.interop.toolchain import CLANG_19, Tree
 from tests.interop.twins import compile_command
 from tests.kernel import guest

@@ -17,7 +17,8 @@ from pathlib import Path
 from typing import Any
 
 from tests.corpus.inputs import GROUPS
-from tests.corpus.scenario import KERNELS, SCENARIOS
+from tests.corpus.scenario import SCENARIOS
+from tests.corpus.scenario_file import KERNELS
 from tests.interop.debian import DebianError
 from tests.interop.toolchain import FETCH, Tree, cache_folder, fetched_tree
 from tests.kernel import image

@@ -17,7 +17,8 @@ from typing import Any
 from skverdict.runtime.kernel.kernel import Kernel
 from skverdict.runtime.kernel.source import Source, read_source
 
-from tests.corpus.scenario import LABS, run
+from tests.corpus.scenario import run
+from tests.corpus.scenario_file import LABS
 from tests.corpus.world import BackendWorld
 from tests.kernel.boundary import report, require_guest
 

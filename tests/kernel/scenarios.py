@@ -7,7 +7,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from tests.corpus.scenario import KERNELS, LABS, expected, recorded
+from tests.corpus.scenario import expected, recorded
+from tests.corpus.scenario_file import KERNELS, LABS
 from tests.interop.toolchain import Tree
 from tests.kernel import guest
 from tests.kernel.cases import Case
@@ -18,7 +19,12 @@ RUNNER = "tests.kernel.run_scenarios"
 INPUTS = "scenarios.json"
 #: Seconds that the kernel gets for work in the background after each step.
 SETTLE = 0.05
-_FILES = ("tests/corpus/scenario.py", "tests/corpus/world.py", "tests/kernel/run_scenarios.py")
+_FILES = (
+    "tests/corpus/scenario.py",
+    "tests/corpus/scenario_file.py",
+    "tests/corpus/world.py",
+    "tests/kernel/run_scenarios.py",
+)
 
 Scenario = dict[str, Any]
 

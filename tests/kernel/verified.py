@@ -15,7 +15,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from tests.corpus.scenario import KERNELS
+from tests.corpus.scenario_file import KERNELS
 from tests.interop.debian import DebianError
 from tests.interop.toolchain import FETCH, fetched_tree
 from tests.interop.twins import CPUS

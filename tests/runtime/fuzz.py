@@ -9,11 +9,7 @@ at the first exception without a name, or at a run that takes too long, with the
 
 from __future__ import annotations
 
-import argparse
-import signal
 import sys
-import time
-import traceback
 from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -31,21 +27,17 @@ from skverdict.runtime.maps.base import MapError
 from skverdict.runtime.maps.map_view import MapView
 from skverdict.runtime.sockets.errors import HazardError, SimulationError
 
+from tests.runtime.campaign import campaign, main
+
 CORPUS = (Path(__file__).parents[1] / "corpus", Path(__file__).parents[1] / "data")
 #: How a run may end, if not well.
 NAMED = (ObjectError, LoadError, MapError, SimulationError, HazardError, Fault, OSError)
-#: Seconds that no run may take.
-TOO_LONG = 20
 #: Instructions that a program may take, so that what loops for ever ends soon.
 BUDGET = 2000
 #: What fits into the fields of an instruction.
 _RANGES = {"opcode": (0, 255), "dst": (0, 15), "src": (0, 15), "offset": (-(1 << 15), (1 << 15) - 1)}
 _RANGES["imm"] = (-(1 << 31), (1 << 31) - 1)
 _MOST_ENTRIES = 64
-
-
-class TookTooLong(Exception):
-    """A run that did not end in time."""
 
 
 def seeds() -> list[bytes]:
@@ -148,48 +140,19 @@ def _exercise(simulator: Simulator, random: Random) -> None:
     str(simulator.trace)
 
 
-def _too_long(*_: object) -> None:
-    raise TookTooLong
-
-
 def fuzz(first: int, runs: int, seconds: float | None = None) -> Counter[str]:
     """What became of the runs with the seeds from `first` on. Raises whatever has no name, with a note."""
     objects = seeds()
     parsed = [each for each in map(read_object, objects) if each.programs]
-    signal.signal(signal.SIGALRM, _too_long)
-    counts: Counter[str] = Counter()
-    end = None if seconds is None else time.monotonic() + seconds
-    for seed in range(first, first + runs):
-        if end is not None and time.monotonic() > end:
-            break
+
+    def run(seed: int) -> str:
         random = Random(seed)
         source = random.random() < 0.5
         content = changed(objects, random) if source else rewritten(random.choice(parsed), random)
-        signal.alarm(TOO_LONG)
-        try:
-            counts[use(content, random)] += 1
-        except Exception:
-            print(f"seed {seed}, after {counts.total()} runs", file=sys.stderr)
-            raise
-        finally:
-            signal.alarm(0)
-    return counts
+        return use(content, random)
 
-
-def main() -> int:
-    parser = argparse.ArgumentParser(prog="python -m tests.runtime.fuzz", description=__doc__.split("\n", 1)[0])
-    parser.add_argument("--seed", type=int, default=1, help="the seed of the first run (default 1)")
-    parser.add_argument("--runs", type=int, default=10_000, help="how many runs (default 10000)")
-    parser.add_argument("--seconds", type=float, help="end after so long")
-    options = parser.parse_args()
-    try:
-        counts = fuzz(options.seed, options.runs, options.seconds)
-    except Exception:
-        traceback.print_exc()
-        return 1
-    print(f"{counts.total()} runs from seed {options.seed}: {dict(counts.most_common())}")
-    return 0
+    return campaign(run, first, runs, seconds)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main("tests.runtime.fuzz", __doc__.split("\n", 1)[0], fuzz))

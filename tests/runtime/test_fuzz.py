@@ -1,4 +1,5 @@
-"""Changed objects end in a result or in an error with a name; `tests.runtime.fuzz` does it for hours."""
+"""Changed objects, scenarios and traces end in a result or in an error with a name; `tests.runtime.fuzz` and
+`tests.runtime.fuzz_scenarios` do it for hours."""
 
 from __future__ import annotations
 
@@ -7,9 +8,12 @@ from random import Random
 import pytest
 from skverdict.codegen.object_reader import read_object
 
+from tests.corpus.scenario import recorded
+from tests.runtime import fuzz_scenarios
 from tests.runtime.fuzz import changed, rewritten, seeds, use
 
 OBJECTS = seeds()
+SCENARIOS = [scenario for _, scenario in recorded()]
 PARSED = [each for each in map(read_object, OBJECTS) if each.programs]
 
 
@@ -25,3 +29,10 @@ def test_changed_instructions(seed: int) -> None:
     random = Random(seed)
     for _ in range(2):
         assert use(rewritten(random.choice(PARSED), random), random)
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_changed_scenarios_and_traces(seed: int) -> None:
+    random = Random(seed)
+    for _ in range(3):
+        assert fuzz_scenarios.use(SCENARIOS, random)

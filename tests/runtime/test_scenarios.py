@@ -8,7 +8,8 @@ import pytest
 from skverdict.codegen import read_object
 from skverdict.runtime import Simulator
 
-from tests.corpus.scenario import KERNELS, LABS, expected, recorded, run
+from tests.corpus.scenario import expected, recorded, run
+from tests.corpus.scenario_file import KERNELS, LABS
 from tests.corpus.world import BackendWorld
 
 OBJECTS = {path.stem: read_object(path.read_bytes(), path.name) for path in LABS.glob("*.o")}

@@ -13,7 +13,7 @@ from skverdict.runtime.simulator import Simulator
 from skverdict.runtime.sockets.network import Network
 from skverdict.runtime.sockets.socket import Socket
 
-from tests.corpus.scenario import LABS
+from tests.corpus.scenario_file import LABS
 from tests.runtime.sockets_kit import Lab, verdict
 
 LAB = (LABS / "lab.o").read_bytes()

@@ -77,6 +77,7 @@ def test_each_event_prints_on_its_own_terms() -> None:
         ("bpf_map_update_elem", (1 << 64) - 100000, "-100000"),
         ("bpf_ktime_get_ns", (1 << 64) - 7, str((1 << 64) - 7)),
         ("bpf_ringbuf_submit", None, ""),
+        ("bpf_of_later_kernels", 7, "7"),
     ],
 )
 def test_a_result_is_told_as_what_it_is(helper: str, gave: int | None, shown: str) -> None:

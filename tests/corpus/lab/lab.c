@@ -7,7 +7,7 @@
  *              5: SK_DROP if the first byte is '!', else SK_PASS
  *  2 redirect flags    3 redirect key
  *  4 sk_msg    0: SK_PASS; 1: SK_DROP; 2: redirect to `targets`; 3: SK_DROP if the first byte is '!', else SK_PASS;
- *              4: redirect, then SK_PASS all the same
+ *              4: redirect, then SK_PASS all the same; 5: redirect if the first byte is '>', else SK_PASS
  *  5 apply bytes    6 cork bytes (only while size is smaller)    7, 8 pull start and end    9, 10 push start and
  *  length, filled with '#'    11, 12 pop start and length    13 pull length in the verdict
  */
@@ -182,6 +182,8 @@ int msg_verdict(struct sk_msg_md *msg)
 		run.result = run.head[0] == '!' ? SK_DROP : SK_PASS;
 	else if (mode == 4)
 		run.helper = bpf_msg_redirect_map(msg, &targets, setting(3), setting(2));
+	else if (mode == 5 && run.head[0] == '>')
+		run.result = bpf_msg_redirect_map(msg, &targets, setting(3), setting(2));
 	bpf_map_push_elem(&runs, &run, 0);
 	return run.result;
 }
