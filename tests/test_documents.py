@@ -8,9 +8,11 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from textwrap import dedent
 
 import pytest
 
+from docs.bpf_beside import listing, with_bpf
 from docs.tables import PAGES
 from tests.documents import Reader, blocks
 
@@ -48,6 +50,43 @@ def test_pages_of_tables_are_up_to_date(name: str) -> None:
     assert (ROOT / "docs" / name).read_text(encoding="utf-8") == PAGES[name](), "run python -m docs.tables"
 
 
+def test_a_listing_has_each_line_with_its_instructions() -> None:
+    source = """from skverdict.dsl import SK_DROP, SK_PASS, SkMsg, SkSkb, i32, msg_verdict, stream_parser
+
+@stream_parser
+def whole(skb: SkSkb) -> i32:
+    return skb.len
+
+@msg_verdict
+def short(msg: SkMsg) -> i32:
+    if msg.size > 9:
+        return SK_DROP
+    return SK_PASS
+"""
+    parser, verdict = listing("two", source).split("\n\n")
+    assert parser.splitlines() == [
+        "program whole, section sk_skb/stream_parser",
+        "    return skb.len",
+        "           0: r0 = *(u32 *)(r1 + 0)",
+        "           1: exit",
+    ]
+    shown = [line.strip() for line in verdict.splitlines() if ": " not in line]
+    assert shown[:2] == ["program short, section sk_msg", "if msg.size > 9:"]
+
+
+def test_each_policy_of_the_language_has_its_bpf_beside_it() -> None:
+    text = (ROOT / "docs" / "language.md").read_text(encoding="utf-8")
+    policies = [block for block in blocks(text) if block.language == "python"]
+    parts = with_bpf(text).split('=== "Policy"\n\n')[1:]
+    assert len(parts) == len(policies)
+    for policy, part in zip(policies, parts, strict=True):
+        shown, compiled = part.split('=== "BPF"\n\n')
+        assert dedent(shown).strip() == f"```python\n{policy.text}```"
+        for name in re.findall(r"^@\w+_(?:parser|verdict)\ndef (\w+)", policy.text, re.MULTILINE):
+            assert f"    program {name}, section " in compiled
+        assert ": exit\n" in compiled
+
+
 def test_the_site_builds_without_a_warning_and_has_every_document(tmp_path: Path) -> None:
     if shutil.which("mkdocs", path=os.pathsep.join((str(Path(sys.executable).parent), os.environ["PATH"]))) is None:
         if os.environ.get("CI") == "true":
@@ -57,5 +96,8 @@ def test_the_site_builds_without_a_warning_and_has_every_document(tmp_path: Path
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "site" / "index.html").exists()
+    language = (tmp_path / "site" / "language" / "index.html").read_text(encoding="utf-8")
+    assert ">BPF</label>" in language
+    assert "call bpf_sk_redirect_map#52" in language
     pages = {path.parent.name for path in (tmp_path / "site").glob("*/index.html")}
     assert {Path(document).stem for document in DOCUMENTS} - pages == {"README", "index"}

@@ -1,0 +1,59 @@
+"""A hook of mkdocs: on the page on the language, each policy has the BPF that it becomes in a tab beside it.
+
+The page's source holds the policies alone. What the tab shows is compiled when the site is built.
+"""
+
+from __future__ import annotations
+
+import re
+import tempfile
+from collections import defaultdict
+from collections.abc import Iterator
+from pathlib import Path
+from textwrap import indent
+from typing import Any
+
+from skverdict.codegen import build, read_object
+from skverdict.codegen.instruction_text import instruction_text
+from skverdict.codegen.object import Program
+from skverdict.dsl import load_policy
+
+PAGE = "language.md"
+POLICY = re.compile(r"^```python\n# (\w+)\.py\n(.*?)^```$", re.DOTALL | re.MULTILINE)
+
+
+def on_page_markdown(markdown: str, page: Any, **_: Any) -> str:
+    """Put the BPF beside the policies of the page on the language."""
+    return with_bpf(markdown) if page.file.src_uri == PAGE else markdown
+
+
+def with_bpf(markdown: str) -> str:
+    """The page with a pair of tabs in place of each block that is a policy with a name."""
+
+    def tabs(found: re.Match[str]) -> str:
+        compiled = f"```text\n{listing(found[1], found[2])}\n```"
+        return f'=== "Policy"\n\n{indent(found[0], "    ")}\n\n=== "BPF"\n\n{indent(compiled, "    ")}\n'
+
+    return POLICY.sub(tabs, markdown)
+
+
+def listing(name: str, source: str) -> str:
+    """Each program of a policy: its source lines in their order, each with the instructions that it became."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, f"{name}.py")
+        path.write_text(source, encoding="utf-8")
+        content = read_object(build(load_policy(path)))
+    return "\n\n".join("\n".join(_lines(program)) for program in content.programs.values())
+
+
+def _lines(program: Program) -> Iterator[str]:
+    slots = defaultdict(list)
+    for slot in sorted(program.instructions):
+        line = program.line_at(slot)
+        assert line is not None, f"instruction {slot} of {program.name} has no line"
+        slots[line.line, line.text.rstrip()].append(slot)
+    yield f"program {program.name}, section {program.section}"
+    for (_, text), found in sorted(slots.items()):
+        yield text
+        for slot in found:
+            yield f"{slot:12}: {instruction_text(program, slot, program.functions)}"
