@@ -17,11 +17,11 @@ if TYPE_CHECKING:
 
 ENGINES = ("auto", "native", "reference")
 
-#: Instructions that the interpreter does in about the time that making native code takes.
-_PATIENCE = 1_000_000
+#: Instructions that the interpreter does in about the time in which LLVM is loaded and makes native code.
+_PATIENCE = 500_000
 #: What a run costs more as native code, and each helper call that it makes, in instructions of the interpreter.
 _RUN_PRICE = 200
-_CALL_PRICE = 60
+_CALL_PRICE = 30
 
 
 class Surroundings(NamedTuple):

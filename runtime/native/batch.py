@@ -56,7 +56,8 @@ class Batch:
                 self.first, asked = len(outcomes), min(whole - len(outcomes), AT_ONCE)
                 count = self.advance(asked)
                 run = self._joined(self.first + count) if count < asked else None
-                outcomes += self._clean(count)
+                if count:
+                    outcomes += self._clean(count)
                 if run is not None:
                     outcomes.append(self._finish(run))
                     self._show_moved(self.first + count)
@@ -93,6 +94,9 @@ class Batch:
 
     def _show_run(self, index: int, context: Context) -> None:
         code = self.code
+        if not (code.needs.packet or code.needs.fields):
+            self.packets.append(None)
+            return
         reader = Reader(Memory(code.loaded.order), context.kind, self.environment.kernel)
         region = ContextRegion(reader, context)
         packet = region.make_packet() if code.needs.packet else None
@@ -114,10 +118,9 @@ class Batch:
                 PLACE.pack_into(self.rows, other * self.code.row.size, *place)
 
     def perform(self, slot: int, frame: int) -> None:
-        """Do an instruction for native code, in the run that it is in."""
-        run = self.run
-        if run is None:
-            run = self._joined((self.shared[layout.ROW] - self._rows_at) // self.code.row.size)
+        """Do the first instruction of a run that native code asks for; the others are the run's own."""
+        run = self._joined((self.shared[layout.ROW] - self._rows_at) // self.code.row.size)
+        self.shared.perform = run.perform
         run.perform(slot, frame)
 
     def _joined(self, index: int) -> NativeRun:
@@ -144,7 +147,7 @@ class Batch:
             return fault
         finally:
             run.let_go()
-            self.run, shared.failure = None, None
+            self.run, shared.failure, shared.perform = None, None, self.perform
             show_beginning(self.code, shared)
 
 

@@ -38,7 +38,7 @@ def compile_program(
     arrays = [maps[name] for name in made.module.needs.tables]
     tables = tuple(ArrayTable(map_) for map_ in arrays if isinstance(map_, ArrayMap))
     needs = made.module.needs
-    work = performed(made.facts, needs.tables)
+    work = performed(made.facts, needs)
     gives = bool(made.facts.registers.gives[0].always & 1)
     moves = any(each.moves for each in work.values())
     return NativeCode(loaded, machine, needs, made.facts, things, tables, row_of(needs), work, gives, moves)

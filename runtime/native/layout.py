@@ -15,26 +15,27 @@ WORD = 8
 
 #: The function that performs one instruction in Python.
 PERFORM = 0
-#: Instructions that the budget still allows, and the highest number of a region so far.
+#: Instructions that the budget still allows.
 LEFT = 8
-LAST_REGION = 16
 #: What an instruction that Python performed gave, and how far its address is from the bytes behind it.
-VALUE = 24
-DELTA = 32
+VALUE = 16
+DELTA = 24
 #: The address of the packet, 0 until the program asks for it.
-PACKET = 40
+PACKET = 32
 #: The row of the run that is under way.
-ROW = 48
+ROW = 40
 #: The slot at which the program has returned, or the frame that was handed back.
-SLOT = 56
+SLOT = 48
 INNERMOST = SLOT
-#: The operands of an instruction for Python, or the arguments of a function.
-OPERANDS = 64
+#: The highest number of a region so far, how many calls native code has made by itself, and the operands of an
+#: instruction for Python.
+LAST_REGION = 56
+CALL_COUNT = 64
+OPERANDS = 72
 #: Where frames end.
-FRAMES_END = 104
-#: The number of the run, the calls that native code has made by itself, and where they are noted.
-RUN = 112
-CALL_COUNT = 120
+FRAMES_END = 112
+#: The number of the run, and where calls are noted that native code makes by itself.
+RUN = 120
 CALLS = 128
 #: Addresses that native code has given to entries of maps, and how many.
 GIVEN_COUNT = 136

@@ -28,7 +28,7 @@ from skverdict.runtime.machine.semantics import mask
 from skverdict.runtime.maps.base import Map
 from skverdict.runtime.native import layout
 from skverdict.runtime.native.facts import Facts, Needs, marks_stack
-from skverdict.runtime.native.graph import Site
+from skverdict.runtime.native.graph import Function, Site
 from skverdict.runtime.native.shared import CALL, PLACE, WORD, NativeFrame, Pins, Shared
 from skverdict.runtime.native.tables import ArrayTable
 from skverdict.runtime.native.tiers import MachineCode
@@ -43,7 +43,7 @@ class Performed(NamedTuple):
 
     `fresh`: nothing has been noted of which bytes of the stack are written until Python looks at it.
     `gives_value`: it gives the address of plain bytes, of the map that has table number `table`; `counts`: it
-    uses up some of the budget; `moves`: it may move the packet.
+    uses up some of the budget; `moves`: it may move the packet; `rereads`: fields of the context may be read behind it.
     """
 
     site: Site
@@ -57,6 +57,7 @@ class Performed(NamedTuple):
     table: int | None
     counts: bool
     moves: bool
+    rereads: bool
 
 
 class NativeCode(NamedTuple):
@@ -76,10 +77,11 @@ class NativeCode(NamedTuple):
     moves: bool
 
 
-def performed(facts: Facts, tables: Sequence[str]) -> dict[int, Performed]:
+def performed(facts: Facts, needs: Needs) -> dict[int, Performed]:
     """How Python does each instruction."""
-    table = {}
+    table, fields, tables = {}, needs.fields, needs.tables
     for function in facts.graph.values():
+        rereading = _rereading(facts, function)
         observed, fresh = function.slot in facts.proof.observed, not marks_stack(facts, function)
         for block in function.blocks.values():
             for site in block.sites:
@@ -93,10 +95,41 @@ def performed(facts: Facts, tables: Sequence[str]) -> dict[int, Performed]:
                 moves = counts or (helper is not None and helper.moves_buffer)
                 values, lookup = site.slot in facts.proof.lookups, facts.proof.lookups.get(site.slot)
                 place = tables.index(lookup.name) if lookup is not None and lookup.name in tables else None
+                rereads = bool(fields) and block.slot in rereading
                 table[site.slot] = Performed(
-                    site, reads, missing, sets(site), written, fresh, helper is not None, values, place, counts, moves
+                    site,
+                    reads,
+                    missing,
+                    sets(site),
+                    written,
+                    fresh,
+                    helper is not None,
+                    values,
+                    place,
+                    counts,
+                    moves,
+                    rereads,
                 )
     return table
+
+
+def _rereading(facts: Facts, function: Function) -> set[int]:
+    """The blocks of a function in which, or behind which, fields of the context may be read. Where functions call
+    others these are all."""
+    if len(facts.graph) > 1:
+        return set(function.blocks)
+    accesses = facts.proof.accesses
+    found = {
+        slot
+        for slot, block in function.blocks.items()
+        if any(site.slot in accesses and accesses[site.slot].base == "context" for site in block.sites)
+    }
+    grown = True
+    while grown:
+        more = {slot for slot, block in function.blocks.items() if found.intersection(block.successors)} - found
+        found |= more
+        grown = bool(more)
+    return found
 
 
 class Calls(Sequence[HelperCall]):
@@ -173,7 +206,6 @@ class NativeRun(Run):
         rows: ctypes.Array[ctypes.c_char],
         at: int,
     ) -> None:
-        super().__init__(code.loaded, context, environment)
         self.code = code
         self.shared = shared
         self.steps = code.loaded.steps
@@ -189,8 +221,20 @@ class NativeRun(Run):
         self.stacks: list[NativeFrame] = []
         self.numbers: list[int] = []
         self.number = shared[layout.RUN]
+        super().__init__(code.loaded, context, environment)
         self.made = Calls(code, self.calls)
-        self._open_stacks(0, 0)
+
+    def open_frame(self) -> None:
+        """Give the function that begins now its stack, which for the program's own is in the shared memory."""
+        if self.stacks:
+            super().open_frame()
+            return
+        frame = NativeFrame(self.shared, 0, self.memory.order, self.code.performed[0].fresh)
+        self.stack = self.memory.add(frame)
+        self.stacks.append(frame)
+        self.numbers.append(layout.FIRST_FRAME)
+        self.registers[10] = self.stack + STACK_SIZE
+        self.allow_loops()
 
     def finish(self, end: int) -> Result:
         """What comes of a run that native code has ended so. Raises Fault."""
@@ -245,15 +289,16 @@ class NativeRun(Run):
         self.shared[layout.PACKET] = address
         PLACE.pack_into(self.rows, self.at, self.pins.address(known.content), len(known.content), known.writable)
 
-    def _show_addresses(self) -> None:
-        """Addresses of maps and data that Python was the first to ask for."""
+    def _show_addresses(self, last: int) -> None:
+        """Addresses of maps and data that Python was the first to ask for; the numbers up to `last` are known."""
         shared = self.shared
         for place, thing in enumerate(self.code.things):
             at, address = layout.ADDRESSES + place * layout.WORD, self.memory.known(thing)
             if address and not shared[at]:
                 shared[at] = address
-        for number in range(shared[layout.LAST_REGION] + 1, self.regions.last + 1):
-            self._show_entry(number)
+        if self.code.tables:
+            for number in range(last + 1, self.regions.last + 1):
+                self._show_entry(number)
         shared[layout.LAST_REGION] = self.regions.last
 
     def _show_entry(self, number: int) -> None:
@@ -292,12 +337,9 @@ class NativeRun(Run):
 
     # From native code to Python
 
-    def _learn(self) -> None:
-        """Take over the numbers of regions that native code has given away."""
+    def _learn(self, last: int) -> None:
+        """Take over the numbers of regions that native code has given away, which are those up to `last`."""
         shared, region = self.shared, self.call.context_region
-        last = shared[layout.LAST_REGION]
-        if last == self.regions.last:
-            return
         self.regions.last = last
         if self.code.tables:
             self._learn_given()
@@ -368,7 +410,7 @@ class NativeRun(Run):
         shared = self.shared
         level = shared.level(shared[layout.INNERMOST])
         slot = shared[shared.in_frame(level, layout.FRAME_SLOT)]
-        self._learn()
+        self._learn(shared[layout.LAST_REGION])
         self._place_frames(level, slot)
         values = shared.words(shared.in_frame(level, layout.FRAME_REGISTERS), 10)
         for number, value in enumerate(values):
@@ -383,16 +425,20 @@ class NativeRun(Run):
     def perform(self, slot: int, frame: int) -> None:
         """Do the instruction at `slot` for native code, which is in the function that has `frame`."""
         shared, work, registers = self.shared, self.code.performed[slot], self.registers
-        self._learn()
-        self._learn_calls()
-        level = shared.level(frame)
-        if level or len(self.numbers) > 1:
-            self._place_frames(level, slot)
+        last, calls, *operands = shared.asked()
+        if last != self.regions.last:
+            self._learn(last)
+        if calls:
+            self._learn_calls()
+        if frame != shared.address + layout.FRAMES or len(self.numbers) > 1:
+            self._place_frames(shared.level(frame), slot)
         else:
             self.stacks[0].written = work.written
-        operands = shared.operands()
-        for register, value in zip(work.reads, operands, strict=False):
-            registers[register] = value
+        if work.is_helper:
+            registers[1:6] = operands
+        else:
+            for register, value in zip(work.reads, operands, strict=False):
+                registers[register] = value
         for register in work.missing:
             registers[register] = UNWRITTEN[register]
         if work.moves:
@@ -405,37 +451,36 @@ class NativeRun(Run):
             raise self.fault(error, slot) from None
         if work.counts:
             shared[layout.LEFT] = length_hint(self.ticks)
+        value, distance = registers[0 if work.sets is None else work.sets], 0
         if work.is_helper:
-            self._show_changes(work)
+            if self.met:
+                self._forget_ended()
+            if work.rereads:
+                self._show_context()
+            if work.moves:
+                self._show_packet()
+            if work.gives_value and value:
+                distance = self._distance(work, value)
         else:
             self._show_access(work, operands[0])
-        if self.regions.last != shared[layout.LAST_REGION]:
-            self._show_addresses()
-        if work.sets is not None:
-            value = registers[work.sets]
-            shared[layout.VALUE] = value if isinstance(value, int) else 0
+        if self.regions.last != last:
+            self._show_addresses(last)
+        if isinstance(value, int):
+            shared.give(value, distance & ADDRESS)
 
     def _release_packet(self) -> None:
         if self.packet is not None:
             self._forget(self.call.context_region.packet_address >> REGION_SHIFT)
             self.pins.release(self.packet.content)
 
-    def _show_changes(self, work: Performed) -> None:
-        """What a helper may have changed."""
-        if self.met:
-            self._forget_ended()
-        if self.code.needs.fields:
-            self._show_context()
-        if work.moves:
-            self._show_packet()
-        if work.gives_value:
-            address = self.registers[0]
-            region = self.regions[address >> REGION_SHIFT]
-            assert not address or (isinstance(region, Bytes) and not isinstance(region, MapValue))
-            bytes_at = self.pins.address(region.content) if isinstance(region, Bytes) else 0
-            self.shared[layout.DELTA] = bytes_at - address & ADDRESS
-            if work.table is not None and isinstance(region, Bytes):
-                self._show_found(self.code.tables[work.table], address)
+    def _distance(self, work: Performed, address: int) -> int:
+        """How far the bytes of a map's value are from its address, which a helper has just given."""
+        region = self.regions[address >> REGION_SHIFT]
+        assert isinstance(region, Bytes)
+        assert not isinstance(region, MapValue)
+        if work.table is not None:
+            self._show_found(self.code.tables[work.table], address)
+        return self.pins.address(region.content) - address
 
     def _show_found(self, table: ArrayTable, address: int) -> None:
         """An entry of an array that Python has looked up."""

@@ -7,7 +7,7 @@ import struct
 from collections.abc import Callable
 
 from skverdict.runtime.machine.call_graph import MAX_FRAMES
-from skverdict.runtime.machine.memory import STACK_SIZE, ByteOrder, StackFrame
+from skverdict.runtime.machine.memory import PACK, STACK_SIZE, UNPACK, ByteOrder, Region, StackFrame
 from skverdict.runtime.native import layout
 
 _ALIGNMENT = 64
@@ -22,7 +22,8 @@ WORD = struct.Struct("=Q")
 #: A call that native code made, an address that it gave, and where a packet is, all as `layout` has them.
 CALL = struct.Struct("=QQ")
 _GIVEN = PLACE = struct.Struct("=QQQ")
-_OPERANDS = struct.Struct("=5Q")
+_GIVES = struct.Struct("=2Q")
+_ASKED = struct.Struct("=7Q")
 _get, _put = WORD.unpack_from, WORD.pack_into
 
 
@@ -129,9 +130,14 @@ class Shared:
         count, self[layout.GIVEN_COUNT] = self[layout.GIVEN_COUNT], 0
         return list(_GIVEN.iter_unpack(ctypes.string_at(self._given, count * layout.GIVEN_SIZE)))
 
-    def operands(self) -> tuple[int, ...]:
-        """What native code has left for an instruction that Python does."""
-        return _OPERANDS.unpack_from(self.memory, layout.OPERANDS)
+    def asked(self) -> tuple[int, ...]:
+        """What native code tells of an instruction that Python is to do: the highest number of a region, how many
+        calls it has made by itself, and the operands."""
+        return _ASKED.unpack_from(self.memory, layout.LAST_REGION)
+
+    def give(self, value: int, distance: int) -> None:
+        """What the instruction gave, and how far its address is from the bytes behind it."""
+        _GIVES.pack_into(self.memory, layout.VALUE, value, distance)
 
     def words(self, offset: int, count: int) -> tuple[int, ...]:
         """Numbers that lie side by side."""
@@ -161,9 +167,9 @@ class NativeFrame(StackFrame):
     """
 
     def __init__(self, shared: Shared, level: int, order: ByteOrder, fresh: bool) -> None:
-        self._bits: memoryview | None = None
         self.written = 0
-        super().__init__(order)
+        Region.__init__(self, "the stack")
+        self._unpack, self._pack = UNPACK[order], PACK[order]
         self._order = order
         self.begin = shared.in_frame(level, 0)
         self.content = shared.memory[self.begin : self.begin + STACK_SIZE]
@@ -174,13 +180,11 @@ class NativeFrame(StackFrame):
 
     @property
     def unwritten(self) -> int:
-        bits = b"" if self._bits is None else self._bits
-        return int.from_bytes(bits, "little") & ~self.written
+        return int.from_bytes(self._bits, "little") & ~self.written
 
     @unwritten.setter
     def unwritten(self, bits: int) -> None:
-        if self._bits is not None:
-            self._bits[:] = bits.to_bytes(STACK_SIZE // 8, "little")
+        self._bits[:] = bits.to_bytes(STACK_SIZE // 8, "little")
 
     def taken_out(self) -> StackFrame:
         """The same for the interpreter, in memory of its own."""
