@@ -120,8 +120,9 @@ def lower_packet_view(f: FunctionEmitter, operation: Operation) -> None:
         limit = operation.attributes["limit"]
         assert isinstance(limit, int)
         if f.bounds.largest(more[0]) > last and not (limit <= last and f.bounds.is_known(more[0])):
-            # One register for the comparison and the addition, else the verifier does not connect them.
-            distance = f.hide(distance, 64)
+            # One register for the comparison and the addition, else the verifier does not connect them; another one
+            # where the bound is another, since an address keeps the bound that it was made with.
+            distance = f.hide(distance, 64, beside=last)
             far = f.define(f"icmp ugt i64 {distance}, {last}")
             near_label = f.new_label()
             f.emit(f"br i1 {far}, label %{outside_label}, label %{near_label}")

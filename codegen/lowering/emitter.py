@@ -84,17 +84,18 @@ class FunctionEmitter:
         for parameter in function.parameters:
             self._operands[parameter.value.number] = f"%p{parameter.value.number}"
 
-    def hide(self, operand: str, bits: int, apart: bool = False) -> str:
+    def hide(self, operand: str, bits: int, apart: bool = False, beside: int | None = None) -> str:
         """`operand` as a value of `bits` that LLVM knows nothing of, at the cost of a move at most.
 
         Two uses: LLVM draws no conclusion from what is done to it, and the register that is compared is the
         one that is used, which the verifier must see. Of one operand all hidden values are the same to LLVM,
-        but for those that are hidden `apart`, which is another kind of the same nothing.
+        but for those that are hidden `apart`, which is another kind of the same nothing, or `beside` another number.
         """
         register = "w" if bits == 32 and self.target.has_32_bit_registers else "r"
         dialect = "inteldialect " if apart else ""
-        assembly = f'asm {dialect}"", "={register},0"'
-        return self.define(f"call i{bits} {assembly}(i{bits} {operand}) nounwind memory(none)")
+        constraint, number = ("", "") if beside is None else (",i", f", i64 {beside}")
+        assembly = f'asm {dialect}"", "={register},0{constraint}"'
+        return self.define(f"call i{bits} {assembly}(i{bits} {operand}{number}) nounwind memory(none)")
 
     def at_most(self, operand: str, last: int) -> str:
         """A number of 64 bits that is not larger than `last`, so that the verifier sees it, too."""

@@ -36,6 +36,13 @@ def _statement(node: ast.AST) -> Iterator[_Store]:
         yield from _target(node.target, 2 if _may_stop_anywhere(node) else 1)
     elif isinstance(node, ast.AnnAssign):
         yield from _target(node.target, 0 if node.value is None else 1)
+    elif isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
+        # These are refused, and what they are called then stands for an error already told.
+        yield node.name, 1
+    elif isinstance(node, ast.Global):
+        yield from ((name, 0) for name in node.names)
+    elif isinstance(node, (ast.Import, ast.ImportFrom)):
+        yield from ((alias.asname or alias.name.partition(".")[0], 1) for alias in node.names)
     elif isinstance(node, ast.match_case):
         for part in ast.walk(node.pattern):
             if isinstance(part, ast.MatchAs | ast.MatchStar) and part.name:

@@ -1,4 +1,4 @@
-"""The few functions of Python itself that a program can call: `min`, `max`, `abs`, `len`."""
+"""The few functions of Python itself that a program can call: `min`, `max`, `abs`, `len`, `ord`."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from skverdict.dsl.frontend.lowering import Lowering
 from skverdict.dsl.frontend.operators import is_of_literals
 from skverdict.dsl.frontend.values import (
     ContextArray,
+    MapValue,
     MessageBytes,
     Operand,
     PythonValue,
@@ -100,9 +101,18 @@ def _len(lowering: Lowering, node: ast.Call) -> Operand:
         return constant(field.type.count)
     if isinstance(operand, PythonValue) and isinstance(operand.object, Sized):
         return constant(len(operand.object))
-    raise lowering.refuse(
-        node.args[0], f"{describe(operand)} has no `len`", "the length of a packet is `skb.len` or `msg.size`"
-    )
+    hint = "the length of a packet is `skb.len` or `msg.size`"
+    if isinstance(operand, MapValue):
+        hint = "the kernel does not tell how many entries there are: count them in a `Global(u64)`"
+    raise lowering.refuse(node.args[0], f"{describe(operand)} has no `len`", hint)
+
+
+def _ord(lowering: Lowering, node: ast.Call) -> Operand:
+    _no_keywords(lowering, node, "ord")
+    operand = evaluate(lowering, node.args[0]) if len(node.args) == 1 else None
+    if isinstance(operand, PythonValue) and isinstance(operand.object, (str, bytes)) and len(operand.object) == 1:
+        return constant(ord(operand.object))
+    raise lowering.refuse(node, "`ord` needs a character that is known now", "a byte of the packet is a number already")
 
 
 def _range(lowering: Lowering, node: ast.Call) -> Operand:
@@ -126,5 +136,6 @@ BUILTINS: dict[object, Builtin] = {
     max: _extreme("max", "ge", max),
     abs: _abs,
     len: _len,
+    ord: _ord,
     range: _range,
 }

@@ -6,6 +6,7 @@ What not every policy calls is imported late, as `dispatch` explains.
 from __future__ import annotations
 
 import ast
+import sys
 from collections.abc import Callable
 from types import FunctionType
 
@@ -20,6 +21,7 @@ from skverdict.dsl.frontend.helper_table import method_names
 from skverdict.dsl.frontend.lowering import Label, Lowering
 from skverdict.dsl.frontend.maps import map_method
 from skverdict.dsl.frontend.memory import duplicate, member, new_struct, store
+from skverdict.dsl.frontend.refusal import Refused
 from skverdict.dsl.frontend.values import (
     MESSAGE,
     NONE,
@@ -192,6 +194,8 @@ def _call_python(
             from skverdict.dsl.frontend.message import make_message
 
             return make_message(lowering, node)
+        if not mark and thing.__module__.partition(".")[0] in sys.stdlib_module_names:
+            raise _ordinary(lowering, node, function)
         raise _not_callable(lowering, node, thing, mark)
     from skverdict.dsl.frontend.builtin_calls import BUILTINS
 
@@ -204,10 +208,16 @@ def _call_python(
         return print_line(lowering, node)
     if thing is int:
         raise lowering.refuse(node, "`int` has no width", "write `u32(x)`, `u64(x)`, `i32(x)`, ...")
-    raise lowering.refuse(
-        node, f"`{function.name}` is ordinary Python and cannot be called inside a program",
-        "call it in the module and use the constant it gives",
-    )  # fmt: skip
+    raise _ordinary(lowering, node, function)
+
+
+def _ordinary(lowering: Lowering, node: ast.Call, function: PythonValue) -> Refused:
+    from skverdict.dsl.frontend.ordinary import advice
+
+    name = lowering.segment(node.func)
+    return lowering.refuse(
+        node, f"`{name}` is ordinary Python and cannot be called inside a program", advice(function.object)
+    )
 
 
 def _hashable(thing: object) -> bool:

@@ -98,7 +98,9 @@ def literal(lowering: Lowering, node: ast.AST, scalar: Scalar, type_: ScalarType
         )
     if not fits(number, number, type_):
         low, high = limits(type_)
-        raise lowering.refuse(node, f"{scalar.text} does not fit {type_} ({low} to {high})")
+        bits = isinstance(type_, Int) and not type_.signed and -high <= number < 0
+        hint = f"write `{type_}({number})` for the bits, which are {wrap(number, type_):#x}" if bits else ""
+        raise lowering.refuse(node, f"{scalar.text} does not fit {type_} ({low} to {high})", hint)
     return Scalar(type_, constant=number)
 
 

@@ -43,6 +43,16 @@ from skverdict.dsl.structs import Array as ArrayType
 PACKET_METHODS = ("view", "startswith")
 BYTES_METHODS = ("startswith",)
 BIG_ENDIAN_METHODS = ("host", "raw")
+# What Python's dicts and integers have, and what to write instead.
+_OF_DICT = {
+    "get": "write `entry = {}.lookup(key)`, and `entry.value if entry is not None else 0`",
+    "pop": "write `entry = {}.lookup(key)`, and delete it afterwards",
+    **dict.fromkeys(("items", "keys", "values"), "write `{}.for_each(function)`"),
+}
+_OF_INT = {
+    "bit_length": "shift it to the right in a `while` loop, and count",
+    "to_bytes": "write `be32(x)` for the number in network order",
+}
 
 
 @expression(ast.Attribute)
@@ -90,8 +100,15 @@ def _attribute_hint(lowering: Lowering, node: ast.Attribute, owner: Operand, nam
         return f"write `{lowering.segment(node.value)}` alone"
     if isinstance(owner, Scalar) and isinstance(owner.type, Int) and node.attr in BIG_ENDIAN_METHODS:
         return f"it is in the machine's own order already: write `{lowering.segment(node.value)}` alone"
+    if isinstance(owner, MapValue) and node.attr in _OF_DICT:
+        return _OF_DICT[node.attr].format(owner.map.name)
+    if isinstance(owner, Scalar) and node.attr in _OF_INT:
+        return _OF_INT[node.attr]
     if isinstance(owner, PacketValue):
-        return "read it with `data[i]`, `data[a:b] == b\"...\"`, `.startswith(...)` or `.view(T, offset)`"
+        return (
+            "read it with `data[i]`, `data[a:b] == b\"...\"`, `b\"...\" in data[a:b]`, `.startswith(...)` or "
+            "`.view(T, offset)`"
+        )
     return suggestion(node.attr, names) or (f"it has {', '.join(names)}" if names else "")
 
 
@@ -127,7 +144,8 @@ def _load_cell(lowering: Lowering, node: ast.Attribute, owner: Reference) -> Ope
 
 def _of_python(lowering: Lowering, node: ast.Attribute, owner: PythonValue) -> Operand:
     if isinstance(owner.object, str | bytes | float | list | dict | set | tuple):
-        raise lowering.refuse(node, f"{describe(owner)} cannot be used inside a program")
+        hint = "run through it with `for key, value in ...items():`" if isinstance(owner.object, dict) else ""
+        raise lowering.refuse(node, f"{describe(owner)} cannot be used inside a program", hint)
     try:
         thing = getattr(owner.object, node.attr)
     except Exception:
@@ -166,7 +184,10 @@ def subscript(lowering: Lowering, node: ast.Subscript) -> Operand:
         return load(lowering, node, element(lowering, node, owner, index))
     if isinstance(owner, PythonValue) and isinstance(owner.object, tuple | list | dict | range):
         return _of_container(lowering, node, owner, index)
-    raise lowering.refuse(node, f"{describe(owner)} cannot be indexed")
+    hint = ""
+    if isinstance(owner, PythonValue) and isinstance(owner.object, (bytes, str)):
+        hint = f"compare all of it: `skb.data[a:b] == {owner.name}`, or run through it with `for x in {owner.name}:`"
+    raise lowering.refuse(node, f"{describe(owner)} cannot be indexed", hint)
 
 
 def _slice(lowering: Lowering, node: ast.Subscript, owner: Operand) -> Operand:

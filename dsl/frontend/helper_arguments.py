@@ -106,7 +106,8 @@ def string(arguments: Arguments, node: ast.AST, text: str) -> Value:
     except UnicodeEncodeError:
         raise arguments.lowering.refuse(node, "this text is no UTF-8", "keep such bytes in a Const") from None
     if "\0" in text:
-        raise arguments.lowering.refuse(node, "this text has a NUL inside", "keep such bytes in a Const")
+        hint = "leave it out: every text ends with one" if "\0" not in text[:-1] else "keep such bytes in a Const"
+        raise arguments.lowering.refuse(node, "this text has a NUL inside", hint)
     type_ = Pointer(Array(U8, size), Space.MAP_VALUE)
     return arguments.lowering.emit(node, "string", (), type_, text=text)
 

@@ -37,6 +37,7 @@ from skverdict.dsl.ir.types import (
     U32,
     U64,
     Array,
+    BigEndian,
     Int,
     Opaque,
     Pointer,
@@ -378,8 +379,13 @@ def _memory(arguments: Arguments, parameter: Argument, node: ast.AST, operand: O
         return _text(arguments, node, content)
     if isinstance(operand, Window):
         return _stretch(arguments, parameter, node, operand)
+    if isinstance(operand, Scalar) and isinstance(operand.type, (Int, BigEndian)) and parameter.kind == "memory":
+        arguments.memory = operand.type
+        return spill(arguments.lowering, node, operand, parameter.name)
     if not isinstance(operand, Reference):
-        raise wrong(arguments, parameter, node, operand, "a structure")
+        is_read = isinstance(operand, Scalar) and parameter.kind == "memory"
+        typed = "a number with a type, such as `i32(1)`, or " if is_read else ""
+        raise wrong(arguments, parameter, node, operand, f"{typed}a structure")
     arguments.memory = operand.target
     if parameter.kind == "memory":
         # Not every helper reads from the packet; all of them read from the stack.
@@ -435,8 +441,26 @@ def _size(arguments: Arguments, parameter: Argument, node: ast.AST, operand: Ope
             node,
             f"the size must be {smallest} to {largest}, the bytes of {what}, "
             f"but it may be {number.low} to {number.high}",
+            _size_hint(lowering, node, number, smallest, largest),
         )
     return lowering.value(node, convert(lowering, node, number, type_))
+
+
+def _size_hint(lowering: Lowering, node: ast.AST, number: Scalar, smallest: int, largest: int) -> str:
+    """How to bound a size, which is known of a name only."""
+    if number.constant is not None or largest < smallest:
+        return ""
+    text, name = lowering.segment(node), "n"
+    first = ""
+    if isinstance(node, ast.Name):
+        name = node.id
+    elif number.high > largest:
+        first = f"`n = min({text}, {largest})`, then "
+    else:
+        first = f"`n = {text}`, then "
+    return f"test it first: {first}`if {name} < {smallest}:`" if number.high <= largest or first else (
+        f"test it first, such as `if {name} > {largest}:`"
+    )
 
 
 def _number(arguments: Arguments, parameter: Argument, node: ast.AST, operand: Operand | None) -> Value:

@@ -143,7 +143,8 @@ def check_none_held(lowering: Lowering, node: ast.AST, does: str) -> None:
         if status.kind == MIXED:
             message += f", {status.why}"
         notes: list[tuple[Place, str]] = [(lease.place, "it was taken here")]
-        notes += [(place, f"the path: {why}") for place, why in state.trail]
+        path = {(place.key, why): place for place, why in state.trail}
+        notes += [(place, f"the path: {why}") for (_, why), place in path.items()]
         raise lowering.refuse(node, message, lease.remedy, notes)
 
 

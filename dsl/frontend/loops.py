@@ -18,13 +18,16 @@ from skverdict.dsl.frontend.statements import body, unlock
 from skverdict.dsl.frontend.values import (
     MapValue,
     MaybeNumber,
+    PacketValue,
     PythonValue,
+    Reference,
     Scalar,
+    Window,
     constant,
     describe,
     limits,
 )
-from skverdict.dsl.ir.types import BOOL, I64, U64, BigEndian, Bool, Int
+from skverdict.dsl.ir.types import BOOL, I64, U64, Array, BigEndian, Bool, Int
 
 # The verifier gives up on a program after walking this many instructions, and a turn takes at least one
 # (BPF_COMPLEXITY_LIMIT_INSNS in include/linux/bpf_verifier.h).
@@ -152,7 +155,7 @@ def while_loop(lowering: Lowering, node: ast.While) -> None:
 
 @statement(ast.For)
 def for_loop(lowering: Lowering, node: ast.For) -> None:
-    if not isinstance(node.iter, ast.Call):
+    if not _is_range(lowering, node.iter):
         from skverdict.dsl.frontend.unrolled import elements_of, unrolled
 
         elements = elements_of(lowering, node.iter)
@@ -168,22 +171,35 @@ def for_loop(lowering: Lowering, node: ast.For) -> None:
         _bounded(lowering, node, start, stop, step)
 
 
+def _is_range(lowering: Lowering, node: ast.expr) -> bool:
+    """True for `range(...)`, without a look at its numbers."""
+    if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Name):
+        return False
+    function = evaluate(lowering, node.func)
+    return isinstance(function, PythonValue) and function.object is range
+
+
 def _range_of(lowering: Lowering, node: ast.For) -> tuple[Scalar, Scalar, int]:
     """Start, stop and step of the loop's range. Raises Refused."""
     call = node.iter
     hint = "write `for i in range(n):` or `for x in (1, 2):`"
     if not isinstance(call, ast.Call):
-        operand = evaluate(lowering, call) if isinstance(call, (ast.Name, ast.Attribute)) else None
+        is_place = isinstance(call, (ast.Name, ast.Attribute, ast.Subscript))
+        operand = evaluate(lowering, call) if is_place else None
         if isinstance(operand, PythonValue) and isinstance(operand.object, range):
             numbers = operand.object
             return constant(numbers.start), constant(numbers.stop), numbers.step
         what = f", not over {describe(operand)}" if operand is not None else ""
         if isinstance(operand, MapValue):
             hint = f"write `{lowering.segment(call)}.for_each(function)`"
+        elif isinstance(operand, (PacketValue, Window)):
+            hint = "write `for i in range(16):` and `byte = skb.data[i]`, which is None behind the packet's end"
+        elif isinstance(operand, Reference) and isinstance(operand.target, Array):
+            text = lowering.segment(call)
+            hint = f"write `for i in range(len({text})):` and take `{text}[i]`"
         raise lowering.refuse(call, f"a `for` loop runs over a range or a tuple{what}", hint)
-    function = evaluate(lowering, call.func)
-    if not isinstance(function, PythonValue) or function.object is not range:
-        raise lowering.refuse(call, "a `for` loop runs over a range or a tuple", hint)
+    if not _is_range(lowering, call):
+        raise lowering.refuse(call, "a `for` loop runs over a range or a tuple", _call_hint(lowering, call) or hint)
     if call.keywords or not 1 <= len(call.args) <= 3:
         raise lowering.refuse(call, "`range` takes one to three numbers")
     numbers_ = [as_scalar(lowering, argument, evaluate(lowering, argument)) for argument in call.args]
@@ -198,6 +214,16 @@ def _range_of(lowering: Lowering, node: ast.For) -> tuple[Scalar, Scalar, int]:
     if step.constant == 0:
         raise lowering.refuse(call.args[2], "the step of a range must not be zero")
     return first, stop, step.constant
+
+
+def _call_hint(lowering: Lowering, call: ast.Call) -> str:
+    """What to write instead of a loop over what a call gives."""
+    function = evaluate(lowering, call.func)
+    if not isinstance(function, PythonValue):
+        return ""
+    from skverdict.dsl.frontend.ordinary import advice
+
+    return advice(function.object)
 
 
 def _counter(lowering: Lowering, node: ast.For, low: int, high: int) -> Scalar:

@@ -61,6 +61,7 @@ class Frame:
         "locals",
         "locks",
         "loop",
+        "may_return",
         "node",
         "outer",
         "owned",
@@ -99,6 +100,8 @@ class Frame:
         self.loop: Loop | None = None
         # The `with` blocks around a statement that hold a lock, the outermost first.
         self.locks: list[Locked] = []
+        # True once a statement with a mistake in it was left out that has a `return` inside.
+        self.may_return = False
         # Where `return` goes; None in a program, which returns for good.
         self.end: Label | None = None
         # What the function gives back, from its annotation.

@@ -55,7 +55,7 @@ def contains(
         contains_bytes(lowering, node, container, item_node, item, yes, no)
     elif isinstance(container, PythonValue) and isinstance(container.object, range):
         _in_range(lowering, node, item_node, item, container.object, yes, no)
-    elif isinstance(container, PythonValue) and isinstance(container.object, (tuple, list, set, frozenset)):
+    elif isinstance(container, PythonValue) and isinstance(container.object, (tuple, list, set, frozenset, dict)):
         choices = [(node, operand_of(lowering.scope, container.name, one)) for one in container.object]
         _one_of(lowering, node, item_node, item, choices, yes, no)
     else:

@@ -94,6 +94,12 @@ def is_null(lowering: Lowering, node: ast.AST, reference: Reference) -> Value:
     return lowering.emit(node, "is_null", (raw_pointer(lowering, node, reference),), BOOL)
 
 
+def _give_back(node: ast.Attribute, reference: Reference) -> str:
+    """What to write instead of the method of a record, if that is what is meant."""
+    is_meant = reference.lease is not None and node.attr in reference.lease.remedy
+    return reference.lease.remedy if reference.lease is not None and is_meant else ""
+
+
 def member(lowering: Lowering, node: ast.Attribute, reference: Reference) -> Reference:
     """The member that `node` names, of the structure that its value gave. Raises Refused."""
     assert isinstance(reference.target, Struct)
@@ -103,7 +109,7 @@ def member(lowering: Lowering, node: ast.Attribute, reference: Reference) -> Ref
         raise lowering.refuse(
             node,
             f"`{reference.target.name}` has no member `{node.attr}`",
-            suggestion(node.attr, names) or f"its members are {', '.join(names)}",
+            _give_back(node, reference) or suggestion(node.attr, names) or f"its members are {', '.join(names)}",
         )
     if reference.target.name in KERNEL_STRUCTS:
         raise lowering.refuse(

@@ -67,7 +67,7 @@ def name_value(lowering: Lowering, node: ast.Name) -> Operand:
     return operand
 
 
-_BUILTINS = ("range", "min", "max", "len", "abs", "bool")
+_BUILTINS = ("range", "min", "max", "len", "abs", "bool", "ord", "enumerate", "zip", "reversed")
 
 
 def global_object(frame: Frame, name: str) -> object:

@@ -55,16 +55,33 @@ def body(lowering: Lowering, statements: Sequence[ast.stmt]) -> None:
 
 
 def _recover(lowering: Lowering, node: ast.stmt) -> None:
-    """Go on after a statement with a mistake; what it would have assigned counts as an error already told."""
+    """Go on after a statement with a mistake; what it would have done counts as an error already told."""
     if isinstance(node, ast.Return):
         lowering.state = None
     elif lowering.state is not None:
+        _let_go(lowering, node)
         for name in assigned_names([node], lowering.frame.source.has_walrus):
             lowering.bind(name, BROKEN)
+        if any(isinstance(part, ast.Return) for part in ast.walk(node)):
+            lowering.frame.may_return = True
+
+
+def _let_go(lowering: Lowering, node: ast.AST) -> None:
+    """Take what the names in a piece of code hold for given back, which it may have been meant to do."""
+    for part in ast.walk(node):
+        binding = lowering.here.names.get(part.id) if isinstance(part, ast.Name) else None
+        shape = binding.shape if isinstance(binding, Slot) else binding
+        if isinstance(shape, Reference) and shape.lease is not None:
+            lowering.here.leases.pop(shape.lease, None)
 
 
 def no_return(lowering: Lowering, definition: ast.FunctionDef | ast.AsyncFunctionDef) -> Refused:
-    """The refusal of a function that can reach its end without a value."""
+    """The refusal of a function that can reach its end without a value.
+
+    It is silent where a statement with a mistake in it might have returned.
+    """
+    if lowering.frame.may_return:
+        return Refused(None)
     last: ast.stmt = definition.body[-1]
     return lowering.refuse(
         definition,
@@ -200,6 +217,7 @@ def _decide_or_both(lowering: Lowering, test: ast.expr, yes: Label, no: Label) -
         lowering.report(refused)
         for label in (yes, no):
             lowering.state = state.copy()
+            _let_go(lowering, test)
             for name in _tested_names(lowering, test):
                 lowering.bind(name, BROKEN)
             lowering.jump(test, label)

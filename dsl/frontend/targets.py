@@ -88,7 +88,7 @@ def _subscript(lowering: Lowering, node: ast.Subscript) -> Target:
         key = lowering.segment(node.slice)
         raise lowering.refuse(
             node, "a map is not assigned to by index: an update may fail",
-            f"write `{owner.map.name}.update({key}, value)`",
+            f"write `{owner.map.name}.update({key}, value)`, or change the entry that `lookup` gives",
         )  # fmt: skip
     if isinstance(owner, PacketValue):
         raise lowering.refuse(

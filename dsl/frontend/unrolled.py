@@ -15,7 +15,7 @@ from skverdict.dsl.frontend.python_values import operand_of
 from skverdict.dsl.frontend.refusal import Refused
 from skverdict.dsl.frontend.state import Missing
 from skverdict.dsl.frontend.statements import body
-from skverdict.dsl.frontend.values import Operand, PythonValue, describe
+from skverdict.dsl.frontend.values import Operand, PythonValue, constant, describe
 
 # Each element costs the whole body again.
 MOST_ELEMENTS = 64
@@ -35,16 +35,47 @@ def elements_of(lowering: Lowering, node: ast.expr) -> list[Element] | None:
         return [_written(lowering, part) for part in node.elts]
     if isinstance(node, ast.Set):
         raise _no_order(lowering, node)
+    if isinstance(node, ast.Call):
+        return _of_call(lowering, node)
     if not isinstance(node, (ast.Name, ast.Attribute, ast.Subscript, ast.Constant)):
         return None
     operand = evaluate(lowering, node)
     if not isinstance(operand, PythonValue):
         return None
-    if isinstance(operand.object, (tuple, list, bytes, EnumMeta)):
+    if isinstance(operand.object, (tuple, list, dict, bytes, EnumMeta)):
         return [_given(lowering, node, operand.name, thing) for thing in operand.object]
     if isinstance(operand.object, (set, frozenset)):
         raise _no_order(lowering, node)
     return None
+
+
+def _of_call(lowering: Lowering, node: ast.Call) -> list[Element] | None:
+    """The elements of `enumerate`, `zip` or `reversed` of tuples, or those of a dict of the module."""
+    function = evaluate(lowering, node.func) if isinstance(node.func, ast.Name) else None
+    if isinstance(node.func, ast.Attribute) and node.func.attr in _OF_DICT and not (node.args or node.keywords):
+        owner = evaluate(lowering, node.func.value)
+        if isinstance(owner, PythonValue) and isinstance(owner.object, dict):
+            things = getattr(owner.object, node.func.attr)()
+            return [_given(lowering, node, owner.name, thing) for thing in things]
+    if not isinstance(function, PythonValue) or node.keywords or not node.args:
+        return None
+    if function.object not in (enumerate, zip, reversed) or (function.object is not zip and len(node.args) > 1):
+        return None
+    rows = [elements_of(lowering, argument) for argument in node.args]
+    found = [row for row in rows if row is not None]
+    if len(found) < len(rows):
+        return None
+    if function.object is reversed:
+        return found[0][::-1]
+    if function.object is enumerate:
+        numbers = [Element(node, constant(number)) for number in range(len(found[0]))]
+        found.insert(0, numbers)
+    tuple_ = PythonValue("this tuple", ())
+    return [Element(node, tuple_, tuple(one.value for one in row)) for row in zip(*found, strict=False)]
+
+
+# What a dict of the module gives to run through.
+_OF_DICT = ("items", "keys", "values")
 
 
 def _no_order(lowering: Lowering, node: ast.expr) -> Refused:
@@ -120,4 +151,4 @@ def _name(lowering: Lowering, target: ast.Name, node: ast.expr, value: Operand) 
     if isinstance(value, PythonValue):
         lowering.bind(target.id, value)
     else:
-        assign(lowering, target, target.id, node, value)
+        assign(lowering, node, target.id, node, value)
