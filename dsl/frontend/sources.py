@@ -79,6 +79,8 @@ def read_text(path: str) -> str:
         raise failure(path, f"cannot be read: {error.strerror or error}") from None
     except ValueError as error:
         raise failure(path.replace("\0", "\\0"), f"cannot be read: {error}") from None
+    if content.startswith(b"\x7fELF"):
+        raise failure(path, "this is an object file, not a policy", "give the source that it was built from")
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:

@@ -27,7 +27,7 @@ EXAMPLE = """example:
 
 def configure(parser: ArgumentParser) -> None:
     """Declare the options."""
-    parser.add_argument("policy", metavar="POLICY", help="a policy (.py) or a BPF object (.o)")
+    parser.add_argument("policy", metavar="POLICY", help="a policy (.py; - for stdin) or a BPF object (.o)")
     parser.add_argument("--cgroup", metavar="PATH", help="cgroup2 folder whose connections the policy is for")
     parser.add_argument(
         "--attach",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from skverdict.codegen.target import CPUS, Target
+from skverdict.runtime.cli.files import input_name
 from skverdict.runtime.cli.policy import add_kernel_option, load
 
 TYPE_CHECKING = False
@@ -40,7 +41,7 @@ def run(options: Namespace) -> int:
 
         print(json.dumps(contents(policy), indent=2))
         return 0
-    print(f"{options.policy}: ok")
+    print(f"{input_name(options.policy)}: ok")
     for kind, names in contents(policy).items():
         for one in names:
             print(f"  {kind[:-1]:8}{one['name']} ({one['kind']})")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from argparse import Action, ArgumentParser, RawDescriptionHelpFormatter
+from argparse import Action, ArgumentParser, HelpFormatter
 from importlib import import_module
 
 TYPE_CHECKING = False
@@ -40,7 +40,10 @@ def dispatch(arguments: Sequence[str]) -> int:
     """Run the command that `arguments` begin with; SystemExit where there is none to run."""
     name = arguments[0] if arguments else "--help"
     if name not in COMMANDS:
-        _general_parser().parse_args([name, *arguments[1:]])
+        parser = _general_parser()
+        if not name.startswith("-"):
+            parser.error(_unknown(name))
+        parser.parse_args([name, *arguments[1:]])
     own, passed_on = list(arguments[1:]), []
     module = _module(name)
     if getattr(module, "PASSES_ON", False) and "--" in own:
@@ -73,9 +76,30 @@ def _parser(program: str, description: str, epilog: str) -> ArgumentParser:
         prog=program,
         description=description,
         epilog=epilog,
-        formatter_class=RawDescriptionHelpFormatter,
+        formatter_class=_Help,
         allow_abbrev=False,
     )
+
+
+class _Help(HelpFormatter):
+    """Fills each paragraph to the width of the terminal, and leaves lines that are indented as they are."""
+
+    def _fill_text(self, text: str, width: int, indent: str) -> str:
+        from itertools import groupby
+        from textwrap import fill
+
+        filled = []
+        for kept, group in groupby(text.split("\n"), lambda line: not line or line.startswith(" ")):
+            lines = list(group)
+            filled += lines if kept else [fill(" ".join(lines), width, break_on_hyphens=False)]
+        return "\n".join(indent + line for line in filled)
+
+
+def _unknown(name: str) -> str:
+    from difflib import get_close_matches
+
+    close = get_close_matches(name, COMMANDS, 1)
+    return f"there is no command {name!r}; " + (f"did you mean {close[0]!r}?" if close else "see skverdict --help")
 
 
 def _general_parser() -> ArgumentParser:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from skverdict.runtime.cli.failure import DIFFERENT, UsageError
-from skverdict.runtime.cli.files import STANDARD, input_name, read_input
+from skverdict.runtime.cli.files import STANDARD, input_name, read_object_file
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ def run(options: Namespace) -> int:
 
     names = [input_name(path) for path in (options.first, options.second)]
     first, second = (
-        read_object(read_input(path), name)
+        read_object(read_object_file(path), name)
         for path, name in zip((options.first, options.second), names, strict=True)
     )
     found = differences(summary(first), summary(second))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from skverdict.runtime.cli.files import input_name, read_input
+from skverdict.runtime.cli.files import input_name, read_object_file
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ def run(options: Namespace) -> int:
     from skverdict.codegen import read_object
 
     name = input_name(options.object)
-    content = read_object(read_input(options.object), name)
+    content = read_object(read_object_file(options.object), name)
     if options.json:
         import json
 

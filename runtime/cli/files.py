@@ -10,6 +10,7 @@ import sys
 from skverdict.runtime.cli.failure import UsageError
 
 STANDARD = "-"
+ELF = b"\x7fELF"
 
 
 def read_input(path: str) -> bytes:
@@ -18,6 +19,14 @@ def read_input(path: str) -> bytes:
         return sys.stdin.buffer.read()
     with open(path, "rb") as file:
         return file.read()
+
+
+def read_object_file(path: str) -> bytes:
+    """The content of a file that is to be an object, or of standard input."""
+    content = read_input(path)
+    if path.endswith(".py") and not content.startswith(ELF):
+        raise UsageError(f"{path} is a policy, and this takes an object: skverdict build {path} -o FILE.o")
+    return content
 
 
 def input_name(path: str) -> str:

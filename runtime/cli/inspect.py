@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from skverdict.runtime.cli.files import input_name, read_input
+from skverdict.runtime.cli.files import input_name, read_object_file
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ def configure(parser: ArgumentParser) -> None:
 
 def run(options: Namespace) -> int:
     """Read, sum up and print."""
-    content, name = read_input(options.object), input_name(options.object)
+    content, name = read_object_file(options.object), input_name(options.object)
     if options.json:
         print_json(content, name)
         return 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from skverdict.runtime.cli.failure import CommandError, UsageError
+from skverdict.runtime.cli.files import STANDARD
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -45,6 +46,8 @@ def run(options: Namespace) -> int:
     if not name.isidentifier() or not name.isascii() or iskeyword(name) or name.startswith("test_"):
         raise UsageError(f"{name!r} is no name for a Python module that tests are written for")
     folder = options.folder or name
+    if folder == STANDARD:
+        raise UsageError("a folder cannot go to standard output")
     written = _write(folder, _files(name, options.template))
     if options.json:
         import json

@@ -91,7 +91,7 @@ def configure(parser: ArgumentParser) -> None:
         "--report",
         metavar="FILE.html",
         help="also write a page with the programs' control flow and how often each line ran, everything that "
-        "happened, and what the maps held when",
+        "happened, and what the maps held when; - for stdout, which then gets nothing else",
     )
 
 
@@ -113,6 +113,8 @@ def run(options: Namespace) -> int:
         raise UsageError("standard input can be the policy or the capture, not both")
     if many and STANDARD in options.capture:
         raise UsageError("standard input can be the only capture, without --jobs and --dask")
+    if options.report == STANDARD and options.json:
+        raise UsageError("standard output can be the page or the JSON, not both")
     if many and options.report:
         raise UsageError("--report shows one capture, without --jobs and --dask")
     from skverdict.codegen import read_object
@@ -148,7 +150,8 @@ def _run_one(options: Namespace, policy: Policy | None, object_: Object, plan: P
             capture.told = bar.show
             report = replay(capture, object_, plan, kernel=options.kernel, trace=options.trace)
         require_payload(report.capture)
-    print_report(report, options.policy, as_json=options.json)
+    if options.report != STANDARD:
+        print_report(report, options.policy, as_json=options.json)
     if report.fault:
         raise CommandError(report.fault)
     return 0

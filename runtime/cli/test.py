@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from skverdict.runtime.cli.failure import CommandError
+from skverdict.runtime.cli.failure import FAILED, USAGE, CommandError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -26,6 +26,8 @@ INTERVAL = 0.3
 
 # The plugin is loaded already, which pytest would warn of.
 _QUIET = ("-q", "-p", "no:cacheprovider", "-W", "ignore::pytest.PytestAssertRewriteWarning")
+#: pytest's exit codes that mean something else here: tests that cannot be read, its own fault, a wrong command line.
+_CODES = {2: FAILED, 3: FAILED, 4: USAGE}
 _SKIPPED = frozenset({".git", ".venv", "node_modules", "__pycache__"})
 
 
@@ -44,10 +46,12 @@ def run(options: Namespace) -> int:
         raise CommandError("tests need pytest: pip install pytest")
     arguments = [*options.paths, *options.passed_on]
     if options.json:
-        return _as_json(arguments)
-    if options.watch:
-        return _watch(options.paths, arguments)
-    return _pytest(arguments)
+        code = _as_json(arguments)
+    elif options.watch:
+        code = _watch(options.paths, arguments)
+    else:
+        code = _pytest(arguments)
+    return _CODES.get(code, code)
 
 
 def _pytest(arguments: Sequence[str]) -> int:

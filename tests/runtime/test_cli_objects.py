@@ -18,6 +18,8 @@ from skverdict.dsl import load_policy
 from skverdict.runtime.cli import main
 from skverdict.runtime.cli.commands import COMMANDS, parser_of
 from skverdict.runtime.inspection import Difference, differences, summary
+from skverdict.runtime.kernel.abilities import Ability
+from skverdict.runtime.kernel.inventory import MapState, ProgramState, State
 
 from tests.codegen.sample_objects import FOLDER, SAMPLES
 from tests.runtime.replay_kit import EXAMPLES
@@ -88,6 +90,37 @@ def test_inspect_says_why_not_every_kernel_will_do(tmp_path: Path, capsys: Outpu
         "  bpf_skb_pull_data in a stream_parser program is refused after Linux 6.12",
         "",
     ]
+
+
+@pytest.mark.parametrize("arguments", [["inspect"], ["disasm"], ["diff", "gate.o"]], ids=lambda each: each[0])
+def test_a_policy_in_place_of_an_object_is_told_how(
+    arguments: list[str], object_file: Path, tmp_path: Path, capsys: Output, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    object_file.rename("gate.o")
+    Path("gate.py").write_text((EXAMPLES / "hash_redirect.py").read_text())
+    assert main([*arguments, "gate.py"]) == 2
+    told = "gate.py is a policy, and this takes an object: skverdict build gate.py -o FILE.o"
+    assert capsys.readouterr().err == f"skverdict: {told}\n"
+
+
+def test_an_object_in_place_of_a_policy_is_told(object_file: Path, capsys: Output) -> None:
+    assert main(["check", str(object_file)]) == 2
+    assert "error: this is an object file, not a policy" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("word", "advice"), [("buidl", "did you mean 'build'?"), ("frobnicate", "see skverdict --help")]
+)
+def test_an_unknown_command_is_told_what_it_may_be(word: str, advice: str, capsys: Output) -> None:
+    assert main([word]) == 2
+    assert f"there is no command {word!r}; {advice}\n" in capsys.readouterr().err
+
+
+def test_a_page_has_standard_output_for_itself(capsys: Output) -> None:
+    arguments = ["run", POLICY, "--capture", CAPTURE, "--report", "-"]
+    assert main([*arguments, "--json"]) == 2
+    assert "standard output can be the page or the JSON, not both" in capsys.readouterr().err
 
 
 # diff
@@ -207,6 +240,15 @@ def test_scripts_are_shell(shell: str, capsys: Output) -> None:
     subprocess.run([shell, "-n"], input=text, text=True, check=True)
 
 
+@pytest.mark.parametrize("name", ["", *COMMANDS])
+def test_help_fits_the_terminal(name: str, capsys: Output, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    assert main([*filter(None, [name]), "--help"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line for line in lines if len(line) > 78 and not line.startswith("  ")] == []
+    assert any(line.startswith("  skverdict ") or "gives an example" in line for line in lines)
+
+
 def keys_of(value: object) -> set[str]:
     """The keys of all objects in a JSON value, but for those whose keys are data."""
     if isinstance(value, list):
@@ -234,6 +276,9 @@ POLICY, CAPTURE = str(EXAMPLES / "port_redirect.py"), str(EXAMPLES / "captures" 
         ["ir", POLICY],
         ["run", POLICY, "--capture", CAPTURE],
         ["new", "gate"],
+        ["asm", "{text}", "-o", "made.o"],
+        ["conformance", "cases"],
+        ["test", "test_one.py"],
     ],
     ids=lambda arguments: arguments[0],
 )
@@ -242,7 +287,19 @@ def test_keys_are_documented(
 ) -> None:
     document = (EXAMPLES.parent / "docs" / "command-line.md").read_text()
     monkeypatch.chdir(tmp_path)
-    main([each.replace("{object}", str(object_file)) for each in arguments] + ["--json"])
+    main(["disasm", str(object_file)])
+    Path("text.s").write_text(capsys.readouterr().out)
+    Path("cases").mkdir()
+    Path("cases/one.data").write_text("-- asm\nmov r0, 1\nexit\n-- result\n0x1\n")
+    Path("test_one.py").write_text("def test_one():\n    assert 1\n")
+    places = {"{object}": str(object_file), "{text}": "text.s"}
+    main([places.get(each, each) for each in arguments] + ["--json"])
     keys = keys_of(json.loads(capsys.readouterr().out))
     assert len(keys) >= 2
     assert {key for key in keys if f"`{key}`" not in document} == set()
+
+
+@pytest.mark.parametrize("row", [Ability, MapState, ProgramState, State], ids=lambda row: row.__name__)
+def test_keys_of_a_live_kernel_are_documented(row: type[Ability | MapState | ProgramState | State]) -> None:
+    document = (EXAMPLES.parent / "docs" / "command-line.md").read_text()
+    assert {key for key in row._fields if f"`{key}`" not in document} == set()

@@ -101,13 +101,25 @@ def test_templates_are_those_of_the_package() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "code"), [("def test_it(): pass\n", 0), ("def test_it(): assert 0\n", 1), ("", 5), ("def (", 2)]
+    ("text", "own", "code"),
+    [
+        ("def test_it(): pass\n", 0, 0),
+        ("def test_it(): assert 0\n", 1, 1),
+        ("def (", 2, 1),
+        ("", 5, 5),
+    ],
 )
-def test_exit_codes_are_pytest_s(text: str, code: int, folder: Path) -> None:
+def test_exit_codes_are_those_of_the_command_line(text: str, own: int, code: int, folder: Path) -> None:
     Path("test_it.py").write_text(text)
     done = subprocess.run([*MODULE, "test", "--json"], capture_output=True, text=True, check=False)
     assert done.returncode == code
-    assert json.loads(done.stdout)["exit_code"] == code
+    assert json.loads(done.stdout)["exit_code"] == own
+
+
+def test_tests_that_are_not_there_are_a_wrong_command_line(folder: Path) -> None:
+    done = subprocess.run([*MODULE, "test", "nothere"], capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert "file or directory not found: nothere" in done.stderr
 
 
 def test_arguments_behind_dashes_are_for_pytest(folder: Path) -> None:
