@@ -49,6 +49,7 @@ class Engine:
         self._patience = {"auto": _PATIENCE, "native": 0}.get(wanted)
         # What native code would have saved by now, in instructions of the interpreter.
         self._gain = 0
+        self._alone: dict[str, NativeCode | None] = {}
 
     @property
     def running(self) -> str:
@@ -82,3 +83,25 @@ class Engine:
             except NoNativeCode as error:
                 self.reason, self._patience = str(error), None
         return self._code
+
+    def alone(self, redirects_in: str) -> NativeCode | None:
+        """Native code that runs many times at once with nobody's help, its redirects by one socket map only noted;
+        None where there is none, or where the interpreter is to run all."""
+        if self._patience is None:
+            return None
+        if redirects_in not in self._alone:
+            self._alone[redirects_in] = self._made_alone(redirects_in)
+        return self._alone[redirects_in]
+
+    def _made_alone(self, redirects_in: str) -> NativeCode | None:
+        from skverdict.runtime.native.code import NoNativeCode
+        from skverdict.runtime.native.columns import needs_nobody
+        from skverdict.runtime.native.engine import compile_program
+
+        maps, data, environment = self._surroundings
+        table = PROGRAMS[self._loaded.kind].context
+        try:
+            code = compile_program(self._loaded, table, maps, data, environment, redirects_in)
+        except NoNativeCode:
+            return None
+        return code if needs_nobody(code) else None

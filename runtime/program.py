@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING
 
 from skverdict.codegen.object import Program as ProgramCode
 from skverdict.dsl.catalogue.helpers import HELPERS
@@ -12,6 +13,9 @@ from skverdict.runtime.machine.run import HelperCall, LoadedProgram
 from skverdict.runtime.machine.semantics import signed
 from skverdict.runtime.maps.base import Map
 from skverdict.runtime.trace import Trace
+
+if TYPE_CHECKING:
+    from skverdict.runtime.native.run import NativeCode
 
 _CALL = 0x85
 
@@ -58,6 +62,10 @@ class SimulatedProgram:
     def why_reference(self) -> str:
         """Why the interpreter runs a program that was to be native code; empty if it does not."""
         return self._engine.reason
+
+    def alone(self, redirects_in: str) -> NativeCode | None:
+        """Native code for many runs at once, as `Engine.alone`; None where somebody looks after each run."""
+        return None if self.after_run else self._engine.alone(redirects_in)
 
     def run(self, context: Context) -> int:
         """Run on `context`; the result as C's `int`. Raises Fault."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +23,7 @@ from skverdict.runtime.maps.create import create_maps
 from skverdict.runtime.maps.program_array import insert_programs
 from skverdict.runtime.maps.sockmap import SocketMap, SockHash, SockMap
 from skverdict.runtime.maps.thing_views import view_of
+from skverdict.runtime.messages import Machine, replay
 from skverdict.runtime.program import SimulatedProgram, note_calls
 from skverdict.runtime.sockets.errors import SimulationError
 from skverdict.runtime.sockets.kernel import LOOPBACK_MSS, RECEIVE_BUFFER, SEND_BUFFER, Kernel, Settings
@@ -328,6 +329,16 @@ class Simulator:
     def unix_socket(self, kind: str = "dgram", *, name: str = "socket") -> Socket:
         """A unix socket that is connected to none."""
         return Socket(self._network.unix_socket(kind, name))
+
+    def replay(self, sender: Socket, messages: Iterable[bytes], reader: Socket) -> list[bytes]:
+        """Send messages one after the other, and read after each all that has come to `reader`; what that was.
+
+        The same as `sender.send(message)` and `reader.recv_all()` for each, trace included, but many times as fast
+        where all that messages meet is a parser that takes each segment whole, and a verdict that drops it or
+        redirects it by a sockmap to the egress of the reader's peer, both without other helpers and stores to maps,
+        and `engine` is not `reference`. Raises as `send` and Fault; what was sent before stays so.
+        """
+        return replay(sender, messages, reader, Machine(self._raw_maps, self.environment.budget))
 
     # Time
 

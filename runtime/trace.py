@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, NamedTuple, TypeVar, overload
 
 from skverdict.dsl.catalogue.helpers import HELPERS
@@ -151,27 +151,53 @@ EVENTS: dict[str, type[Event]] = {each.__name__.lower(): each for each in Event.
 _DECISIONS = ("arrived", "passed", "egress", "ingress", "dropped", "lost")
 
 
+#: An event as its name and its fields, and what gives some when it is called.
+_Noted = tuple[Any, ...]
+_Later = Callable[[], Iterable[_Noted]]
+
+
 class Trace(Sequence[Event]):
     """The events in order, as a list has them: index it, slice it, search it, clear it.
 
     What happened is kept as plain tuples and becomes events when somebody looks, since most are never looked
-    at; Python's garbage collector does not follow plain tuples of numbers and texts.
+    at; Python's garbage collector does not follow plain tuples of numbers and texts. Of what happened many times
+    at once not even those are there before.
     """
 
     def __init__(self) -> None:
-        self._noted: list[tuple[Any, ...]] = []
+        self._written: list[_Noted | _Later] = []
+        self._folded = False
 
     def note(self, event: str, *fields: Any) -> None:
         """Add an event, by its name in `EVENTS` and its fields."""
-        self._noted.append((event, *fields))
+        self._written.append((event, *fields))
+
+    def note_later(self, events: _Later) -> None:
+        """Add events that `events` gives, as tuples of name and fields, once somebody looks."""
+        self._written.append(events)
+        self._folded = True
 
     def append(self, event: Event) -> None:
         """Add an event."""
-        self._noted.append((type(event).__name__.lower(), *event))
+        self._written.append((type(event).__name__.lower(), *event))
 
     def clear(self) -> None:
         """Forget everything."""
-        self._noted.clear()
+        self._written.clear()
+        self._folded = False
+
+    @property
+    def _noted(self) -> list[_Noted]:
+        """What was noted, all of it."""
+        if self._folded:
+            unfolded: list[_Noted | _Later] = []
+            for noted in self._written:
+                if callable(noted):
+                    unfolded += noted()
+                else:
+                    unfolded.append(noted)
+            self._written, self._folded = unfolded, False
+        return self._written  # type: ignore[return-value]
 
     def __len__(self) -> int:
         return len(self._noted)

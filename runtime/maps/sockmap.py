@@ -158,6 +158,13 @@ class SockMap(SocketMap):
         """The socket at `index`."""
         return self._entries.get(index)
 
+    def targets(self) -> bytearray:
+        """A byte for each index: 1 if a redirect may go there."""
+        targets = bytearray(self.max_entries)
+        for index, socket in self._entries.items():
+            targets[index] = socket.takes_redirects
+        return targets
+
     def socket(self, key: bytes) -> Sock | None:
         return self.at(self._index(key))
 

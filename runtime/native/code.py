@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from skverdict.dsl.catalogue.contexts import CONTEXTS
+from skverdict.dsl.catalogue.helpers import Helper
 from skverdict.runtime.helpers.maps import map_lookup_elem
 from skverdict.runtime.machine.environment import Environment
 from skverdict.runtime.machine.memory import Bytes
@@ -16,9 +17,10 @@ from skverdict.runtime.maps.base import Map
 from skverdict.runtime.native.emit import Module, emit
 from skverdict.runtime.native.facts import Facts, Readable
 from skverdict.runtime.native.graph import graph, is_local_call
-from skverdict.runtime.native.proof import Area, Surroundings, prove
+from skverdict.runtime.native.proof import Area, Proof, Surroundings, prove
 from skverdict.runtime.native.tables import MOST_ENTRIES
-from skverdict.runtime.native.written import NUMBERED, UnclearRegister, follow
+from skverdict.runtime.native.values import Pointer
+from skverdict.runtime.native.written import NUMBERED, Registers, UnclearRegister, follow
 
 #: Kinds of maps whose values programs get as plain bytes.
 _PLAIN = frozenset(
@@ -26,6 +28,8 @@ _PLAIN = frozenset(
 )
 _LEADS = {"data": "packet", "data_end": "end"}
 _CALL = 0x85
+#: The registers r3 and r4.
+_KEY_AND_FLAGS = 0b11000
 
 
 class NoNativeCode(Exception):
@@ -40,11 +44,16 @@ class Draft(NamedTuple):
 
 
 def draft(
-    loaded: LoadedProgram, table: str, maps: Mapping[str, Map], data: Mapping[str, Bytes], environment: Environment
+    loaded: LoadedProgram,
+    table: str,
+    maps: Mapping[str, Map],
+    data: Mapping[str, Bytes],
+    environment: Environment,
+    redirects_in: str = "",
 ) -> Draft:
     """Translate a program that was loaded with all this. `table` is its context's.
 
-    Raises NoNativeCode.
+    Redirects by the socket map `redirects_in` are only noted. Raises NoNativeCode.
     """
     kernel = environment.kernel
     helpers = {
@@ -98,8 +107,24 @@ def draft(
         uncounted,
         registers.faults | tail_calls,
         arrays,
+        _redirects(helpers, proof, registers, redirects_in, maps),
     )
     return Draft(emit(facts), facts)
+
+
+def _redirects(
+    helpers: Mapping[int, Helper], proof: Proof, registers: Registers, name: str, maps: Mapping[str, Map]
+) -> dict[int, int]:
+    """The calls that are sure to redirect the context's buffer by the map."""
+    return {
+        slot: maps[name].max_entries
+        for slot, helper in helpers.items()
+        if helper.name == "bpf_sk_redirect_map"
+        and slot in proof.before
+        and proof.before[slot].value(1) == Pointer("context")
+        and proof.before[slot].value(2) == Pointer("map", name)
+        and registers.before[slot].always & _KEY_AND_FLAGS == _KEY_AND_FLAGS
+    }
 
 
 def _readable(table: str, kind: str, kernel: str) -> Readable:

@@ -13,6 +13,7 @@ from skverdict.runtime.maps.array import ArrayMap
 from skverdict.runtime.maps.base import Map
 from skverdict.runtime.native.batch import Batch
 from skverdict.runtime.native.code import NoNativeCode, draft
+from skverdict.runtime.native.columns import Columns, Done
 from skverdict.runtime.native.run import NativeCode, performed, row_of
 from skverdict.runtime.native.shared import Shared
 from skverdict.runtime.native.tables import ArrayTable
@@ -23,13 +24,18 @@ _idle: list[Shared] = []
 
 
 def compile_program(
-    loaded: LoadedProgram, table: str, maps: Mapping[str, Map], data: Mapping[str, Bytes], environment: Environment
+    loaded: LoadedProgram,
+    table: str,
+    maps: Mapping[str, Map],
+    data: Mapping[str, Bytes],
+    environment: Environment,
+    redirects_in: str = "",
 ) -> NativeCode:
     """Make native code of a program that was loaded with all this. `table` is its context's.
 
-    Raises NoNativeCode.
+    Redirects by the socket map `redirects_in` are only noted, which is for `run_columns` alone. Raises NoNativeCode.
     """
-    made = draft(loaded, table, maps, data, environment)
+    made = draft(loaded, table, maps, data, environment, redirects_in)
     try:
         machine = MachineCode(made.module.text)
     except RuntimeError as error:
@@ -61,5 +67,18 @@ def run_batch(code: NativeCode, contexts: Sequence[Context], environment: Enviro
     shared = _idle.pop() if _idle else Shared()
     try:
         return Batch(code, shared, contexts, environment).go()
+    finally:
+        _idle.append(shared)
+
+
+def run_columns(code: NativeCode, columns: Columns, targets: bytearray, budget: int) -> Done:
+    """Run native code for which `needs_nobody` holds once for each row of `columns`, up to the first run that it
+    cannot do by itself.
+
+    `targets` has a byte for each entry of the map that redirects are noted in: 1 where one may go there, else 0.
+    """
+    shared = _idle.pop() if _idle else Shared()
+    try:
+        return columns.run(code, shared, targets, budget)
     finally:
         _idle.append(shared)

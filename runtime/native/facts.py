@@ -26,7 +26,8 @@ class Facts(NamedTuple):
 
     `uncounted` are the calls that use up an unknown part of the budget, `handed_back` the instructions at which the
     interpreter goes on, and `arrays` the maps in which native code may look up by itself, with their numbers of
-    entries.
+    entries. `redirects` are the calls of `bpf_sk_redirect_map` that native code makes by itself, with the numbers of
+    entries of their map: it notes them, and somebody else does what they ask for.
     """
 
     program: Program
@@ -38,17 +39,19 @@ class Facts(NamedTuple):
     uncounted: Collection[int]
     handed_back: Collection[int]
     arrays: Mapping[str, int]
+    redirects: Mapping[int, int]
 
 
 class Needs(NamedTuple):
     """What native code wants in the shared memory: which fields of the context, as offset and size in bytes, and
-    the addresses of which maps and data sections, as kind (`map` or `data`) and name; whether the packet; and the
-    tables of which array maps."""
+    the addresses of which maps and data sections, as kind (`map` or `data`) and name; whether the packet; the
+    tables of which array maps; and whether room to note calls."""
 
     fields: tuple[tuple[int, int], ...]
     addresses: tuple[tuple[str, str], ...]
     packet: bool
     tables: tuple[str, ...]
+    notes: bool
 
     @property
     def row_size(self) -> int:
@@ -79,6 +82,7 @@ def needs(facts: Facts) -> Needs:
         tuple(addresses)[: layout.MAX_FIELDS],
         packet,
         tuple(tables)[: layout.MAX_TABLES],
+        bool(tables or facts.redirects),
     )
 
 

@@ -563,6 +563,8 @@ class _Function:
             self._local_call(site)
         elif lookup is not None and lookup.name in self.needs.tables:
             self._lookup(site, lookup)
+        elif site.slot in self.facts.redirects:
+            self._redirect(site)
         else:
             self._perform(site)
 
@@ -614,6 +616,32 @@ class _Function:
         writer.begin(found)
         call = writer.value(f"or i64 {index}, {site.slot << 32}")
         self._note(layout.CALLS, count, layout.CALL_SIZE, (call, self._get(0)))
+        self._set_variable("calls", writer.value(f"add i64 {count}, 1"))
+        self._end_reach(done)
+
+    def _redirect(self, site: Site) -> None:
+        """Note a redirect, which succeeds where the map has a socket that takes one."""
+        writer = self.writer
+        there, noted, done = (writer.label() for _ in range(3))
+        index, flags, count = self._low(3, 32), self._get(4), self._variable("calls")
+        room = writer.value(f"icmp ult i64 {count}, {layout.MAX_CALLS}")
+        known = writer.value(f"icmp ult i64 {flags}, 2")
+        go_on = writer.label()
+        possible = writer.value(f"and i1 {room}, {known}")
+        writer.branch(possible, go_on, self._python_instead(site, done), "usual")
+        writer.begin(go_on)
+        self._put(0, 0)
+        place = writer.resized(index, 32, 64)
+        inside = writer.value(f"icmp ult i64 {place}, {self.facts.redirects[site.slot]}")
+        writer.branch(inside, there, noted)
+        writer.begin(there)
+        targets = writer.value(f"inttoptr i64 {self._shared(layout.TARGETS)} to ptr")
+        self._put(0, writer.resized(writer.load(writer.at(targets, place), 8), 8, 64))
+        writer.add(f"br label %{noted}")
+        writer.begin(noted)
+        call = writer.value(f"or i64 {place}, {site.slot << 32}")
+        result = writer.value(f"or i64 {self._get(0)}, {writer.value(f'shl i64 {flags}, 32')}")
+        self._note(layout.CALLS, count, layout.CALL_SIZE, (call, result))
         self._set_variable("calls", writer.value(f"add i64 {count}, 1"))
         self._end_reach(done)
 
@@ -691,7 +719,7 @@ class Callee(_Function):
         base = writer.value(f"shl i64 %number, {REGION_SHIFT}")
         writer.add(f"%r10 = or i64 {base}, {ORIGIN + STACK_SIZE}")
         writer.store("%number", writer.at("%frame", layout.FRAME_NUMBER))
-        if self.needs.tables:
+        if self.needs.notes:
             writer.add(f"%run = load i64, ptr {writer.at('%s', layout.RUN)}")
         self._open_frame()
         writer.add(f"br label %b{self.function.slot}")
@@ -725,7 +753,7 @@ class Main(_Function):
         writer.add("%end = alloca i64")
         writer.add(f"%budget = load i64, ptr {writer.at('%s', layout.BUDGET)}")
         self._set_variable("index_at", 0)
-        if self.needs.tables:
+        if self.needs.notes:
             writer.add(f"%first_run = load i64, ptr {writer.at('%s', layout.RUN)}")
             self._set_variable("calls", self._shared(layout.CALL_COUNT))
         writer.add("br label %next")
@@ -735,7 +763,7 @@ class Main(_Function):
         writer.begin("go")
         behind = writer.value(f"mul i64 %index, {self.needs.row_size}")
         writer.add(f"%row = getelementptr i8, ptr %rows, i64 {behind}")
-        if self.needs.tables:
+        if self.needs.notes:
             writer.add("%run = add i64 %first_run, %index")
             self._set_shared(layout.RUN, "%run")
         for number in range(10):
@@ -760,7 +788,7 @@ class Main(_Function):
         value, spent = self._get(0), self._spent()
         writer.store(value, writer.at("%row", layout.ROW_VALUE))
         writer.store(spent, writer.at("%row", layout.ROW_SPENT))
-        if self.needs.tables:
+        if self.needs.notes:
             writer.store(self._variable("calls"), writer.at("%row", layout.ROW_CALLS))
         touched = writer.value(f"icmp ne i64 {self._shared(layout.TOUCHED)}, 0")
         writer.branch(touched, "touched", "clean", "rare")
@@ -778,7 +806,7 @@ class Main(_Function):
         self._set_shared(layout.END, self._variable("end"))
         writer.add("ret i64 %index")
         writer.begin("over")
-        if self.needs.tables:
+        if self.needs.notes:
             self._set_shared(layout.CALL_COUNT, self._variable("calls"))
         writer.add("ret i64 %index")
 
@@ -790,7 +818,7 @@ def _state(needs: Needs) -> dict[str, int]:
         state["packet"] = layout.PACKET
     for place in range(len(needs.addresses)):
         state[f"address{place}"] = layout.ADDRESSES + place * layout.WORD
-    if needs.tables:
+    if needs.notes:
         state |= {"calls": layout.CALL_COUNT, "given": layout.GIVEN_COUNT}
     return state
 

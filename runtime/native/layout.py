@@ -44,6 +44,8 @@ GIVEN = 144
 TOUCHED = 152
 END = 160
 BUDGET = 168
+#: One byte for each entry of the socket map in which native code looks by itself: whether a redirect may go there.
+TARGETS = 176
 
 #: The addresses of maps and data sections, 0 until the program asks for them; and where the bytes of these are.
 ADDRESSES = 256
@@ -53,7 +55,8 @@ BYTES = ADDRESSES + MAX_FIELDS * WORD
 TABLES = BYTES + MAX_FIELDS * WORD
 MAX_TABLES = 16
 
-#: A call that native code made: the slot in the upper 32 bits and the index in the lower, and the result.
+#: A call that native code made: the slot in the upper 32 bits and the index in the lower, and the result (of a
+#: redirect in the lower 32 bits, with its flags in the upper).
 CALL_SIZE = 16
 MAX_CALLS = 16384
 #: An address that it gave: the place of the table, the index, the address.

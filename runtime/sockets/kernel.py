@@ -84,6 +84,11 @@ class Kernel:
         """True if known kernel faults are not to happen."""
         return self.settings.hazards == "ideal"
 
+    @property
+    def busy(self) -> bool:
+        """True if work is queued."""
+        return bool(self._work)
+
     def cookie(self) -> int:
         """The next socket cookie: 1, 2, ..."""
         self._cookies += 1

@@ -33,6 +33,16 @@ class StreamParser:
         self.stopped = False
         self._enough = False  # stop reading, the rest of the message is not there yet
 
+    @property
+    def idle(self) -> bool:
+        """True if the next byte begins a message."""
+        return not (self.stopped or self.head or self.needed) and self.psock.copied_seq == self.socket.copied_seq
+
+    def carried(self, length: int) -> None:
+        """So many bytes of whole messages went to others, while nothing else was under way."""
+        self.psock.copied_seq += length
+        self.psock.ingress_bytes = 0
+
     def data_ready(self) -> None:
         """Data arrived, or a reader asks for it."""
         if self.stopped:

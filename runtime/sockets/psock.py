@@ -65,6 +65,12 @@ class Psock:
         """True if buffers can still be passed or redirected to the socket."""
         return self.enabled and not self.socket.dead
 
+    @property
+    def idle(self) -> bool:
+        """True if nothing waits here for the application, the worker, or more bytes."""
+        parser = self.parser
+        return not (self.ingress or self.backlog or self.cork) and (parser is None or parser.idle)
+
     def inherit(self, programs: Programs) -> None:
         """Take a map's programs and start those that watch arriving data.
 

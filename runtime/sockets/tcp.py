@@ -128,6 +128,22 @@ class TcpSocket(Sock):
         assert self.other is not None
         return self.other
 
+    @property
+    def idle(self) -> bool:
+        """True if the connection is open and nothing is under way to this end or held back by it."""
+        ends = self.dead or self.done or self.error or self.receive_shut or self.send_shut
+        queued = self.receive_queue or self._unsent or self._backlog or self.plan
+        unread = self.rcv_nxt != self.copied_seq
+        return self.state is State.ESTABLISHED and not (
+            ends or queued or unread or self.owned or self.inheritance is not None
+        )
+
+    def carried(self, length: int) -> None:
+        """So many bytes went to the other end and are done with there, while both were idle."""
+        self.snd_nxt += length
+        self.peer.rcv_nxt += length
+        self.peer.copied_seq += length
+
     # What programs read
 
     @property
