@@ -125,6 +125,9 @@ def follow(graph: Graph) -> Registers:
                     given = Written(given.always & _ARGUMENTS | 1 << 10, given.ever & (_ARGUMENTS | 1) | 1 << 10)
                     known = entries.get(site.target)
                     entries[site.target] = given if known is None else _joined(known, given)
+    for block in graph[0].blocks.values():
+        if block.sites[-1].operation.family == "exit":
+            _check(block.sites[-1], before[block.sites[-1].slot], (0,))
     faults = frozenset(
         site.slot
         for function in graph.values()

@@ -87,11 +87,22 @@ def _context(number: int) -> _Context:
     return _Context(packet=bytes(range(_PACKETS[number % RUNS])), priority=0, cb=(1, 2, 3, 4, 5), **fields)
 
 
-def _result(done: Result | Fault) -> tuple[object, ...]:
+def result(done: Result | Fault) -> tuple[object, ...]:
+    """All that is told of a run."""
     if isinstance(done, Fault):
         return ("fault", done.reason, done.slot, done.access)
     calls = tuple((call.name, tuple(map(_plain, call.arguments)), call.result) for call in done.calls)
     return ("value", done.value, done.instructions, calls)
+
+
+def attempt(
+    where: World, context: TestContext, execute: Callable[[LoadedProgram, TestContext, Environment], Result]
+) -> Result | Fault:
+    """Run a program; what became of that."""
+    try:
+        return execute(where.program, context, where.environment)
+    except Fault as fault:
+        return fault
 
 
 def outcome(
@@ -100,22 +111,19 @@ def outcome(
     """Run once, as run `number` of a program."""
     context = _context(number)
     where.environment.budget = _BUDGETS[number % RUNS]
-    try:
-        result = _result(execute(where.program, context, where.environment))
-    except Fault as fault:
-        result = _result(fault)
+    done = attempt(where, context, execute)
     values = {
         name: {key: bytes(map_.lookup(key) or b"") for key in map_.walk()} for name, map_ in where.maps.items()
     }
     data = {name: bytes(region.content) for name, region in where.data.items()}
-    return Outcome(result, bytes(context.content), dict(context.fields), values, data)
+    return Outcome(result(done), bytes(context.content), dict(context.fields), values, data)
 
 
 def batch(where: World, code: NativeCode) -> list[tuple[object, ...]]:
     """The results of all runs at once, each on a packet of its own, with the first budget."""
     where.environment.budget = _BUDGETS[0]
     outcomes = engine.run_batch(code, [_context(number) for number in range(RUNS)], where.environment)
-    return [_result(each) for each in outcomes]
+    return [result(each) for each in outcomes]
 
 
 def one_by_one(where: World) -> list[tuple[object, ...]]:
@@ -125,14 +133,13 @@ def one_by_one(where: World) -> list[tuple[object, ...]]:
 
 
 def _interpreted(where: World, number: int) -> tuple[object, ...]:
-    try:
-        return _result(run(where.program, _context(number), where.environment))
-    except Fault as fault:
-        return _result(fault)
+    return result(attempt(where, _context(number), run))
 
 
 def _plain(argument: object) -> object:
-    return argument if isinstance(argument, (int, bytes, tuple)) else type(argument).__name__
+    if isinstance(argument, tuple):
+        return tuple(map(_plain, argument))
+    return argument if isinstance(argument, (int, bytes)) else type(argument).__name__
 
 
 class Tally:

@@ -1,15 +1,16 @@
-"""Changed objects, scenarios and traces end in a result or in an error with a name; `tests.runtime.fuzz` and
-`tests.runtime.fuzz_scenarios` do it for hours."""
+"""Changed objects, scenarios and traces end in a result or in an error with a name; `tests.runtime.fuzz`,
+`tests.runtime.native_fuzz` and `tests.runtime.fuzz_scenarios` do it for hours."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from random import Random
 
 import pytest
 from skverdict.codegen.object_reader import read_object
 
 from tests.corpus.scenario import recorded
-from tests.runtime import fuzz_scenarios
+from tests.runtime import fuzz_scenarios, native_fuzz
 from tests.runtime.fuzz import changed, rewritten, seeds, use
 
 OBJECTS = seeds()
@@ -36,3 +37,10 @@ def test_changed_scenarios_and_traces(seed: int) -> None:
     random = Random(seed)
     for _ in range(3):
         assert fuzz_scenarios.use(SCENARIOS, random)
+
+
+@pytest.mark.parametrize("first", range(0, 24, 8))
+def test_changed_programs_as_native_code(first: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    runs = [native_fuzz.use(seed, native_fuzz.subject(seed, PARSED)) for seed in range(first, first + 8)]
+    assert sum(runs) >= 2 * (native_fuzz.ALONE + native_fuzz.TOGETHER)

@@ -191,6 +191,12 @@ def test_a_register_that_is_there_in_some_cases_only_leaves_the_program_to_the_i
         engine.compile_program(program, "__sk_buff", {}, {}, environment())
 
 
+def test_a_result_that_is_there_in_some_cases_only_leaves_the_program_to_the_interpreter() -> None:
+    code = [op("jump", "jeq", dst=1, imm=0, offset=1, bits=64), mov(0, 1), EXIT]
+    with pytest.raises(NoNativeCode, match="main: r0 holds a value in some cases only at instruction 2"):
+        engine.compile_program(loaded(object_of(code)), "__sk_buff", {}, {}, environment())
+
+
 POLICY = """
 from skverdict.dsl import SK_DROP, SK_PASS, ArrayMap, SkSkb, SockMap, i32, skb_verdict, u64
 
