@@ -15,6 +15,8 @@ from skverdict.codegen.btf_ext import COLUMN_BITS, MAX_COLUMN, LineInfo
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from skverdict.codegen.kernel_symbols import KernelRelocation
+
 _LINE_SIZE = 16
 
 
@@ -43,6 +45,7 @@ class Code(NamedTuple):
     functions: Sequence[CodeSymbol]
     relocations: Mapping[str, Sequence[CodeRelocation]]
     lines: Mapping[str, Sequence[LineInfo]]
+    kernel: Mapping[str, Sequence[KernelRelocation]] = {}
 
 
 def read_code(content: bytes, endian: str) -> Code:

@@ -6,19 +6,34 @@ that differs from run to run.
 
 from __future__ import annotations
 
+from itertools import groupby
 from typing import TYPE_CHECKING, NamedTuple
 
 from skverdict.codegen.btf import BtfBuilder
-from skverdict.codegen.btf_types import INT_BOOL, INT_SIGNED, LINKAGE_GLOBAL, LINKAGE_STATIC, Member
+from skverdict.codegen.btf_types import INT_BOOL, INT_SIGNED, LINKAGE_GLOBAL, LINKAGE_STATIC, Composite, Member
 from skverdict.dsl.catalogue.contexts import CONTEXTS
 from skverdict.dsl.catalogue.maps import EVENT, MAPS, PROGRAM
 from skverdict.dsl.catalogue.programs import PROGRAMS
-from skverdict.dsl.ir.types import Array, BigEndian, Bool, Int, Opaque, Pointer, Struct, Void
+from skverdict.dsl.catalogue.sockets import STRUCTURES
+from skverdict.dsl.ir.types import (
+    U64,
+    Array,
+    BigEndian,
+    Bool,
+    Int,
+    Opaque,
+    Pointer,
+    Struct,
+    Void,
+    holds_object,
+    size_of,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable, Sequence
 
     from skverdict.codegen.data_sections import DataSection
+    from skverdict.dsl.catalogue.contexts import Context, Field
     from skverdict.dsl.ir.module import Function, Map, Module
     from skverdict.dsl.ir.types import Type
 
@@ -38,6 +53,10 @@ _INTEGERS = {
 }
 
 
+# The fields of contexts that are pointers to structures.
+_POINTEES = {"sk": "bpf_sock", "flow_keys": "bpf_flow_keys"}
+
+
 class MapPlace(NamedTuple):
     """Where a map's declaration lies in section `.maps`, in bytes; what it holds at first is at `initial`,
     as pairs of an offset in the section and the name of a map or program."""
@@ -49,16 +68,21 @@ class MapPlace(NamedTuple):
 
 
 class ModuleBtf(NamedTuple):
-    """The table under construction (it still takes strings), and what it says about functions and maps."""
+    """The table under construction (it still takes strings), and what it says about functions, maps, and the
+    structures of the kernel that instructions read."""
 
     builder: BtfBuilder
     functions: dict[str, int]
     maps: tuple[MapPlace, ...]
+    structs: dict[str, int]
 
 
-def module_btf(module: Module, data: Iterable[DataSection] = ()) -> ModuleBtf:
-    """The BTF of all functions, maps and variables of `module`, whose variables lie in `data`."""
-    writer = _Writer()
+def module_btf(module: Module, data: Iterable[DataSection] = (), read: Iterable[str] = ()) -> ModuleBtf:
+    """The BTF of all functions, maps and variables of `module`, whose variables lie in `data`.
+
+    `read` are the names of the structures of the kernel that its instructions read.
+    """
+    writer = _Writer(module)
     functions = {function.name: writer.function(function) for function in module.functions}
     places = []
     variables = []
@@ -75,12 +99,16 @@ def module_btf(module: Module, data: Iterable[DataSection] = ()) -> ModuleBtf:
         writer.builder.section(".maps", variables, end)
     for section in data:
         writer.data(section)
-    return ModuleBtf(writer.builder, functions, tuple(places))
+    structs = {name: writer.type(Opaque(name)) for name in sorted(set(read))}
+    return ModuleBtf(writer.builder, functions, tuple(places), structs)
 
 
 class _Writer:
-    def __init__(self) -> None:
+    def __init__(self, module: Module) -> None:
         self.builder = BtfBuilder()
+        self.structs = {struct.name: struct for struct in module.structs}
+        # Structures that something points to, once their members are known.
+        self.defined: dict[str, int] = {}
 
     def type(self, type_: Type) -> int:
         """The BTF id of `type_`."""
@@ -100,12 +128,50 @@ class _Writer:
         if isinstance(type_, Array):
             return b.array(self.type(type_.element), self._index(), type_.count)
         if isinstance(type_, Opaque):
-            # The kernel looks at the name only.
-            context = CONTEXTS.get(type_.name)
-            return b.struct(type_.name, context.size, ()) if context else b.forward(type_.name)
+            return self._object(type_.name)
         assert isinstance(type_, Struct)
-        members = [Member(each.name, self.type(each.type), 8 * each.offset) for each in type_.members]
-        return b.struct(type_.name, type_.size, members)
+        if holds_object(type_):
+            return self._pointed(type_.name, type_.size, lambda: self._members(type_))
+        return b.struct(type_.name, type_.size, self._members(type_))
+
+    def _members(self, struct: Struct) -> list[Member]:
+        return [Member(each.name, self.type(each.type), 8 * each.offset) for each in struct.members]
+
+    def _object(self, name: str) -> int:
+        """What the kernel defines: a context, a socket, or what the policy declares of one of its structures."""
+        table = CONTEXTS.get(name) or STRUCTURES.get(name)
+        if table is not None and name != "sock_common":
+            return self._pointed(name, table.size, lambda: self._fields(table))
+        declared = self.structs.get(name)
+        return self.builder.forward(name) if declared is None else self.type(declared)
+
+    def _pointed(self, name: str, size: int, members: Callable[[], Sequence[Member]]) -> int:
+        """A structure that pointers may lead to before its members are known, itself among them."""
+        if name not in self.defined:
+            type_id = self.defined[name] = self.builder.forward(name)
+            self.builder.define(type_id, Composite("struct", name, size, tuple(members())))
+        return self.defined[name]
+
+    def _fields(self, table: Context) -> list[Member]:
+        """The members of a structure that is known by its fields; those in one place are a union."""
+        members = []
+        for offset, group in groupby(table.fields.values(), lambda field: field.offset):
+            fields = list(group)
+            parts = [Member(field.name, self._field(field), 0) for field in fields]
+            if len(parts) == 1:
+                members.append(parts[0]._replace(bit_offset=8 * offset))
+                continue
+            size = max(size_of(field.type) for field in fields)
+            members.append(Member("", self.builder.union("", size, parts), 8 * offset))
+        return members
+
+    def _field(self, field: Field) -> int:
+        """The type of a field as the kernel's header declares it."""
+        if field.type == U64 and field.role in ("data", "data_end"):
+            return self.builder.pointer(0)
+        if field.name in _POINTEES:
+            return self.builder.pointer(self.builder.forward(_POINTEES[field.name]))
+        return self.type(field.type)
 
     def _index(self) -> int:
         return self.builder.integer("__ARRAY_SIZE_TYPE__", 4)

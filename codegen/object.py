@@ -49,7 +49,7 @@ class Program:
 
     `instructions` maps each slot that begins an instruction to it. `lines` maps the slot from which a source
     line holds on to that line. `functions` maps the first slot of each function (0 is the program) to its
-    name.
+    name. `kernel` says of slots what their instructions depend on in the running kernel (CO-RE), in words.
     """
 
     name: str
@@ -60,6 +60,7 @@ class Program:
     data: dict[int, DataReference] = field(default_factory=dict)
     lines: dict[int, SourceLine] = field(default_factory=dict)
     functions: dict[int, str] = field(default_factory=dict)
+    kernel: dict[int, str] = field(default_factory=dict, compare=False)
 
     @property
     def slots(self) -> int:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from skverdict.codegen import elf
 from skverdict.codegen.backend import WideArithmetic, compile_text
-from skverdict.codegen.btf_ext import BtfExt, FunctionInfo, LineInfo
+from skverdict.codegen.btf_ext import BtfExt, CoreRelocation, FunctionInfo, LineInfo
 from skverdict.codegen.data_sections import CONSTANTS, ZEROS, DataSection, data_sections
 from skverdict.codegen.elf_writer import Section, Symbol, write_elf
 from skverdict.codegen.limits import LimitChecker
@@ -61,7 +61,8 @@ def build(
     limits.check_frames(code, target.endian)
     limits.check_lengths(code)
     data = data_sections(module, target.endian)
-    btf = module_btf(module, data)
+    read = [each.struct for records in code.kernel.values() for each in records]
+    btf = module_btf(module, data, read)
     extension = _extension(code, btf, policy.sources).encode(target.endian, btf.builder.string)
     sections = _code_sections(code)
     sections.append(Section("license", module.license.encode() + b"\0", elf.SHF_ALLOC | elf.SHF_WRITE))
@@ -139,7 +140,7 @@ def _data_section(section: DataSection) -> Section:
 
 
 def _extension(code: Code, btf: ModuleBtf, sources: Mapping[str, Sequence[str]]) -> BtfExt:
-    """Function and line records, with the text of the lines."""
+    """Function, line and CO-RE records, with the text of the lines."""
     functions: dict[str, list[FunctionInfo]] = {name: [] for name in code.sections}
     for symbol in sorted(code.functions, key=lambda symbol: symbol.offset):
         # A copy that LLVM made for certain arguments is called as the function is, and more behind a dot.
@@ -152,7 +153,14 @@ def _extension(code: Code, btf: ModuleBtf, sources: Mapping[str, Sequence[str]])
         lines[section] = tuple(
             record._replace(text=_source_line(sources, record.file, record.line)) for record in last.values()
         )
-    return BtfExt(functions, lines, {})
+    relocations = {
+        section: tuple(
+            CoreRelocation(each.offset, btf.structs[each.struct], each.access, each.kind)
+            for each in sorted(records)
+        )
+        for section, records in code.kernel.items()
+    }
+    return BtfExt(functions, lines, relocations)
 
 
 def _source_line(sources: Mapping[str, Sequence[str]], file: str, line: int) -> str:

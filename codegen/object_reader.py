@@ -17,6 +17,7 @@ from skverdict.codegen.code_linker import (
 )
 from skverdict.codegen.elf_file import FLAG_ALLOCATED, FLAG_WRITE, ElfFile, ElfSection, read_elf
 from skverdict.codegen.instruction_set import SLOT_SIZE
+from skverdict.codegen.kernel_references import reference_text
 from skverdict.codegen.map_definitions import MAPS_SECTION, PlacedMap, read_maps, with_initial_values
 from skverdict.codegen.object import (
     DataReference,
@@ -65,7 +66,7 @@ def _read(content: bytes) -> Object:
     return Object(
         endian=elf.endian,
         license=_license(elf.section(LICENSE_SECTION)),
-        programs=_programs(functions, ext.lines),
+        programs=_programs(functions, ext.lines, _kernel_references(btf, ext)),
         maps={placed.spec.name: placed.spec for placed in maps},
         data=data,
         btf=btf,
@@ -144,8 +145,20 @@ def _license(section: ElfSection | None) -> str:
     return text.decode("utf-8", "backslashreplace")
 
 
+def _kernel_references(btf: Btf | None, ext: BtfExt) -> dict[str, dict[int, str]]:
+    """What instructions depend on in the running kernel, by section and slot."""
+    if btf is None:
+        return {}
+    return {
+        section: {record.offset // SLOT_SIZE: reference_text(btf, record) for record in records}
+        for section, records in ext.relocations.items()
+    }
+
+
 def _programs(
-    functions: Sequence[Function], lines: Mapping[str, Sequence[LineInfo]]
+    functions: Sequence[Function],
+    lines: Mapping[str, Sequence[LineInfo]],
+    kernel: Mapping[str, Mapping[int, str]],
 ) -> dict[str, Program]:
     """Every function outside of `.text` as a program, what it calls behind it."""
     by_place = {function.place: function for function in reversed(functions)}
@@ -160,11 +173,15 @@ def _programs(
         slots += sum(part.function.slots for part in linked)
         if slots > MAX_SLOTS:
             raise ObjectError(f"the programs have more than {MAX_SLOTS} slots")
-        programs[function.name] = _program(linked, lines)
+        programs[function.name] = _program(linked, lines, kernel)
     return programs
 
 
-def _program(linked: Sequence[LinkedFunction], lines: Mapping[str, Sequence[LineInfo]]) -> Program:
+def _program(
+    linked: Sequence[LinkedFunction],
+    lines: Mapping[str, Sequence[LineInfo]],
+    kernel: Mapping[str, Mapping[int, str]],
+) -> Program:
     entry = linked[0].function
     program = Program(entry.name, entry.section.removeprefix("?"), _kind(entry.section), {})
     for start, function in linked:
@@ -176,6 +193,9 @@ def _program(linked: Sequence[LinkedFunction], lines: Mapping[str, Sequence[Line
         for slot, (section, offset) in function.data.items():
             program.data[start + slot] = DataReference(start + slot, section, offset)
         first = function.place[1]
+        for slot, text in kernel.get(function.section, {}).items():
+            if slot - first in function.instructions:
+                program.kernel[start + slot - first] = text
         for line in lines.get(function.section, ()):
             slot = line.offset // SLOT_SIZE - first
             if slot in function.instructions:

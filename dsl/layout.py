@@ -7,7 +7,7 @@ from typing import Literal
 from skverdict.dsl import scalars
 from skverdict.dsl.contexts import CONTEXT_CLASSES, Message
 from skverdict.dsl.ir import types as ir
-from skverdict.dsl.structs import ArrayOf, Struct, is_struct_class, members_of
+from skverdict.dsl.structs import ArrayOf, Struct, is_of_kernel, is_struct_class, members_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -94,6 +94,11 @@ def type_of(annotation: object) -> ir.Bool | ir.Int | ir.BigEndian | ir.Struct |
     if scalar is not None:
         return scalar
     if is_struct_class(annotation):
+        if is_of_kernel(annotation):
+            raise LayoutError(
+                f"`{annotation.__name__}` is a structure of the running kernel, which alone makes it",
+                "read its members through what a helper gives, or declare it without `core=True`",
+            )
         return layout_of(annotation)
     if isinstance(annotation, ArrayOf):
         count = annotation.count

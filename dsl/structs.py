@@ -161,6 +161,11 @@ def is_struct_class(thing: object) -> TypeGuard[type[Struct]]:
     return isinstance(thing, type) and issubclass(thing, Struct) and thing is not Struct
 
 
+def is_of_kernel(thing: object) -> bool:
+    """True for a structure of the running kernel, whose place in memory no policy decides."""
+    return is_struct_class(thing) and bool(getattr(thing, "_of_kernel", False))
+
+
 def zero_of(annotation: object) -> object:
     """The value of a type that is all zero, as ordinary Python has it."""
     if isinstance(annotation, ArrayOf):

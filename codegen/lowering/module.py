@@ -5,7 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Container
 from typing import TYPE_CHECKING
 
-from skverdict.codegen.lowering import addresses, atomics, calls, context, control, elements, memory, scalars
+from skverdict.codegen.lowering import (
+    addresses,
+    atomics,
+    calls,
+    context,
+    control,
+    elements,
+    kernel_fields,
+    memory,
+    scalars,
+)
 from skverdict.codegen.lowering.emitter import FunctionEmitter, ModuleEmitter, function_name, llvm_type
 from skverdict.codegen.lowering.memory import stack_slot
 from skverdict.dsl.catalogue.programs import PROGRAMS
@@ -21,6 +31,7 @@ _RULES: dict[str, Callable[[FunctionEmitter, Operation], None]] = {
     **elements.RULES,
     **atomics.RULES,
     **context.RULES,
+    **kernel_fields.RULES,
     **addresses.RULES,
     **calls.RULES,
     **control.RULES,

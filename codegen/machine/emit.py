@@ -36,6 +36,7 @@ from skverdict.codegen.machine.graph import (
     Graph,
     Node,
 )
+from skverdict.codegen.machine.kernel_fields import KERNEL
 from skverdict.codegen.machine.pointers import UNKNOWN, region
 from skverdict.codegen.machine.registers import OutOfRegisters
 
@@ -273,7 +274,8 @@ class _Emitter:
         elif kind == ADDRESS:
             other = self._holder(node)
             if other is None:
-                add(Step(WIDE, register, symbol=node.symbol), line)
+                is_number = node.symbol is not None and node.symbol[0] == KERNEL
+                add(Step(_MOVE_CONSTANT if is_number else WIDE, register, symbol=node.symbol), line)
             else:
                 add(Step(_MOVE, register, other), line)
         else:
@@ -298,7 +300,7 @@ class _Emitter:
         opcode = node.opcode
         if not right:
             self._put(register, left, line)
-            self.piece.add(Step(opcode, register, 0, node.offset, node.imm), line)
+            self.piece.add(Step(opcode, register, 0, node.offset, node.imm, node.symbol), line)
         else:
             other = right[0]
             if other.register == register and not self._is_in(register, left, {}):
@@ -321,7 +323,7 @@ class _Emitter:
 
     def _load(self, node: Node) -> None:
         base, memory = self._base(node)
-        step = Step(node.opcode, node.register, base, node.offset, memory=memory)
+        step = Step(node.opcode, node.register, base, node.offset, 0, node.symbol, memory)
         self.piece.add(step, node.line)
         self._set(node)
 

@@ -42,6 +42,7 @@ class Node:
     - CALL: the arguments in order. JUMP: both sides, or one and `imm`. EXIT: the result, if any.
     - PHI: one for each predecessor of the block. CONST: `imm`, a signed number of 64 bits.
     - FRAME: `offset` from the frame pointer. ADDRESS: `symbol`. ENTRY: `imm` is the register.
+    - A LOAD with a `symbol` has its offset from there, an ALU with one its `imm`.
 
     `number` is given out when registers are assigned; -1 if the node needs none.
     """
@@ -77,8 +78,8 @@ KIND_NAMES = (
     "store", "jump", "goto", "exit",
 )  # fmt: skip
 
-# What a wide instruction or a local call refers to: `data` (a map or variable) or `function`, then the name,
-# and an addend in bytes.
+# What an instruction refers to: `data` (a map or variable), `function`, or `kernel` (a member of a structure of the
+# kernel, whose place it holds), then the name, and an addend in bytes.
 Symbol = tuple[str, str, int]
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from skverdict.codegen import elf
+from skverdict.codegen.kernel_symbols import KernelRelocation, is_kernel_symbol, resolve
 from skverdict.codegen.llvm_object import Code, CodeRelocation
 from skverdict.codegen.machine import calls
 from skverdict.codegen.machine.context import load_early, share_loads
@@ -12,7 +13,8 @@ from skverdict.codegen.machine.emit import emit
 from skverdict.codegen.machine.encode import Encoded, TooFar, encode
 from skverdict.codegen.machine.ends import keep_whole
 from skverdict.codegen.machine.entry import split_context
-from skverdict.codegen.machine.graph import WIDE
+from skverdict.codegen.machine.graph import CLASS, LDX, WIDE
+from skverdict.codegen.machine.kernel_fields import KERNEL, place_in_instructions
 from skverdict.codegen.machine.legal import legalise
 from skverdict.codegen.machine.lift import CALL_OPCODE, Unliftable, arguments, decode, lift
 from skverdict.codegen.machine.packet import move_pointers
@@ -48,6 +50,7 @@ class _Improver:
         self.code = code
         self.target = target
         self.maps: Mapping[str, Map] = {map_.name: map_ for map_ in module.maps}
+        self.structs = {struct.name: struct for struct in module.structs}
         self.kinds = {function.name: function.kind for function in module.functions}
         self.functions = {function.name: function for function in code.functions}
         self.at = {(function.section, function.offset): function.name for function in code.functions}
@@ -88,6 +91,8 @@ class _Improver:
         if relocation.symbol == _TEXT:
             start = imm if opcode == WIDE else _SLOT * (imm + 1)
             return "function", self.at[_TEXT, start], 0
+        if is_kernel_symbol(relocation.symbol):
+            return KERNEL, relocation.symbol, 0
         return "data", relocation.symbol, imm
 
     def _symbols(self, function: CodeSymbol) -> dict[int, Symbol]:
@@ -172,6 +177,7 @@ class _Improver:
 
     def _shorter(self, graph: Graph) -> Encoded:
         target = self.target
+        place_in_instructions(graph)
         drop_extensions(graph)
         drop_unused(graph)
         share_loads(graph)
@@ -201,6 +207,7 @@ class _Improver:
         sections: dict[str, bytearray] = {section: bytearray() for section in self.code.sections}
         relocations: dict[str, list[CodeRelocation]] = {}
         lines: dict[str, list[LineInfo]] = {}
+        kernel: dict[str, list[KernelRelocation]] = {}
         order = "little" if self.target.endian == "little" else "big"
         for function in ordered:
             encoded = done[function.name]
@@ -210,7 +217,13 @@ class _Improver:
                 place = slot * _SLOT
                 wide = content[place] == WIDE
                 number = addend
-                if what == "function":
+                if what == KERNEL:
+                    number, record = resolve(name, start + place, self.structs)
+                    kernel.setdefault(function.section, []).append(record)
+                    if content[place] & CLASS == LDX:
+                        content[place + 2 : place + 4] = number.to_bytes(2, order, signed=True)  # type: ignore[arg-type]
+                        continue
+                elif what == "function":
                     owner = self.functions[name].section
                     number = starts[name]
                     if not wide:
@@ -240,4 +253,4 @@ class _Improver:
             for each in self.code.functions
         ]
         contents = {name: bytes(content) for name, content in sections.items()}
-        return Code(contents, functions, relocations, lines)
+        return Code(contents, functions, relocations, lines, kernel)

@@ -17,6 +17,7 @@ from skverdict.codegen.machine.graph import (
     EXIT,
     JMP32,
     JUMP,
+    LOAD,
     LSH,
     MASK32,
     REGISTER,
@@ -31,8 +32,9 @@ from skverdict.codegen.machine.graph import (
 _EFFECTS = (CALL, STORE, ATOMIC)
 _SHIFT_LEFT, _SHIFT_RIGHT = ALU64 | LSH, ALU64 | RSH
 _AND = ALU64 | AND | REGISTER
+_AND_CONSTANT_32, _CLASS_64 = ALU32 | AND, ALU32 ^ ALU64
 _MOVE_32 = 0xBC
-_SIZE = 0x18
+_SIZE, _MODE, _MEMSX = 0x18, 0xE0, 0x80
 
 
 def drop_extensions(graph: Graph) -> None:
@@ -44,7 +46,9 @@ def drop_extensions(graph: Graph) -> None:
         if (node.opcode == _MOVE_32 and node.kind == UNARY and not node.offset)
         or (node.opcode == _SHIFT_RIGHT and node.args[0].kind == ALU)
     ]
-    replaced: dict[Node, Node] = {}
+    replaced: dict[Node, Node] = {
+        node: node.args[0] for block in graph.blocks for node in block.nodes if _masks_nothing(node)
+    }
     if candidates:
         small = small_nodes(graph)
         for node in candidates:
@@ -70,6 +74,17 @@ def drop_extensions(graph: Graph) -> None:
                     block.end.args[0] = result.args[0]
     if replaced:
         replace(graph, replaced)
+
+
+def _masks_nothing(node: Node) -> bool:
+    """True if a mask keeps all bits that a load gives, which the load has cleared around them."""
+    if node.kind != ALU or node.opcode & ~_CLASS_64 != _AND_CONSTANT_32 or len(node.args) != 1:
+        return False
+    source = node.args[0]
+    if source.kind != LOAD or source.opcode & _MODE == _MEMSX:
+        return False
+    bits = (1 << 8 * SIZES[source.opcode & _SIZE]) - 1
+    return bits <= MASK32 >> 1 and node.imm & bits == bits
 
 
 def _skip_extensions(graph: Graph) -> None:

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 
+IrType = ir.Bool | ir.Int | ir.BigEndian | ir.Struct | ir.Array | ir.Pointer
+
+
 class BitField(NamedTuple):
     """A bit-field: `width` bits of the unsigned integer at `offset` bytes, which is of type `unit`.
 
@@ -40,6 +43,9 @@ class CStruct(ir.Struct):
 
 class CRecord(Struct):
     """Base of what C declares. In ordinary Python the members of a union are kept apart."""
+
+    # True for what the running kernel has laid out in its own way.
+    _of_kernel = False
 
     if TYPE_CHECKING:
         # Annotations at run time would be members.
@@ -66,7 +72,9 @@ def class_of(record: Record, other: Record) -> type[Struct]:
     members = [
         ir.Member(one.name, ir_type(one.type, _field(other, one.name)), one.offset) for one in record.fields
     ]
-    members += [ir.Member(f"_bits{offset}", unit, offset) for offset, unit in units]
+    if not record.of_kernel:
+        # The kernel may have its bit-fields elsewhere, and nothing finds the integers around them.
+        members += [ir.Member(f"_bits{offset}", unit, offset) for offset, unit in units]
     members.sort(key=lambda member: member.offset)
     layout = CStruct(record.name, tuple(members), record.size, record.align)
     layout.bits = bits
@@ -76,6 +84,7 @@ def class_of(record: Record, other: Record) -> type[Struct]:
         "__module__": __name__,
         "_layout": layout,
         "_bits": bits,
+        "_of_kernel": record.of_kernel,
         "_overlaps": any(
             one.offset + ir.size_of(one.type) > following.offset for one, following in pairwise(members)
         ),
@@ -88,14 +97,14 @@ def _field(record: Record, name: str) -> CType:
     return next(one.type for one in record.fields if one.name == name)
 
 
-def ir_type(type_: CType, other: CType) -> ir.Bool | ir.Int | ir.BigEndian | ir.Struct | ir.Array:
+def ir_type(type_: CType, other: CType) -> IrType:
     """The IR's type; `other` is the same one on a big-endian machine."""
     if isinstance(type_, CArray):
         assert isinstance(other, CArray)
         return ir.Array(ir_type(type_.element, other.element), type_.length)
     if isinstance(type_, Record):
         assert isinstance(other, Record)
-        return _layout_of(type_, other)
+        return layout_of_record(type_, other)
     return type_
 
 
@@ -110,7 +119,8 @@ def struct_class(record: Record, other: Record) -> type[Struct]:
     return _CLASSES[key]
 
 
-def _layout_of(record: Record, other: Record) -> ir.Struct:
+def layout_of_record(record: Record, other: Record) -> ir.Struct:
+    """The IR's structure of a record; `other` is the same one on a big-endian machine."""
     return struct_class(record, other)._layout
 
 
@@ -119,6 +129,8 @@ _BY_LAYOUT: dict[str, object] = {name: getattr(scalars, name) for name in ir.SCA
 
 def annotation_of(type_: ir.Type) -> object:
     """What a policy writes for a type."""
+    if isinstance(type_, ir.Pointer):
+        return scalars.u64
     if isinstance(type_, ir.Array):
         return ArrayOf(annotation_of(type_.element), type_.count)
     if isinstance(type_, ir.Struct):

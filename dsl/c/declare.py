@@ -5,28 +5,34 @@ from __future__ import annotations
 from enum import IntEnum
 
 from skverdict.dsl import scalars
-from skverdict.dsl.c.classes import annotation_of, ir_type, struct_class
+from skverdict.dsl.c.classes import annotation_of, ir_type, layout_of_record, struct_class
 from skverdict.dsl.c.errors import CError
 from skverdict.dsl.c.model import CArray, CType, Record
 from skverdict.dsl.c.reader import Declarations, Enum, read_declarations
 from skverdict.dsl.ir import types as ir
 
 
-def declare(text: str) -> tuple[dict[str, object], dict[str, str]]:
-    """Things by name; and the macros that are none, with the reason. Raises CError."""
-    little = read_declarations(text, "little")
+def declare(
+    text: str, core: bool = False
+) -> tuple[dict[str, object], dict[str, str], dict[str, ir.Struct]]:
+    """Things by name; the macros that are none, with the reason; and, with `core`, the kernel's structures by
+    name. Raises CError."""
+    little = read_declarations(text, "little", core)
     # Only bit-fields, and what asks for the byte order, make a difference.
-    big = read_declarations(text, "big")
+    big = read_declarations(text, "big", core)
     _compare(little, big)
     things: dict[str, object] = dict(little.constants)
     for name, enum in little.enums.items():
         things[name] = _enum(name, enum)
     for name, type_ in little.typedefs.items():
         things[name] = _thing(type_, big.typedefs[name])
-    for name, record in little.records.items():
-        if record.fields or record.bits:
-            things[name] = struct_class(record, big.records[name])
-    return things, little.others
+    records = {name: record for name, record in little.records.items() if record.fields or record.bits}
+    for name, record in records.items():
+        things[name] = struct_class(record, big.records[name])
+    kernel_structs = {
+        name: layout_of_record(record, big.records[name]) for name, record in records.items() if record.of_kernel
+    }
+    return things, little.others, kernel_structs
 
 
 def _compare(little: Declarations, big: Declarations) -> None:

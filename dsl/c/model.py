@@ -44,9 +44,11 @@ class Record(NamedTuple):
     bits: tuple[Bits, ...]
     size: int
     align: int
+    # Of the running kernel, which has it laid out in its own way.
+    of_kernel: bool = False
 
 
-CType = ir.Int | ir.BigEndian | ir.Bool | CArray | Record
+CType = ir.Int | ir.BigEndian | ir.Bool | ir.Pointer | CArray | Record
 
 
 def size_of(type_: CType) -> int:

@@ -115,13 +115,14 @@ def _unexpected(error: UnexpectedToken, token: Token, text: str) -> CError:
     return CError(f"`{token}` is not expected here", line, column, hint)
 
 
-def read_declarations(text: str, order: str) -> Declarations:
-    """What a text declares for machines of byte order `order`. Raises CError."""
-    return _Reader(text, order).read()
+def read_declarations(text: str, order: str, core: bool = False) -> Declarations:
+    """What a text declares for machines of byte order `order`; `core`: of the running kernel. Raises CError."""
+    return _Reader(text, order, core).read()
 
 
 class _Reader:
-    def __init__(self, text: str, order: str) -> None:
+    def __init__(self, text: str, order: str, core: bool) -> None:
+        self.core = core
         self.records: dict[str, Record] = {}
         self.enums: dict[str, Enum] = {}
         self.typedefs: dict[str, CType] = {}
@@ -259,7 +260,7 @@ class _Reader:
         for member in members:
             self._member(layout, member, names, member is members[-1])
         self._outer = outer
-        record = layout.finish(shown, aligned)
+        record = layout.finish(shown, aligned)._replace(of_kernel=self.core)
         if tag is not None:
             if tag in self.records:
                 raise CError(f"`{kind} {tag}` is defined twice", *place_of(node))
@@ -305,8 +306,9 @@ class _Reader:
                 self._all_once(type_, names, node)
                 layout.add(None, type_)
             return
+        pointer = self._pointer(specifiers)
         for one in declared:
-            self._declared_member(layout, one, type_, names, is_last)
+            self._declared_member(layout, one, type_, pointer, names, is_last)
 
     def _group(self, layout: Layout, node: Node, names: set[str]) -> None:
         """`__struct_group`: the members, reachable one by one and together under a name."""
@@ -320,7 +322,7 @@ class _Reader:
         members = [one for one in nodes if not one.data.endswith("attribute")]
         for member in members:
             self._member(inner, member, inner_names, is_last=False)
-        record = inner.finish(shown, aligned)
+        record = inner.finish(shown, aligned)._replace(of_kernel=self.core)
         if tag:
             self.records[str(tag)] = record
             self.places[str(tag)] = place_of(node)
@@ -330,8 +332,22 @@ class _Reader:
         both.add(self._free(name, names), record)
         layout.add(None, both.finish(""))
 
+    def _pointer(self, specifiers: Node) -> CType:
+        """The type of a pointer to what specifiers name: to a structure of the kernel, or else a number."""
+        kind = next(child for child in specifiers.children if isinstance(child, Tree))
+        if not self.core or kind.data not in ("record", "tagged") or kind.children[0] == "union":
+            return POINTER
+        tag = next((str(child) for child in kind.children[1:] if isinstance(child, Token)), "")
+        return ir.Pointer(ir.Opaque(tag), ir.Space.OBJECT, nullable=True) if tag else POINTER
+
     def _declared_member(
-        self, layout: Layout, node: Node, type_: CType | None, names: set[str], is_last: bool
+        self,
+        layout: Layout,
+        node: Node,
+        type_: CType | None,
+        pointer: CType,
+        names: set[str],
+        is_last: bool,
     ) -> None:
         if node.data == "gap":
             layout.add_bits(None, _bit_type(node, type_), self._width(node, type_))
@@ -340,7 +356,7 @@ class _Reader:
         name = _name_of(declarator)
         attributes = [one for one in _trees(declarator) if one.data in ("attribute", "short_attribute")]
         packed, aligned = self._attributes(attributes)
-        declared = self._declared(declarator, type_)
+        declared = self._declared(declarator, type_, pointer)
         if node.children[-1] is not None and len(node.children) > 1:
             integer = _bit_type(declarator, declared)
             width = self._width(node, integer)
@@ -362,17 +378,18 @@ class _Reader:
             raise CError(f"a bit-field of this type has {int(named)} to {most} bits", *place_of(expression))
         return width
 
-    def _declared(self, node: Node, type_: CType | None) -> CType:
-        """The type of a declarator: pointers and arrays of what the specifiers say."""
+    def _declared(self, node: Node, type_: CType | None, pointer: CType = POINTER) -> CType:
+        """The type of a declarator: pointers and arrays of what the specifiers say, to which one is `pointer`."""
         pointers = [child for child in node.children if isinstance(child, Token) and child.type == "POINTER"]
+        arrays = [child for child in _trees(node) if child.data == "array"]
         found: CType
         if pointers:
-            found = POINTER
+            found = pointer if len(pointers) == 1 and not arrays else POINTER
         elif type_ is None:
             raise CError("the size of this type is not known", *place_of(node), "paste its definition, too")
         else:
             found = type_
-        for array in reversed([child for child in _trees(node) if child.data == "array"]):
+        for array in reversed(arrays):
             length = FLEXIBLE
             if array.children and isinstance(array.children[0], Tree):
                 length = self._integer(array.children[0])

@@ -7,6 +7,7 @@ from types import FunctionType
 from typing import Any
 
 from skverdict.dsl.catalogue.programs import PROGRAMS
+from skverdict.dsl.catalogue.sockets import STRUCTURES
 from skverdict.dsl.frontend.annotations import Annotation, read_annotation
 from skverdict.dsl.frontend.definitions import check_definition
 from skverdict.dsl.frontend.lowering import Frame, Lowering
@@ -108,7 +109,9 @@ def _passed(annotation: Annotation) -> Any:
     if annotation.is_scalar:
         return CARRIERS.get(type_, type_) if annotation.optional and type_ is not None else type_
     assert type_ is not None
-    space = Space.SOCKET if isinstance(type_, Opaque) else Space.STACK
+    space = Space.STACK
+    if isinstance(type_, Opaque):
+        space = Space.SOCKET if type_.name in STRUCTURES else Space.OBJECT
     return Pointer(type_, space, nullable=annotation.optional)
 
 

@@ -14,6 +14,7 @@ from skverdict.dsl.frontend.values import ScalarType, type_name
 from skverdict.dsl.ir.types import VOID, BigEndian, Bool, Int, Opaque, Type
 from skverdict.dsl.layout import LayoutError, type_of
 from skverdict.dsl.maps import CellOf
+from skverdict.dsl.structs import is_of_kernel
 
 if TYPE_CHECKING:
     from skverdict.dsl.frontend.scope import PolicyScope
@@ -115,6 +116,8 @@ def _of_object(source: Source, node: ast.expr, thing: object) -> Annotation:
         return Annotation(VOID)
     if isinstance(thing, type) and thing in SOCKET_CLASSES:
         return Annotation(Opaque(SOCKET_CLASSES[thing]))
+    if isinstance(thing, type) and is_of_kernel(thing):
+        return Annotation(Opaque(thing.__name__))
     try:
         if isinstance(thing, CellOf):
             return Annotation(type_of(thing.type), cell=True)

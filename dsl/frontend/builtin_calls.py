@@ -1,4 +1,4 @@
-"""The few functions of Python itself that a program can call: `min`, `max`, `abs`, `len`, `ord`."""
+"""The few functions of Python itself that a program can call: `min`, `max`, `abs`, `len`, `ord`, `hasattr`."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from skverdict.dsl.frontend.lowering import Lowering
 from skverdict.dsl.frontend.operators import is_of_literals
 from skverdict.dsl.frontend.values import (
     ContextArray,
+    KernelPart,
     MapValue,
     MessageBytes,
     Operand,
@@ -22,7 +23,7 @@ from skverdict.dsl.frontend.values import (
     describe,
     limits,
 )
-from skverdict.dsl.ir.types import BOOL, Array, Int
+from skverdict.dsl.ir.types import BOOL, Array, Int, Opaque, Space
 
 Builtin = Callable[[Lowering, ast.Call], Operand]
 
@@ -93,6 +94,8 @@ def _len(lowering: Lowering, node: ast.Call) -> Operand:
     operand = evaluate(lowering, node.args[0])
     if isinstance(operand, Reference) and isinstance(operand.target, Array):
         return constant(operand.target.count)
+    if isinstance(operand, KernelPart) and isinstance(operand.type, Array):
+        return constant(operand.type.count)
     if isinstance(operand, MessageBytes):
         return operand.known
     if isinstance(operand, ContextArray):
@@ -113,6 +116,24 @@ def _ord(lowering: Lowering, node: ast.Call) -> Operand:
     if isinstance(operand, PythonValue) and isinstance(operand.object, (str, bytes)) and len(operand.object) == 1:
         return constant(ord(operand.object))
     raise lowering.refuse(node, "`ord` needs a character that is known now", "a byte of the packet is a number already")
+
+
+def _hasattr(lowering: Lowering, node: ast.Call) -> Operand:
+    """Whether the running kernel has a member, which is known when the program is loaded."""
+    _no_keywords(lowering, node, "hasattr")
+    owner = evaluate(lowering, node.args[0]) if len(node.args) == 2 else None
+    last = node.args[-1] if node.args else None
+    name = last.value if isinstance(last, ast.Constant) else None
+    is_object = isinstance(owner, Reference) and isinstance(owner.target, Opaque) and owner.space is Space.OBJECT
+    if not isinstance(owner, (Reference, KernelPart)) or not (is_object or isinstance(owner, KernelPart)):
+        raise lowering.refuse(
+            node, "`hasattr` asks a structure of the running kernel", 'such as `hasattr(task, "loginuid")`'
+        )
+    if not isinstance(name, str):
+        raise lowering.refuse(node.args[1], "the name of the member must be written here as a string")
+    from skverdict.dsl.frontend.kernel_objects import exists
+
+    return exists(lowering, node, owner, name)
 
 
 def _range(lowering: Lowering, node: ast.Call) -> Operand:
@@ -137,5 +158,6 @@ BUILTINS: dict[object, Builtin] = {
     abs: _abs,
     len: _len,
     ord: _ord,
+    hasattr: _hasattr,
     range: _range,
 }

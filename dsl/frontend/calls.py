@@ -41,6 +41,7 @@ from skverdict.dsl.frontend.values import (
 from skverdict.dsl.helpers import KernelHelper
 from skverdict.dsl.ir.types import Array, BigEndian, Int, Struct, holds_context
 from skverdict.dsl.layout import bit_field
+from skverdict.dsl.structs import is_of_kernel
 
 
 @expression(ast.Call)
@@ -208,6 +209,11 @@ def _call_python(
         return print_line(lowering, node)
     if thing is int:
         raise lowering.refuse(node, "`int` has no width", "write `u32(x)`, `u64(x)`, `i32(x)`, ...")
+    if is_of_kernel(thing):
+        raise lowering.refuse(
+            node, f"`{function.name}` is a structure of the running kernel, which alone makes it",
+            "read its members through what a helper gives, or declare it without `core=True`",
+        )  # fmt: skip
     raise _ordinary(lowering, node, function)
 
 

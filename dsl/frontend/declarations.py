@@ -21,7 +21,7 @@ from skverdict.dsl.ir.module import Location, Map
 from skverdict.dsl.ir.types import Type, holds_context, size_of
 from skverdict.dsl.layout import LayoutError, layout_of, type_of
 from skverdict.dsl.maps import Map as DeclaredMap
-from skverdict.dsl.structs import Struct, is_struct_class
+from skverdict.dsl.structs import Struct, is_of_kernel, is_struct_class
 
 # The kernel keeps 15 characters of a name (BPF_OBJ_NAME_LEN is 16, with the final NUL).
 NAME_LENGTH = 15
@@ -126,7 +126,7 @@ def _part(
     try:
         type_ = type_of(annotation)
     except LayoutError as error:
-        if is_struct_class(annotation):
+        if is_struct_class(annotation) and not is_of_kernel(annotation):
             # The structure's own error is reported where it is written.
             check_struct(scope, annotation)
         else:

@@ -19,6 +19,7 @@ from skverdict.dsl.frontend.values import (
     ContextArray,
     ContextValue,
     GlobalValue,
+    KernelPart,
     MapValue,
     MessageValue,
     Method,
@@ -76,6 +77,10 @@ def attribute(lowering: Lowering, node: ast.Attribute) -> Operand:
         from skverdict.dsl.frontend.globals import place
 
         return load(lowering, node, place(lowering, node, owner))
+    if isinstance(owner, KernelPart):
+        from skverdict.dsl.frontend.kernel_objects import part_member
+
+        return part_member(lowering, node, owner)
     names: tuple[str, ...] = ()
     if isinstance(owner, MapValue):
         names = METHOD_NAMES[owner.map.kind]
@@ -178,6 +183,10 @@ def subscript(lowering: Lowering, node: ast.Subscript) -> Operand:
         from skverdict.dsl.frontend.objects import socket_array_element
 
         return socket_array_element(lowering, node, owner, index)
+    if isinstance(owner, KernelPart):
+        from skverdict.dsl.frontend.kernel_objects import part_element
+
+        return part_element(lowering, node, owner, index)
     if isinstance(owner, ContextArray):
         return array_element(lowering, node, owner, index)
     if isinstance(owner, Reference) and isinstance(owner.target, Array):

@@ -15,7 +15,7 @@ from skverdict.dsl.ir.types import Array, BigEndian, Bool, Int, Pointer, Space, 
 from skverdict.dsl.layout import LayoutError, layout_of, type_of
 from skverdict.dsl.scalars import BigEndian as BigEndianNumber
 from skverdict.dsl.structs import Struct as StructInstance
-from skverdict.dsl.structs import is_struct_class
+from skverdict.dsl.structs import is_of_kernel, is_struct_class
 
 if TYPE_CHECKING:
     from skverdict.dsl.frontend.lowering import Lowering
@@ -37,7 +37,7 @@ def declare_global(scope: PolicyScope, name: str, declaration: DeclaredGlobal[ob
     try:
         type_ = type_of(declaration.annotation)
     except LayoutError as error:
-        if is_struct_class(declaration.annotation):
+        if is_struct_class(declaration.annotation) and not is_of_kernel(declaration.annotation):
             check_struct(scope, declaration.annotation)
         else:
             scope.reporter.error(place, f"the type of `{name}`: {error.message}", error.hint)

@@ -17,6 +17,7 @@ from skverdict.dsl.frontend.memory import SCALAR_KINDS, on_stack, pointer, refus
 from skverdict.dsl.frontend.values import (
     NONE,
     ContextValue,
+    KernelPart,
     Lease,
     MapValue,
     MessageValue,
@@ -298,6 +299,10 @@ Rule = Callable[[Arguments, Argument, ast.AST, "Operand | None"], Value]
 def _scalar(arguments: Arguments, parameter: Argument, node: ast.AST, operand: Operand | None) -> Value:
     type_ = Int(parameter.bits, parameter.signed)
     lowering = arguments.lowering
+    if isinstance(operand, KernelPart) and parameter.name == "unsafe_ptr":
+        from skverdict.dsl.frontend.kernel_objects import address
+
+        return lowering.value(node, address(lowering, node, operand))
     wanted = f"{with_article(type_)} for `{parameter.name}`"
     number = as_scalar(lowering, node, operand or constant(_DEFAULTS.get(parameter.name, 0)), wanted)
     if parameter.name == "netns" and number.constant == CONSTANTS["BPF_F_CURRENT_NETNS"]:

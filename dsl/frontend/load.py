@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from skverdict.dsl import decorators
+from skverdict.dsl.c_types import CTypes
 from skverdict.dsl.catalogue.maps import MAPS
 from skverdict.dsl.catalogue.programs import KERNELS, PROGRAMS
 from skverdict.dsl.errors import Place, PolicyError
@@ -50,6 +51,10 @@ def load(path: str | os.PathLike[str], kernel: str | None = None) -> Policy:
     scope = PolicyScope(sources, reporter, _license(sources, reporter, namespace), kernel or KERNELS[-1])
     _check_duplicates(sources, reporter)
     _declare(scope, namespace)
+    if any(isinstance(thing, CTypes) and thing._kernel_structs for thing in namespace.values()):
+        from skverdict.dsl.frontend.kernel_objects import declare_kernel_structs
+
+        declare_kernel_structs(scope, namespace)
     _check_decorated(sources, reporter, namespace)
     functions = _programs(scope, namespace)
     if not functions and not reporter.errors:
@@ -215,6 +220,10 @@ def _used_structs(scope: PolicyScope, functions: Iterable[Function]) -> list[Str
             for operation in block.operations:
                 if operation.result is not None and isinstance(operation.result.type, Pointer):
                     _collect(operation.result.type, found)
+                if operation.name.startswith("kernel."):
+                    owner = operation.operands[0].type
+                    assert isinstance(owner, Pointer)
+                    _collect(scope.kernel_structs[str(owner.target)], found)
     names: set[str] = set()
     for struct in found:
         if struct.name in names:

@@ -27,10 +27,9 @@ def object_attribute(lowering: Lowering, node: ast.Attribute, owner: Reference) 
             return Method(map_, node.attr)
         raise lowering.refuse(node, f"{owner.what} has no `{node.attr}`", f"it has {', '.join(names)}")
     if owner.space is not Space.SOCKET:
-        raise lowering.refuse(
-            node, f"{owner.what} is a kernel object whose members a policy cannot read",
-            "pass it to a helper that takes it",
-        )  # fmt: skip
+        from skverdict.dsl.frontend.kernel_objects import kernel_member
+
+        return kernel_member(lowering, node, owner)
     if node.attr == RELEASE and owner.lease is not None:
         return Method(owner, RELEASE)
     return _socket_field(lowering, node, owner)

@@ -24,7 +24,7 @@ from skverdict.dsl.layout import LayoutError, type_of
 from skverdict.dsl.maps import Map
 from skverdict.dsl.scalars import BigEndian as BigEndianNumber
 from skverdict.dsl.scalars import Integer
-from skverdict.dsl.structs import ArrayOf, is_struct_class
+from skverdict.dsl.structs import ArrayOf, is_of_kernel, is_struct_class
 
 if TYPE_CHECKING:
     from skverdict.dsl.frontend.scope import PolicyScope
@@ -57,6 +57,9 @@ def operand_of(scope: PolicyScope, name: str, thing: object) -> Operand:
         return PythonValue(name, thing) if variable is None else GlobalValue(variable)
     if thing is None:
         return NONE
+    if is_of_kernel(thing):
+        # Its name is for annotations; whoever makes one is told that.
+        return PythonValue(name, thing)
     if isinstance(thing, ArrayOf) or thing is bool or is_type(thing):
         try:
             return TypeValue(type_of(thing))

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from skverdict.dsl.frontend.sources import Sources
     from skverdict.dsl.frontend.subprograms import Signature, Subprogram
     from skverdict.dsl.globals import Global as DeclaredGlobal
+    from skverdict.dsl.ir.types import Struct
     from skverdict.dsl.maps import Map as DeclaredMap
 
 
@@ -46,6 +47,8 @@ class PolicyScope:
         self.lowered: set[int] = set()
         # How often a piece of code was written out: see `Lowering.spend`.
         self.spent = 0
+        # What `c_types(..., core=True)` declares of the running kernel's structures, by name.
+        self.kernel_structs: dict[str, Struct] = {}
         self._counts: dict[int, dict[str, int]] = {}
 
     def add_map(self, declaration: DeclaredMap, map_: Map | None) -> None:

@@ -279,6 +279,17 @@ class ContextArray:
         self.field = field
 
 
+class KernelPart:
+    """A structure or array inside of one of the kernel's: `path` leads to it from what `owner` refers to."""
+
+    __slots__ = ("owner", "path", "type")
+
+    def __init__(self, owner: Reference, path: str, type_: Struct | Array) -> None:
+        self.owner = owner
+        self.path = path
+        self.type = type_
+
+
 class SocketArray:
     """An array field of a socket, such as `src_ip6`."""
 
@@ -482,6 +493,7 @@ Operand = (
     | ContextValue
     | ContextArray
     | SocketArray
+    | KernelPart
     | PacketValue
     | Window
     | PacketByte
@@ -566,6 +578,7 @@ _SIMPLE: dict[type, str] = {
     MessageBytes: "the message's data",
     ContextArray: "an array of the context",
     SocketArray: "an array of a socket",
+    KernelPart: "a part of a structure of the kernel",
     PacketValue: "the packet's data",
     Window: "a slice of bytes",
     PacketByte: "a byte of the packet that may be None",

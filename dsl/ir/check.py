@@ -96,6 +96,7 @@ def _check_function(function: Function, module: Module) -> None:
         {variable.name: variable for variable in module.globals},
         {function.name: function for function in module.functions},
         {number: made.operation for number, made in definitions.items() if made.operation is not None},
+        structs,
     )
     for one in function.blocks:
         for index, operation in enumerate(one.operations):

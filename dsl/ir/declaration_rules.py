@@ -24,7 +24,9 @@ from skverdict.dsl.ir.types import (
     Type,
     Void,
     holds_context,
+    holds_object,
     is_context,
+    is_object,
     scalars_in,
     size_of,
 )
@@ -75,7 +77,7 @@ def _struct(struct: Struct, structs: Mapping[str, Struct]) -> Iterator[str]:
     for member in struct.members:
         where = f"member {member.name}"
         yield from (f"{where}: {problem}" for problem in identifier_problems(member.name))
-        if not is_context(member.type):
+        if not is_context(member.type) and not is_object(member.type):
             yield from (f"{where}: {problem}" for problem in _in_memory(member.type))
         if member.offset < 0 or member.offset + size_of(member.type) > struct.size:
             yield f"{where} lies outside the {struct.size} bytes"
@@ -94,6 +96,8 @@ def _beyond_stack(type_: Type) -> Iterator[str]:
     yield from _in_memory(type_)
     if holds_context(type_):
         yield f"{type_} holds a context, which lasts no longer than its program"
+    if holds_object(type_):
+        yield f"{type_} holds a pointer, which only the kernel's own structures do"
 
 
 def type_problems(type_: Type, structs: Mapping[str, Struct], depth: int = 1) -> Iterator[str]:

@@ -7,11 +7,13 @@ from collections.abc import Iterator
 from skverdict.dsl.catalogue.contexts import CONTEXTS, Context, Field
 from skverdict.dsl.catalogue.sockets import STRUCTURES
 from skverdict.dsl.ir.call_rules import call, call_helper
+from skverdict.dsl.ir.kernel_path import PathError, follow
 from skverdict.dsl.ir.module import SUBPROGRAM
 from skverdict.dsl.ir.site import Rule, Site, fits, gives, named
 from skverdict.dsl.ir.types import (
     U8,
     U32,
+    U64,
     VOID,
     Array,
     BigEndian,
@@ -158,6 +160,25 @@ def _socket_load(site: Site) -> Iterator[str]:
         yield from gives(_field_type(field), site)
 
 
+def _kernel_place(site: Site) -> Iterator[str]:
+    pointer, path = site.pointer(0), site.text("field")
+    struct = site.structs.get(str(pointer.target))
+    if struct is None or pointer.space is not Space.OBJECT:
+        yield f"{pointer} leads to no structure of the kernel that is declared"
+        return
+    try:
+        place = follow(struct, path)
+    except PathError as error:
+        yield str(error)
+        return
+    if site.operation.name == "kernel.load":
+        if isinstance(place.type, (Struct, Array)):
+            yield f"{place.type} is more than can be read at once"
+        yield from gives(place.type, site)
+    elif site.operation.name == "kernel.address":
+        yield from gives(U64, site)
+
+
 def _atomic(site: Site) -> Iterator[str]:
     pointer = site.pointer(0)
     if not isinstance(pointer.target, Int) or pointer.target.bits < 32:
@@ -247,6 +268,7 @@ RULES: dict[str, tuple[Rule, ...]] = {
     "context.load": (_context_load,),
     "context.store": (_context_store,),
     "socket.load": (_socket_load,),
+    **{f"kernel.{name}": (_kernel_place,) for name in ("load", "address", "exists")},
     **{f"atomic.{name}": (_atomic,) for name in ("add", "and", "or", "xor", "exchange", "compare_exchange")},
     "packet.view": (_packet_view,),
     "assume_non_null": (_assume_non_null,),

@@ -95,6 +95,12 @@ def _rows() -> list[OperationKind]:
         row("context.store", ("context", "scalar"), "void", (("field", "name"),)),
         # Fields of the kernel's sockets (`catalogue.sockets`), likewise.
         row("socket.load", ("ptr",), "field", (("field", "name"),)),
+        # What lies in a structure of the kernel, declared under the name of the pointer's target: `field` is a
+        # path of names and indices, such as `comm.3` (`kernel_path`). Its value; its address, as a number; and
+        # whether the kernel has it at all.
+        row("kernel.load", ("ptr",), "field", (("field", "name"),)),
+        row("kernel.address", ("ptr",), "int", (("field", "name"),)),
+        row("kernel.exists", ("ptr",), "bool", (("field", "name"),)),
         # Packet bytes [offset, offset + size of the result's target) if they lie within data..data_end, else
         # NULL. Operand 1, if present, is a u32 added to `offset`; `limit` is its largest possible value
         # (4294967295 if nothing is known: an offset beyond the verifier's 65535 gives NULL, too).

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import NamedTuple
 
 from skverdict.dsl.ir.module import SUBPROGRAM, Function, Global, Map, Operation
-from skverdict.dsl.ir.types import VOID, BigEndian, Bool, Int, Pointer, Type
+from skverdict.dsl.ir.types import VOID, BigEndian, Bool, Int, Pointer, Struct, Type
 
 SCALAR = (Bool, Int, BigEndian)
 
@@ -21,6 +21,7 @@ class Site(NamedTuple):
     globals: Mapping[str, Global]
     functions: Mapping[str, Function]
     definitions: Mapping[int, Operation]
+    structs: Mapping[str, Struct]
 
     def text(self, attribute: str) -> str:
         return str(self.operation.attributes[attribute])

@@ -7,7 +7,7 @@ build would pay for; no two kinds have fields that could make them equal.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from enum import Enum
 from typing import NamedTuple
 
@@ -178,18 +178,33 @@ def has_padding(type_: Type) -> bool:
     return isinstance(type_, Struct) and type_.has_padding()
 
 
+def _holds(type_: Type, is_it: Callable[[Type], bool]) -> bool:
+    """True if `is_it` is true of `type_` or of something inside of it."""
+    if isinstance(type_, Array):
+        return _holds(type_.element, is_it)
+    if isinstance(type_, Struct):
+        return any(_holds(member.type, is_it) for member in type_.members)
+    return is_it(type_)
+
+
 def holds_context(type_: Type) -> bool:
     """True if a value of `type_` has the address of a context in it, which only the stack may keep."""
-    if isinstance(type_, Array):
-        return holds_context(type_.element)
-    if isinstance(type_, Struct):
-        return any(holds_context(member.type) for member in type_.members)
-    return is_context(type_)
+    return _holds(type_, is_context)
+
+
+def holds_object(type_: Type) -> bool:
+    """True if a value of `type_` has the address of a kernel object in it, as only the kernel's structures do."""
+    return _holds(type_, is_object)
 
 
 def is_context(type_: Type) -> bool:
     """True for the address of a context."""
     return isinstance(type_, Pointer) and type_.space is Space.CONTEXT and not type_.nullable
+
+
+def is_object(type_: Type) -> bool:
+    """True for the address of a kernel object."""
+    return isinstance(type_, Pointer) and type_.space is Space.OBJECT
 
 
 def scalars_in(type_: Type, offset: int = 0) -> Iterator[tuple[int, Bool | Int | BigEndian]]:

@@ -130,6 +130,8 @@ class _Loader:
         made: list[Step] = [_middle_of_instruction] * self.program.slots
         for slot in self.operations:
             made[slot] = self._step(slot)
+        for slot, reference in self.program.kernel.items():
+            self._refuse(slot, f"depends on the running kernel's types (CO-RE): {reference}", Unsupported)
         check_calls(self.program, self.operations, self.functions, self.calls, self.environment.kernel)
         kind = self.program.kind
         code = Code(

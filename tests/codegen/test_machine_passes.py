@@ -218,6 +218,15 @@ def test_a_small_number_is_not_extended() -> None:
     assert count(shortened(wide, "msg_verdict", cpu="v1"), "<<= 32") == 1
 
 
+@pytest.mark.parametrize(
+    ("load", "mask", "kept"),
+    [("u16", 0xFFFF, 0), ("u8", 0xFFFF, 0), ("u16", 0xFF, 1), ("u32", 0xFFFF, 1), ("u8", 0x7F, 1)],
+)
+def test_a_mask_that_a_load_makes_needless_goes(load: str, mask: int, kept: int) -> None:
+    lines = shortened(f"{LOOKUP}if r0 == 0 goto out\nr0 = *({load} *)(r0 + 0)\nr0 &= {mask}\nout:\nexit")
+    assert count(lines, "&=") == kept
+
+
 def test_sock_ops_answers_keep_their_upper_half_known() -> None:
     body = "r2 = *(u64 *)(r1 + 168)\nw0 = w2\nexit"
     assert any(line.startswith("w0 = w") for line in shortened(body, "sock_ops"))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -16,17 +15,13 @@ from skverdict.dsl.catalogue.programs import PROGRAMS
 from skverdict.dsl.ir.module import Map
 from skverdict.dsl.ir.types import Struct, Type
 
-from tests.interop.conftest import Build, missing, path_of
+from tests.interop.conftest import Build
+from tests.interop.golang import compiled_go
 from tests.interop.test_libbpf import declared_map, own_slots
-from tests.interop.toolchain import debian_tool
 from tests.interop.twins import CORPUS, TWINS, Twin
 
 EVERY = [*TWINS, *CORPUS]
 every = pytest.mark.parametrize("twin", EVERY, ids=str)
-SOURCE = Path(__file__).parent / "go" / "collection_spec.go"
-GO = debian_tool("go", "golang-go")
-# Where Debian's packages keep Go's sources, each in a folder that says how it is imported.
-LIBRARIES = Path("/usr/share/gocode")
 # cilium/ebpf before 0.18 knows this section as one of sk_skb without a place to attach to.
 NO_PLACE = "sk_skb/verdict"
 
@@ -34,17 +29,7 @@ NO_PLACE = "sk_skb/verdict"
 @pytest.fixture(scope="module")
 def reader(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The program that reads objects with the library, compiled."""
-    go = path_of(GO)
-    if not (LIBRARIES / "src" / "github.com" / "cilium" / "ebpf").is_dir():
-        missing("no cilium/ebpf; install it with: apt-get install golang-github-cilium-ebpf-dev")
-    folder = tmp_path_factory.mktemp("go")
-    settings = {"GO111MODULE": "off", "GOFLAGS": "", "GOPATH": str(LIBRARIES), "GOCACHE": str(folder / "cache")}
-    command = [go, "build", "-o", str(folder / "collection_spec"), str(SOURCE)]
-    done = subprocess.run(
-        command, env={**os.environ, **settings}, cwd=folder, capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, done.stderr
-    return folder / "collection_spec"
+    return compiled_go("collection_spec.go", tmp_path_factory.mktemp("go"))
 
 
 @pytest.fixture(scope="module", params=("little", "big"))

@@ -12,7 +12,7 @@ from skverdict.codegen import build
 from skverdict.dsl import load_policy
 
 from tests.corpus.scenario_file import LABS
-from tests.interop.toolchain import CLANG_19, Tree
+from tests.interop.toolchain import BPFTOOL, CLANG_19, Tree
 from tests.interop.twins import compile_command
 from tests.kernel import guest
 from tests.kernel.backend.refusals import REFUSALS
@@ -20,30 +20,41 @@ from tests.kernel.cases import Case
 from tests.kernel.initramfs import SOURCES
 from tests.kernel.packages import package_files
 from tests.kernel.run_backend import TESTS
+from tests.kernel.userland import shared_libraries
 
 RUNNER = "tests.kernel.run_backend"
 #: What pytest, and the commands, import.
 OUTSIDE = ("elftools", "lark", "rich", "pygments", "_pytest", "pytest", "py", "pluggy", "iniconfig", "packaging")
-_FILES = ("tests/kernel/run_backend.py", "pyproject.toml")
+_FILES = ("tests/kernel/run_backend.py", "tests/corpus/kernel_types/reading.py", "pyproject.toml")
 #: Policies that the tests load, as objects beside their sources: a guest has no compiler.
 POLICIES = (
     "examples/local_bypass.py",
     "examples/port_redirect.py",
     "tests/kernel/backend/holding.py",
+    "tests/corpus/kernel_types/reading.py",
     "tests/kernel/backend/small_bypass.py",
     "tests/kernel/backend/telling.py",
     "tests/kernel/backend/too_long.py",
 )
 
 
-def files() -> dict[str, bytes]:
-    """What the guest needs, by path from the repository's root."""
+def files(tree: Tree) -> dict[str, bytes]:
+    """What the guest needs, by path from the repository's root. Raises GuestError without bpftool or clang."""
     content = {path: (SOURCES / path).read_bytes() for path in _FILES}
     content |= package_files(OUTSIDE)
     sources = [*(SOURCES / TESTS).glob("*.py"), *(SOURCES / TESTS).glob("*.c"), *LABS.glob("*.o")]
     content |= {str(path.relative_to(SOURCES)): path.read_bytes() for path in sources}
     content |= {policy.replace(".py", ".o"): build(load_policy(SOURCES / policy)) for policy in POLICIES}
-    return content | dict(refused_objects())
+    return content | bpftool(tree) | dict(refused_objects())
+
+
+def bpftool(tree: Tree) -> dict[str, bytes]:
+    """The machine's bpftool with all that it runs on, in a folder of its own. Raises GuestError without it."""
+    tool = BPFTOOL.find()
+    if tool is None:
+        raise guest.GuestError(BPFTOOL.absence)
+    needed = {"bpftool": Path(tool), tree.loader.name: tree.loader, **shared_libraries(tree, [Path(tool)])}
+    return {f"bpftool/{name}": path.read_bytes() for name, path in needed.items()}
 
 
 def refused_objects() -> Iterator[tuple[str, bytes]]:
@@ -64,7 +75,7 @@ def refused_objects() -> Iterator[tuple[str, bytes]]:
 
 def suite(kernel: Path, tree: Tree, seconds: float, arguments: Sequence[str] = ()) -> Iterator[Case]:
     """Run the tests in a guest that runs `kernel`. Raises GuestError."""
-    ended = guest.run_to_its_end(kernel, tree, files(), RUNNER, arguments, seconds)
+    ended = guest.run_to_its_end(kernel, tree, files(tree), RUNNER, arguments, seconds)
     return judge(ended.results)
 
 

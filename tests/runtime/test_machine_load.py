@@ -13,7 +13,7 @@ from skverdict.codegen.instruction_set import InstructionError, decode_instructi
 from skverdict.codegen.object import Object, Program
 from skverdict.dsl.catalogue.helpers import HELPERS
 from skverdict.dsl.catalogue.programs import KERNELS, PROGRAMS
-from skverdict.runtime.machine.fault import Fault, LoadError, UnsupportedHelper
+from skverdict.runtime.machine.fault import Fault, LoadError, Unsupported, UnsupportedHelper
 from skverdict.runtime.machine.load import load
 from skverdict.runtime.machine.run import run
 
@@ -125,6 +125,16 @@ def test_a_helper_that_the_simulator_lacks_is_named() -> None:
     assert caught.value.helper == "bpf_per_cpu_ptr"
     reason = "main calls bpf_per_cpu_ptr, which the simulator does not have: it needs the types and variables"
     assert caught.value.reason.startswith(reason)
+
+
+def test_what_depends_on_the_running_kernel_is_named() -> None:
+    """A question about the kernel's types has no answer here, and a place in them no meaning."""
+    object_ = object_of([mov(0, 1), EXIT])
+    object_.programs["main"].kernel[0] = "field_exists struct task_struct::pid (0:3)"
+    with pytest.raises(Unsupported) as caught:
+        loaded(object_)
+    text = "main depends on the running kernel's types (CO-RE): field_exists struct task_struct::pid (0:3)"
+    assert caught.value.reason == text
 
 
 @pytest.mark.parametrize("kernel", KERNELS)

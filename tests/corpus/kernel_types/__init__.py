@@ -1,0 +1,1 @@
+"""Policies that read structures of the running kernel, and their twins in C."""
