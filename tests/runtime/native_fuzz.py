@@ -44,7 +44,7 @@ from tests.runtime.random_programs import VALUE_SIZE, changed, random_program
 
 BUDGET = 1000
 #: Runs of each program, alone and in a batch.
-ALONE, TOGETHER = 8, 16
+ALONE, TOGETHER = 8, 92
 #: Programs that one process does.
 PART = 1500
 _LENGTHS = (0, 1, 7, 40, 64, 64, 64, 300)
