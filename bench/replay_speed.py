@@ -34,9 +34,11 @@ BEGIN = "<!-- bench.replay_speed -->"
 
 
 class Replayed(NamedTuple):
-    """A run of the command: seconds, the most bytes that it had in memory, and what it reports."""
+    """A run of the command: seconds, those of them that the processor spent on it, the most bytes that it had in
+    memory, and what it reports."""
 
     seconds: float
+    processor: float
     memory: int
     runs: int
     redirected: int
@@ -91,20 +93,22 @@ def replayed(path: Path) -> Replayed:
         report = json.load(output)
     runs = sum(program["runs"] for program in report["programs"])
     ways = [way for row in report["connections"] for way in row["to_server"]["redirected"]]
-    return Replayed(seconds, usage.ru_maxrss << 10, runs, sum(way["bytes"] for way in ways))
+    processor = usage.ru_utime + usage.ru_stime
+    return Replayed(seconds, processor, usage.ru_maxrss << 10, runs, sum(way["bytes"] for way in ways))
 
 
 def table(size: int, result: Replayed) -> str:
     """The result as a table of Markdown."""
-    return "\n".join(
-        [
-            "| capture, MiB | seconds | MiB/s | program runs a second | redirected, MiB | peak memory, MiB |",
-            "|---|---|---|---|---|---|",
-            f"| {size / 2**20:.0f} | {result.seconds:.0f} | {size / 2**20 / result.seconds:.1f} "
-            f"| {result.runs / result.seconds:.0f} | {result.redirected / 2**20:.0f} "
-            f"| {result.memory / 2**20:.0f} |",
-        ]
+    columns = (
+        ("capture, MiB", size / 2**20),
+        ("seconds", result.seconds),
+        ("of the processor", result.processor),
+        ("program runs", result.runs),
+        ("redirected, MiB", result.redirected / 2**20),
+        ("peak memory, MiB", result.memory / 2**20),
     )
+    names = " | ".join(name for name, _ in columns)
+    return f"| {names} |\n|{'---|' * len(columns)}\n| {' | '.join(f'{value:.0f}' for _, value in columns)} |"
 
 
 def main() -> int:

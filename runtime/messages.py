@@ -34,6 +34,9 @@ if TYPE_CHECKING:
 AT_ONCE = 8192
 """Messages that programs run for in one call, at most."""
 
+BYTES_AT_ONCE = 32 << 20
+"""Bytes of messages that are looked at together, about."""
+
 WORTHWHILE = 256
 """Messages that are left to the ordinary way if there are no more: making native code takes as long as they do."""
 
@@ -93,13 +96,12 @@ class Outcome(NamedTuple):
 def replay(sender: Socket, messages: Iterable[bytes], reader: Socket, machine: Machine) -> list[bytes]:
     """Send each message, and let the reader read all that has come; what it read after each. Raises as `send`."""
     received: list[bytes] = []
-    waiting = map(bytes, messages)
     limit = AT_ONCE
-    while chunk := list(islice(waiting, AT_ONCE)):
+    for chunk in _chunks(map(bytes, messages)):
         at = 0
         while at < len(chunk):
             some = chunk[at : at + limit]
-            done = _at_once(sender, some, reader, machine) if len(chunk) > WORTHWHILE else []
+            done = _at_once(sender, some, reader, machine) if len(received) + len(chunk) - at > WORTHWHILE else []
             received += done
             at += len(done)
             if len(done) == len(some):
@@ -112,6 +114,22 @@ def replay(sender: Socket, messages: Iterable[bytes], reader: Socket, machine: M
                 received.append(reader.recv_all())
                 at += 1
     return received
+
+
+def _chunks(messages: Iterator[bytes]) -> Iterator[list[bytes]]:
+    """The messages in parts of up to `AT_ONCE`, or `BYTES_AT_ONCE` and one more message."""
+    while chunk := list(islice(messages, 1)):
+        size = len(chunk[0])
+        while size < BYTES_AT_ONCE and len(chunk) < AT_ONCE and (some := list(islice(messages, _step(chunk, size)))):
+            chunk += some
+            size += sum(map(len, some))
+        yield chunk
+
+
+def _step(chunk: Sequence[bytes], size: int) -> int:
+    """How many messages to add, as many as there are and no more than are likely to fit."""
+    fitting = (BYTES_AT_ONCE - size) * len(chunk) // (size + 1)
+    return max(1, min(len(chunk), AT_ONCE - len(chunk), fitting))
 
 
 def _at_once(sender: Socket, messages: Sequence[bytes], reader: Socket, machine: Machine) -> list[bytes]:
@@ -138,7 +156,11 @@ def _at_once(sender: Socket, messages: Sequence[bytes], reader: Socket, machine:
     route.sender.kernel.trace.note_later(_Told(route, heads, lengths, outcomes, sizes))
     pairs = zip(segments, outcomes, strict=False)
     read = [part if outcome.redirected else b"" for part, outcome in pairs]
-    return read if sizes is None else [b"".join(parts) for parts in _grouped(read, sizes)]
+    if sizes is None:
+        return read
+    # What arrives whole is not put together again.
+    groups = zip(messages, _grouped(read, sizes), strict=True)
+    return [message if all(parts) else b"".join(parts) for message, parts in groups]
 
 
 def _cut(message: bytes, size: int) -> list[bytes]:

@@ -15,6 +15,9 @@ REDIRECTS = frozenset(
 )
 """Helpers whose arguments are the context, a map, a key and flags."""
 
+_AT_ONCE = 65536
+"""Bytes that applications ask for."""
+
 FOUND_NOTHING = "0"
 """What the trace tells as their result where the entry is empty."""
 
@@ -118,6 +121,9 @@ def _read(socket: Socket) -> int:
     """Bytes that can be read from a socket now, which are read."""
     count = 0
     with suppress(OSError):
-        while content := socket.recv():
+        while content := socket.recv(_AT_ONCE):
             count += len(content)
+            # Of a socket in a map there may be more in its other queue.
+            if len(content) < _AT_ONCE and socket.kernel_socket.psock is None:
+                break
     return count
