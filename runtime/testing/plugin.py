@@ -7,7 +7,7 @@ before a test needs it.
 from __future__ import annotations
 
 import sys
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -76,15 +76,17 @@ def policy(request: pytest.FixtureRequest) -> Policy:
     import warnings
 
     from skverdict.dsl import load_policy
+    from skverdict.dsl.errors import PolicyError
     from skverdict.runtime.testing.policies import NoPolicy, PolicyWarning, policy_path
     from skverdict.runtime.watching import watcher
 
     marker = request.node.get_closest_marker("policy")
     try:
         path = policy_path(request.path, marker.args if marker else ())
-    except NoPolicy as error:
-        raise pytest.UsageError(str(error)) from None
-    loaded = load_policy(path)
+        loaded = load_policy(path)
+    except (NoPolicy, PolicyError) as error:
+        # Nobody wants to see the compiler's own lines.
+        pytest.fail(str(error), pytrace=False)
     # Here, since the first of several runs would have its time measured with it.
     watcher().build(loaded)
     for warning in loaded.warnings:
@@ -104,8 +106,7 @@ def skverdict_backend(request: pytest.FixtureRequest) -> str:
 @pytest.fixture
 def simulator(request: pytest.FixtureRequest, policy: Policy, skverdict_backend: str) -> Iterator[Any]:
     """A Simulator of the policy; inside the virtual machine a Kernel, which offers the same."""
-    marker = request.node.get_closest_marker("simulator")
-    options = marker.kwargs if marker else {}
+    options = _options(request, "simulator")
     if skverdict_backend == KERNEL:
         from skverdict.runtime.kernel.kernel import Kernel
 
@@ -115,14 +116,32 @@ def simulator(request: pytest.FixtureRequest, policy: Policy, skverdict_backend:
     else:
         from skverdict.runtime.simulator import Simulator
 
+        _check_options("simulator", options, Simulator)
         yield Simulator(policy, **options)
 
 
 @pytest.fixture
 def tcp_pair(request: pytest.FixtureRequest, simulator: Simulator) -> tuple[Socket, Socket]:
     """A TCP connection in the simulator: the client's socket and the server's."""
-    marker = request.node.get_closest_marker("tcp_pair")
-    return simulator.tcp_pair(**(marker.kwargs if marker else {}))
+    options = _options(request, "tcp_pair")
+    _check_options("tcp_pair", options, simulator.tcp_pair)
+    return simulator.tcp_pair(**options)
+
+
+def _options(request: pytest.FixtureRequest, name: str) -> dict[str, Any]:
+    """What the marker `name` of a test holds."""
+    marker = request.node.get_closest_marker(name)
+    return dict(marker.kwargs) if marker else {}
+
+
+def _check_options(name: str, options: dict[str, Any], taker: Callable[..., object]) -> None:
+    """Let the test fail if `taker` does not take what the marker `name` holds."""
+    from inspect import signature
+
+    try:
+        signature(taker).bind_partial(**options)
+    except TypeError as error:
+        pytest.fail(f"@pytest.mark.{name}: {error}", pytrace=False)
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -34,7 +35,8 @@ def policy_path(test: Path, given: Sequence[str] = ()) -> Path:
     for path in tried:
         if path.is_file():
             return path.resolve()
-    looked = f"; looked for {', '.join(map(str, tried))}" if tried else ""
+    looked = ", ".join(os.path.relpath(path, test.parent) for path in tried)
+    looked = f"; looked for {looked}, from its folder" if tried else ""
     raise NoPolicy(
         f'no policy for {test.name}{looked}. Name it at the top of the module: '
         'pytestmark = pytest.mark.policy("path/from/this/file.py")'

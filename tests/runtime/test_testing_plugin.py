@@ -96,7 +96,33 @@ def test_a_missing_policy_is_told_with_where_it_would_be(project: pytest.Pyteste
     Path("test_other.py").write_text("def test_it(policy): pass\n")
     result = project.runpytest_inprocess()
     result.assert_outcomes(errors=1)
-    result.stdout.fnmatch_lines(["*no policy for test_other.py; looked for *other.py*pytest.mark.policy*"])
+    result.stdout.fnmatch_lines([
+        "no policy for test_other.py; looked for other.py, ../other.py, ../policies/other.py, from its folder. *"
+        "pytest.mark.policy*"
+    ])  # fmt: skip
+    result.stdout.no_fnmatch_line("*plugin.py*")
+
+
+def test_an_error_of_the_policy_is_all_that_is_shown(project: pytest.Pytester) -> None:
+    Path("redirect.py").write_text(POLICY.replace("skb.len > 4", "skb.length > 4"))
+    result = run_tests(project, "\ndef test_it(simulator): pass\n")
+    result.assert_outcomes(errors=1)
+    result.stdout.fnmatch_lines([
+        "*redirect.py:16:8: error: `SkSkb` has no `length`",
+        " 16 |     if skb.length > 4:",
+    ])  # fmt: skip
+    result.stdout.no_fnmatch_line("*plugin.py*")
+
+
+@pytest.mark.parametrize(
+    ("marker", "fixture"), [("simulator(kernl=1)", "simulator"), ("tcp_pair(sever_port=1)", "tcp_pair")]
+)
+def test_a_marker_with_what_nobody_takes_is_told(marker: str, fixture: str, project: pytest.Pytester) -> None:
+    result = run_tests(project, f"\n@pytest.mark.{marker}\ndef test_it({fixture}): pass\n")
+    result.assert_outcomes(errors=1)
+    name, _, rest = marker.partition("(")
+    result.stdout.fnmatch_lines([f"@pytest.mark.{name}: got an unexpected keyword argument '{rest[:-3]}'"])
+    result.stdout.no_fnmatch_line("*plugin.py*")
 
 
 def test_warnings_of_the_compiler_are_shown(project: pytest.Pytester) -> None:
