@@ -1,0 +1,86 @@
+"""Random scenarios in the simulator and on a kernel in a guest, held against each other.
+
+    python -m tests.kernel.compare [--seed 1] [--count 200] [--kernel PATH]
+
+Each is carried out twice on the kernel, with different waits; one that gives two answers there is left out and
+counted. Prints each difference as a scenario and the steps that gave something else. Exit status 1 if there is any.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from skverdict.codegen.object_reader import read_object
+from skverdict.runtime import Simulator
+
+from tests.corpus.scenario import LABS, run
+from tests.corpus.world import BackendWorld
+from tests.interop.toolchain import FETCH, fetched_tree
+from tests.kernel import image
+from tests.kernel.guest import GuestError
+from tests.kernel.random_scenarios import random_scenarios
+from tests.kernel.record import SETTLES, Unrecorded, agreed
+from tests.kernel.scenarios import Scenario, outcomes_in_guest, recording_of
+
+
+def simulated(scenarios: Sequence[Scenario], kernel: str) -> Iterator[list[Any]]:
+    """What the simulator gives for each, as kernel `kernel`."""
+    lab = read_object((LABS / "lab.o").read_bytes())
+    for scenario in scenarios:
+        yield run(BackendWorld(Simulator(lab, kernel=kernel)), scenario)
+
+
+def difference(scenario: Scenario, mine: Sequence[Any], theirs: Sequence[Any]) -> str:
+    """The steps that gave something else, in the scenario's text; "" if none did."""
+    if list(mine) == list(theirs):
+        return ""
+    lines = [f"{scenario['name']}, settings {json.dumps(scenario['settings'])}"]
+    for step, simulator, kernel in zip(scenario["steps"], mine, theirs, strict=True):
+        same = simulator == kernel
+        answer = json.dumps(simulator) if same else f"{json.dumps(simulator)}, but the kernel {json.dumps(kernel)}"
+        lines.append(f"  {' ' if same else '!'} {json.dumps(step)} gave {answer}")
+    return "\n".join(lines)
+
+
+def main() -> int:
+    summary = __doc__.split("\n", 1)[0]
+    parser = argparse.ArgumentParser(prog="python -m tests.kernel.compare", description=summary)
+    parser.add_argument("--seed", type=int, default=1, help="the first scenario's seed (default 1)")
+    parser.add_argument("--count", type=int, default=200, help="how many scenarios (default 200)")
+    parser.add_argument("--kernel", type=Path, help="an image (default: the newest in /boot)")
+    parser.add_argument("--seconds", type=float, default=900, help="time limit of one run (default 900)")
+    arguments = parser.parse_args()
+    tree = fetched_tree()
+    if tree is None:
+        print(f"compare: no libbpf for the guest in the cache; fetch it with: {FETCH}", file=sys.stderr)
+        return 2
+    scenarios = list(random_scenarios(arguments.seed, arguments.count))
+    try:
+        path = arguments.kernel or image.newest()
+        kernel = recording_of(image.version(image.release(path)))
+        runs = [outcomes_in_guest(path, tree, scenarios, arguments.seconds, settle) for settle in SETTLES]
+    except (image.ImageError, GuestError, OSError) as error:
+        print(f"compare: {error}", file=sys.stderr)
+        return 2
+    unsteady = different = 0
+    for scenario, mine, first, second in zip(scenarios, simulated(scenarios, kernel), *runs, strict=True):
+        try:
+            theirs = agreed(first, second)
+        except Unrecorded as reason:
+            unsteady += 1
+            print(f"{scenario['name']}: left out: {reason}")
+            continue
+        if text := difference(scenario, mine, theirs):
+            different += 1
+            print(text)
+    print(f"{len(scenarios)} scenarios from seed {arguments.seed} on {kernel}: {different} differ, {unsteady} unsteady")
+    return 1 if different else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
