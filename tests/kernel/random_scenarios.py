@@ -28,7 +28,7 @@ from tests.corpus.inputs.build import (
     Step,
 )
 
-#: TCP pairs, client and server. Any of these sockets may go into a map.
+#: Pairs of sockets, client and server. Any of these may go into a map.
 PAIRS = (("c", "s"), ("u", "b"), ("v", "d"))
 SOCKETS = tuple(name for pair in PAIRS for name in pair)
 MAPS = ("watched", "targets")
@@ -89,15 +89,21 @@ def _step(source: random.Random) -> Step:
     return source.choice(table)
 
 
+def _pair(family: str, client: str, server: str) -> Step:
+    """The step that makes two connected sockets."""
+    return [family, client, server] if family in ("pair", "udp") else ["unix", client, server, family]
+
+
 def random_scenario(seed: int) -> dict[str, Any]:
     """The scenario of a seed, with steps that read everything at its end."""
     source = random.Random(seed)
+    family = source.choice(("pair",) * 7 + ("udp", "stream", "dgram"))
     programs = list(source.choice(KINDS))
-    parser = "verdict" in programs and source.random() < 0.3
+    parser = family == "pair" and "verdict" in programs and source.random() < 0.3
     if parser:
         programs.insert(0, "parser")
     steps: list[Step] = [["attach", "watched", program] for program in programs]
-    steps += [["pair", client, server] for client, server in PAIRS]
+    steps += [_pair(family, client, server) for client, server in PAIRS]
     steps += [["put", "targets", key, source.choice(SOCKETS[2:]), 0] for key in range(2)]
     steps += [["put", "watched", 0, source.choice(("s", "s", "c")), 0]]
     if source.random() < 0.3:

@@ -1,0 +1,34 @@
+"""Random scenarios are the same for a seed, the simulator carries them out, and differences are told by step."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.corpus.scenario import KERNELS
+from tests.kernel.compare import difference, simulated
+from tests.kernel.random_scenarios import random_scenario, random_scenarios
+
+
+def test_a_seed_is_a_scenario() -> None:
+    assert random_scenario(7) == random_scenario(7)
+    assert random_scenario(7) != random_scenario(8)
+
+
+@pytest.mark.parametrize("kernel", KERNELS)
+def test_the_simulator_gives_an_outcome_for_each_step(kernel: str) -> None:
+    scenarios = list(random_scenarios(1, 40))
+    outcomes = list(simulated(scenarios, kernel))
+
+    assert [len(each) for each in outcomes] == [len(each["steps"]) for each in scenarios]
+    assert outcomes == list(simulated(scenarios, kernel))
+
+
+def test_a_difference_names_its_step() -> None:
+    scenario = {"name": "seed 3", "settings": {}, "steps": [["runs"], ["recv", "s", 10]]}
+
+    assert difference(scenario, [[], "abc"], [[], "abc"]) == ""
+    assert difference(scenario, [[], "abc"], [[], "EAGAIN"]).splitlines() == [
+        "seed 3, settings {}",
+        '    ["runs"] gave []',
+        '  ! ["recv", "s", 10] gave "abc", but the kernel "EAGAIN"',
+    ]
