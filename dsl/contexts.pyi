@@ -21,6 +21,10 @@ class PacketBytes:
 class PacketData:
     """The readable bytes of the packet or message."""
 
+    def __init__(self, content: bytes = b"") -> None: ...
+    content: bytearray
+    def __len__(self) -> int: ...
+    def __eq__(self, other: object) -> bool: ...
     @overload
     def __getitem__(self, index: int) -> u8 | None:
         """The byte at `index`, or None where the packet ends before it."""
@@ -36,6 +40,9 @@ class PacketData:
 
 class Message:
     """A message of a stream, for the functions of `@framed`."""
+
+    def __init__(self, *, data: bytes = ..., length: int = 0, **fields: object) -> None:
+        """One to test functions with, in ordinary Python: fields that are not given are zero."""
 
     @property
     def data(self) -> PacketData:
@@ -261,5 +268,6 @@ class SockOps:
     def get_cgroup_classid(self) -> u32: ...
     def get_netns_cookie(self) -> u64: ...
 
+MESSAGE_FIELDS: tuple[str, ...]
 CONTEXT_CLASSES: dict[type, str]
 SOCKET_CLASSES: dict[type, str]

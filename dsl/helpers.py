@@ -19,10 +19,23 @@ class KernelHelper:
         self.name = name
 
     def __call__(self, *arguments: Any) -> Any:
-        raise TypeError(f"{self.name}() can only be called inside the policy's programs")
+        if self.name == "bpf_loop":
+            return _loop(*arguments)
+        raise TypeError(
+            f"{self.name}() exists only inside programs; in ordinary Python, a test puts a function of its own in "
+            f"its place: `monkeypatch.setattr(policy, \"{self.name}\", lambda: 5)`"
+        )
 
     def __repr__(self) -> str:
         return f"<kernel helper {self.name}>"
+
+
+def _loop(turns: int, callback: Any, context: object = None, flags: int = 0) -> int:
+    """`bpf_loop` in ordinary Python: call a function with 0, 1, ... until it gives 1; how often it was called."""
+    for index in range(turns):
+        if callback(index, *(() if context is None else (context,))) == 1:
+            return index + 1
+    return turns
 
 
 def __getattr__(name: str) -> KernelHelper:

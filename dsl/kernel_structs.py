@@ -11,6 +11,12 @@ class bpf_spin_lock(Struct):
 
     val: u32
 
+    def __enter__(self) -> None:
+        """Nobody else runs in ordinary Python."""
+
+    def __exit__(self, *error: object) -> None:
+        """It is free again."""
+
 
 class bpf_timer(Struct):
     """A timer of an entry, for the `bpf_timer_` helpers."""

@@ -8,7 +8,12 @@ from __future__ import annotations
 
 import sys
 
+from skverdict.dsl import decorators
 from skverdict.dsl.scalars import u32, u64
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 
 class CellOf:
@@ -62,9 +67,46 @@ class Map:
         self.origin = (frame.f_code.co_filename, frame.f_lineno)
 
     def __getattr__(self, name: str) -> object:
+        """What programs do with the map, in ordinary Python: see `plain_maps`."""
         if name.startswith("_"):
             raise AttributeError(name)
-        raise AttributeError(f"`{name}` of a {type(self).__name__} exists only inside the policy's programs")
+        found = None if decorators.compiling else getattr(self._entries(), name, None)
+        if found is None:
+            raise AttributeError(f"`{name}` of a {type(self).__name__} exists only inside the policy's programs")
+        return found
+
+    def _entries(self) -> Any:
+        """Its entries in ordinary Python. Raises TypeError while the policy is compiled, when it has none."""
+        if decorators.compiling:
+            raise TypeError(
+                f"a {type(self).__name__} has no entries while the policy is compiled: tests and user space put them in"
+            )
+        if "_plain" not in self.__dict__:
+            from skverdict.dsl.plain_maps import entries_of
+
+            self.__dict__["_plain"] = entries_of(self)
+        return self.__dict__["_plain"]
+
+    def __getitem__(self, key: object) -> object:
+        return self._entries()[key]
+
+    def __setitem__(self, key: object, value: object) -> None:
+        self._entries()[key] = value
+
+    def __delitem__(self, key: object) -> None:
+        del self._entries()[key]
+
+    def __contains__(self, key: object) -> bool:
+        return key in self._entries()
+
+    def __iter__(self) -> Any:
+        return iter(self._entries())
+
+    def __len__(self) -> int:
+        return len(self._entries())
+
+    def __bool__(self) -> bool:
+        return True
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__}>"

@@ -1,6 +1,6 @@
 """The map classes as editors and type checkers see them: what their methods take and give in a program."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Generic, TypeVar, overload
 
 from skverdict.dsl.contexts import Message, SkMsg, SkSkb, Sock, SockOps
@@ -31,6 +31,14 @@ class Cell(Generic[T]):
     value: T
 
 class _SocketStore(Map, Generic[K]):
+    """`map[key]` and the like are for ordinary Python: a test puts in what is to stand for a socket."""
+
+    def __getitem__(self, key: K) -> Any: ...
+    def __setitem__(self, key: K, value: object) -> None: ...
+    def __delitem__(self, key: K) -> None: ...
+    def __contains__(self, key: K) -> bool: ...
+    def __iter__(self) -> Iterator[K]: ...
+    def __len__(self) -> int: ...
     def redirect(self, context: SkSkb | SkMsg | Message, key: K, flags: int = 0) -> int:
         """Send what arrived out of the socket under `key`: SK_PASS, or SK_DROP if there is none."""
 
@@ -44,6 +52,13 @@ class _SocketStore(Map, Generic[K]):
         """Take a socket out: 0, or a negative errno."""
 
 class _Table(Map, Generic[K, V, T]):
+    """`map[key]` and the like are for ordinary Python, where tests fill and read it."""
+
+    def __getitem__(self, key: K) -> T: ...
+    def __setitem__(self, key: K, value: T) -> None: ...
+    def __delitem__(self, key: K) -> None: ...
+    def __iter__(self) -> Iterator[K]: ...
+    def __len__(self) -> int: ...
     def lookup(self, key: K) -> V | None:
         """The entry under `key`; a scalar is read and written through `.value`."""
 
@@ -100,6 +115,10 @@ class RingBuffer(Map):
     """Records for user space, in order, of all CPUs (`BPF_MAP_TYPE_RINGBUF`); `max_entries` are bytes."""
 
     def __init__(self, *, max_entries: int, flags: int = 0) -> None: ...
+    def __iter__(self) -> Iterator[Any]:
+        """In ordinary Python: what was submitted."""
+
+    def __len__(self) -> int: ...
     def reserve(self, type: type[S], flags: int = 0) -> S | None:
         """Room for a record, which must be submitted or discarded on every path."""
 

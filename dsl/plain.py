@@ -14,10 +14,11 @@ from __future__ import annotations
 import ast
 import inspect
 import textwrap
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from types import CodeType, FunctionType
 from typing import Any
 
+from skverdict.dsl.atomics import Atomic
 from skverdict.dsl.frontend.assigned import assignment_counts, is_counter
 from skverdict.dsl.scalars import TYPES, BigEndian, Counter, Integer, common_type
 
@@ -38,7 +39,7 @@ def instrumented(function: FunctionType) -> FunctionType:
     if not isinstance(definition, ast.FunctionDef) or definition.name != function.__name__:
         return function
     definition.decorator_list = []
-    _Rewriter(definition).rewrite()
+    _Rewriter(definition, function.__globals__).rewrite()
     ast.increment_lineno(tree, first - 1)
     code = _code_of(definition, function)
     if code is None:
@@ -79,8 +80,9 @@ def _codes(code: CodeType) -> Iterator[CodeType]:
 class _Rewriter(ast.NodeTransformer):
     """Puts calls of the hooks below into a definition."""
 
-    def __init__(self, definition: ast.FunctionDef) -> None:
+    def __init__(self, definition: ast.FunctionDef, names: Mapping[str, object]) -> None:
         self.definition = definition
+        self.names = names
         self.counts = assignment_counts(definition, walrus=True)
         # Names that need a type of their own: annotated, or assigned in more than one place.
         self.declared: dict[str, ast.expr] = {}
@@ -156,7 +158,19 @@ class _Rewriter(ast.NodeTransformer):
         self.generic_visit(node)
         if isinstance(node.func, ast.Name) and node.func.id in ("min", "max") and node.func.id not in self.counts:
             return _hook("extreme", node.func, *node.args)
+        if isinstance(node.func, ast.Name) and isinstance(self.names.get(node.func.id), Atomic) and node.args:
+            return _atomic_call(node)
         return node
+
+
+def _atomic_call(node: ast.Call) -> ast.Call:
+    """An atomic operation on the place that its first argument names."""
+    place = node.args[0]
+    if isinstance(place, ast.Attribute):
+        return _hook("atomic", node.func, place.value, ast.Constant(place.attr), *node.args[1:])
+    if isinstance(place, ast.Subscript):
+        return _hook("atomic", node.func, place.value, place.slice, *node.args[1:])
+    return node
 
 
 def _is_pure(node: ast.expr) -> bool:
@@ -265,10 +279,31 @@ def _extreme(pick: Callable[..., Any], first: Any, *others: Any) -> object:
     return first
 
 
+def _atomic(operation: Atomic, holder: Any, part: Any, *numbers: Any) -> object:
+    """Change a member, if `part` is its name, or an element; what was there before."""
+    old = getattr(holder, part) if isinstance(part, str) else holder[part]
+    new = _ATOMIC[operation.name](old, *numbers)
+    if isinstance(part, str):
+        setattr(holder, part, new)
+    else:
+        holder[part] = new
+    return old
+
+
+_ATOMIC: dict[str, Callable[..., Any]] = {
+    "atomic_add": lambda old, number: old + number,
+    "atomic_and": lambda old, number: old & number,
+    "atomic_or": lambda old, number: old | number,
+    "atomic_xor": lambda old, number: old ^ number,
+    "atomic_exchange": lambda old, number: number,
+    "atomic_compare_exchange": lambda old, expected, number: number if old == expected else old,
+}
+
 _HOOKS: dict[str, Callable[..., object]] = {
     "take": take,
     "put": _put,
     "count": _count,
     "choose": _choose,
     "extreme": _extreme,
+    "atomic": _atomic,
 }

@@ -63,6 +63,24 @@ else:
             return ArrayOf(item[0], count)
 
 
+class Bytewise:
+    """What an array of bytes has beside its elements; each raises TypeError for one of other elements."""
+
+    def content(self) -> bytes:
+        """Its bytes."""
+        return bytes(list(self))  # type: ignore[call-overload]
+
+    def startswith(self, prefix: bytes | tuple[bytes, ...]) -> bool:
+        """Whether it begins with the bytes, or with one of several."""
+        return self.content().startswith(prefix)
+
+    def __contains__(self, content: object) -> bool:
+        """Whether the bytes are found in it, or the element."""
+        if isinstance(content, bytes):
+            return content in self.content()
+        return any(content == one for one in self)  # type: ignore[attr-defined]
+
+
 class Struct:
     """Base of a policy's structures: members are annotations; C's layout, or no padding if `packed`."""
 
@@ -127,8 +145,17 @@ class Struct:
         return f"{type(self).__name__}({members})"
 
 
-class Elements(list[object]):
+class Elements(Bytewise, list[object]):
     """The elements of an array: a number that is put there takes the type of the one before, if it fits."""
+
+    def __getitem__(self, index: Any) -> Any:
+        found = super().__getitem__(index)
+        return Elements(found) if isinstance(index, slice) else found
+
+    def __eq__(self, other: object) -> bool:
+        return self.content() == other if isinstance(other, bytes) else super().__eq__(other)
+
+    __hash__ = None
 
     def __setitem__(self, index: Any, value: Any) -> None:
         kind = type(self[index]) if not isinstance(index, slice) else None

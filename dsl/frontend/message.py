@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 
 from skverdict.dsl.catalogue.helpers import Helper
+from skverdict.dsl.contexts import MESSAGE_FIELDS
 from skverdict.dsl.frontend.byte_places import Found
 from skverdict.dsl.frontend.context_fields import context_attribute
 from skverdict.dsl.frontend.convert import as_scalar, convert
@@ -28,17 +29,6 @@ from skverdict.dsl.ir.types import BOOL, U8, U32, Array, Pointer, Type, size_of
 # The longest message: its length is an i32 to the kernel's parser.
 LONGEST = 0x7FFF_FFFF
 
-# What a message has of its connection, which is the same for all of it.
-_FIELDS = (
-    "family",
-    "local_ip4",
-    "local_ip6",
-    "local_port",
-    "remote_ip4",
-    "remote_ip6",
-    "remote_port",
-    "sk",
-)
 # Helpers of these names work on the received buffer, which is not the message.
 _BUFFER = ("bpf_skb_", "bpf_csum_", "bpf_tail_call", "bpf_dynptr_")
 
@@ -66,10 +56,10 @@ def message_attribute(lowering: Lowering, node: ast.Attribute, message: MessageV
                 "compute it from `data`; `len(msg.data)` is how many bytes of it there are so far",
             )  # fmt: skip
         return message.length
-    if node.attr in _FIELDS:
+    if node.attr in MESSAGE_FIELDS:
         return context_attribute(lowering, node, message.data.context)
     hints = {"len": "the message's length is `length`", "size": "the message's length is `length`"}
-    hint = hints.get(node.attr) or suggestion(node.attr, ("data", "length", *_FIELDS))
+    hint = hints.get(node.attr) or suggestion(node.attr, ("data", "length", *MESSAGE_FIELDS))
     raise lowering.refuse(node, f"`Message` has no `{node.attr}`", hint)
 
 

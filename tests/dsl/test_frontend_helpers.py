@@ -105,7 +105,7 @@ def test_calls_share_their_scratch_memory() -> None:
 
 def test_outside_of_programs_a_helper_is_only_a_name() -> None:
     assert repr(helpers.bpf_ktime_get_ns) == "<kernel helper bpf_ktime_get_ns>"
-    with pytest.raises(TypeError, match="can only be called inside"):
+    with pytest.raises(TypeError, match="exists only inside programs"):
         helpers.bpf_ktime_get_ns()
     with pytest.raises(AttributeError, match="no helper `bpf_nothing`"):
         _ = helpers.bpf_nothing
