@@ -31,6 +31,7 @@ _NEWER_FAMILIES = {
     "load_acquire": "7.2",
     "store_release": "7.2",
 }
+_NEWEST_CPU = 4
 #: `enum bpf_map_type` behind BPF_MAP_TYPE_USER_RINGBUF, the last one of Linux 6.1.
 _LAST_MAP_TYPE = 31
 _NEWER_MAP_TYPES = {32: "6.12", 33: "6.12", 34: "7.2"}
@@ -107,6 +108,11 @@ def operations(program: Program) -> Iterator[tuple[int, Operation]]:
             yield slot, operation(instruction)
 
 
+def cpu_level(row: Operation) -> int:
+    """The least `-mcpu` level that has an instruction. Stores of constants are in all; LLVM makes none before v4."""
+    return 1 if row.family == "store" else row.cpu
+
+
 def called_helpers(program: Program) -> list[int]:
     """The numbers of the helpers that a program calls, in the order of the calls."""
     return [
@@ -123,10 +129,8 @@ def _program_needs(program: Program) -> Iterator[Need]:
         since = "" if helper is None or helper.sleeps else helper.callers.get(program.kind, "")
         yield Need(f"{name} in a {program.kind} program", since)
     for _, row in operations(program):
-        # LLVM stores constants from v4 on only; the kernel has always taken that.
-        newer = row.cpu == 4 and row.family in ("alu", "byte_order", "goto", "load")
-        since = _NEWER_FAMILIES.get(row.family, "6.12" if newer else KERNELS[0])
-        yield Need(f"instruction {row.name}", since)
+        newest = "6.12" if cpu_level(row) == _NEWEST_CPU else KERNELS[0]
+        yield Need(f"instruction {row.name}", _NEWER_FAMILIES.get(row.family, newest))
     yield from _context_needs(program)
 
 

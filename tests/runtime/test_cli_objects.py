@@ -79,6 +79,11 @@ def test_the_cpu_is_the_least_that_will_do(cpu: str) -> None:
     assert cpu != "v4" or found.oldest_kernel == "6.12"
 
 
+def test_a_constant_is_stored_at_every_level() -> None:
+    (found,) = summary(assemble(program("*(u32 *)(r10 - 4) = 0", "w0 = 1", "exit"))).programs
+    assert found.cpu == 3  # w0, and not the 4 at which LLVM begins to store constants
+
+
 def test_inspect_says_why_not_every_kernel_will_do(tmp_path: Path, capsys: Output) -> None:
     path = tmp_path / "narrow.o"
     text = program("call bpf_skb_pull_data#39", "r1 = bswap32 r1", "exit", kind="sk_skb/stream_parser")
