@@ -89,8 +89,27 @@ def _hold(
         f"{event.length} {event.way}{f' to {event.target}' if event.target else ''}"
         for event in _moves(simulator, source)
     ]
-    also = f"; of its bytes, {', '.join(instead)}" if instead else "; no program or socket saw any of its bytes"
-    _fail(simulator, f"{wanted} of {source.name} were {what}{also}")
+    also = f"of its bytes, {', '.join(instead)}" if instead else _why_unseen(simulator, source)
+    _fail(simulator, f"{wanted} of {source.name} were {what}; {also}")
+
+
+def _why_unseen(simulator: Simulator, source: Socket) -> str:
+    """Why nothing became of a socket's bytes: mostly because no program watches it."""
+    from skverdict.runtime.trace import Changed
+
+    put, watched, attached = False, False, set()
+    for event in simulator.trace:
+        if isinstance(event, Changed):
+            if event.what.endswith(" attached"):
+                attached.add(event.subject)
+            elif event.subject == source.name and event.what.startswith("put into map "):
+                put = True
+                watched |= event.what.removeprefix("put into map ") in attached
+    if watched:
+        return "no program or socket saw any of its bytes"
+    if put:
+        return "it was put into a map before any program was attached there, so none runs for it"
+    return "it is in no map, so no program runs for it"
 
 
 def _fail(simulator: Simulator, reason: str) -> None:

@@ -321,3 +321,35 @@ def test_a_kernel_that_cannot_be_started_is_told_first(
     result = run_tests(project, MARKED, "--kernel-image=image")
     assert result.ret == pytest.ExitCode.USAGE_ERROR
     result.stderr.fnmatch_lines(["*needs vng, which is not on PATH: pip install*"])
+
+
+@pytest.mark.parametrize(
+    ("lines", "why"),
+    [
+        (("",), "it is in no map, so no program runs for it"),
+        (
+            ('simulator.maps["sockets"][1] = server', 'simulator.attach("sockets", verdict="verdict")'),
+            "it was put into a map before any program was attached there, so none runs for it",
+        ),
+        (
+            ('simulator.attach("sockets", verdict="verdict")', 'simulator.maps["sockets"][1] = server'),
+            "no program or socket saw any of its bytes",
+        ),
+    ],
+    ids=["in no map", "too early", "watched"],
+)
+def test_an_assertion_says_why_no_program_ran(
+    lines: tuple[str, ...], why: str, project: pytest.Pytester
+) -> None:
+    body = "".join(f"    {line}\n" for line in lines)
+    text = f"""
+from skverdict.runtime.testing import assert_dropped
+
+def test_it(simulator, tcp_pair):
+    client, server = tcp_pair
+{body}
+    assert_dropped(simulator, server)
+"""
+    result = run_tests(project, text)
+    result.assert_outcomes(failed=1, warnings=1)
+    result.stdout.fnmatch_lines([f"*AssertionError: no bytes of server1 were dropped; {why}"])
