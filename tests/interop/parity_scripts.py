@@ -47,6 +47,12 @@ WORDS: dict[str, list[bytes]] = {
         b"\x16\x03\x05\x00\x05\x01", b"\x19\x03\x01\x00\x05\x01", b"\x16\x03\x03\x00\x05\x02", b"\x16\x03",
     ],
     "verdict_trim": [b"x" * 70, b"x" * 48, b"x" * 47, b"x" * 8, b"x"],
+    "parse_touch": [b"x" * 10, b"x" * 9, b"x" * 12],
+    "parse_partial": [b"abc", b"0123456789", b"0123456789" * 2],
+    "verdict_tail": [b"Trim", b"Grow", b"Error", b"T", b"", b"x"],
+    "bytes_total": [b"four", b"eight...", b"abc"],
+    "msg_print": [b"x" * 8, b"x" * 7, b"\x01\xff" + bytes(8)],
+    "msg_least": [b"", b"x", b"xx", b"x" * 12],
     "verdict_unwrap": [
         b"\x7e\x55\x02\x01\x00\x00\x00\x04abcd", b"\x7e\x55\x02\x01\x00\x00\x00\x05abcd",
         b"\x7e\x55\x01\x00\x00\x00\x00\x04abcd", b"\x7e\x56\x02\x01\x00\x00\x00\x04abcd", b"\x7e\x55\x02",

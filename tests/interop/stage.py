@@ -157,7 +157,8 @@ class Outcome(NamedTuple):
     """What came of a list of steps.
 
     `steps` has the result of each, `left` what could then be read at each socket, `errors` each SO_ERROR,
-    `maps` what they held, `variables` those of the policy, and `runs` what programs saw and returned, in order.
+    `maps` what they held, `variables` those of the policy, `runs` what programs saw and returned, and `printed`
+    the lines that they printed, in order.
     """
 
     steps: list[Any]
@@ -166,6 +167,7 @@ class Outcome(NamedTuple):
     maps: dict[str, list[Any]]
     variables: list[tuple[str, Any]]
     runs: list[Any]
+    printed: list[str]
 
 
 def play(policy: Object, how: dict[str, Any], steps: list[Step]) -> Outcome:
@@ -177,4 +179,4 @@ def play(policy: Object, how: dict[str, Any], steps: list[Step]) -> Outcome:
     left = {name: stage.rest(name) for name in stage.sockets}
     errors = {name: socket.error for name, socket in stage.sockets.items()}
     variables = sorted(stage.sim.globals.items())
-    return Outcome(given, left, errors, maps, variables, list(stage.sim.trace.runs()))
+    return Outcome(given, left, errors, maps, variables, list(stage.sim.trace.runs()), list(stage.sim.printed))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from skverdict.dsl import load_policy
 from skverdict.dsl.catalogue.maps import MAPS
@@ -11,7 +13,7 @@ from skverdict.dsl.ir.module import Module
 from bench.code_size import LIMIT, Count, counts_of, failures, total
 from tests.interop.conftest import path_of
 from tests.interop.toolchain import CLANG_19, CLANG_22
-from tests.interop.twins import CORPUS, CPUS, TWINS
+from tests.interop.twins import CORPUS, CPUS, REPOSITORY, TWINS
 
 
 @pytest.fixture(scope="module")
@@ -33,7 +35,7 @@ FAMILIES = {
     "messages": ("bpf_msg_apply_bytes", "bpf_msg_cork_bytes", "bpf_msg_pull_data"),
     "message sizes": ("bpf_msg_push_data", "bpf_msg_pop_data"),
     "sockets": ("bpf_sk_lookup_tcp", "bpf_sk_release", "bpf_get_socket_cookie", "bpf_get_netns_cookie"),
-    "storage": ("bpf_sk_storage_get",),
+    "storage": ("bpf_sk_storage_get", "bpf_sk_storage_delete"),
     "callbacks": ("bpf_sock_ops_cb_flags_set", "bpf_setsockopt"),
     "TCP options": ("bpf_load_hdr_opt", "bpf_store_hdr_opt", "bpf_reserve_hdr_opt"),
     "ring buffers": ("bpf_ringbuf_reserve", "bpf_ringbuf_submit", "bpf_ringbuf_discard"),
@@ -44,7 +46,8 @@ FAMILIES = {
     "strings": ("bpf_strncmp",),
     "time": ("bpf_ktime_get_ns",),
     "random numbers": ("bpf_get_prandom_u32",),
-    "tasks": ("bpf_get_current_uid_gid",),
+    "tasks": ("bpf_get_current_uid_gid", "bpf_get_current_pid_tgid"),
+    "printing": ("bpf_trace_printk",),
 }
 
 
@@ -70,6 +73,16 @@ def test_the_corpus_calls_every_family_of_helpers(family: str, modules: list[Mod
     blocks = (block for module in modules for function in module.functions for block in function.blocks)
     called = {each.attributes.get("helper") for block in blocks for each in block.operations}
     assert called.issuperset(FAMILIES[family])
+
+
+def test_what_the_kernel_s_selftests_exercise_is_there() -> None:
+    """The policies that docs/porting-from-c.md names beside each of them."""
+    page = (REPOSITORY / "docs" / "porting-from-c.md").read_text(encoding="utf-8")
+    rows = [line for line in page.partition("## What the kernel's own tests do")[2].splitlines() if "`" in line]
+    named = {name for line in rows if line.startswith("|") for name in re.findall(r"`(\w+/\w+)`", line)}
+    folder = REPOSITORY / "tests" / "corpus"
+    assert len(named) > 20
+    assert [name for name in sorted(named) if not list(folder.glob(f"{name}.*"))] == []
 
 
 @pytest.mark.parametrize("cpu", CPUS)
