@@ -18,7 +18,8 @@ from typing import Any
 from skverdict.codegen.object_reader import read_object
 from skverdict.runtime import Simulator
 
-from tests.corpus.scenario import LABS, run
+from tests.corpus.scenario import run
+from tests.corpus.scenario_file import LABS
 from tests.corpus.world import BackendWorld
 from tests.interop.toolchain import FETCH, fetched_tree
 from tests.kernel import image

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.corpus.scenario import KERNELS
+from tests.corpus.scenario_file import KERNELS
 from tests.kernel.compare import difference, simulated
 from tests.kernel.random_scenarios import random_scenario, random_scenarios
 
