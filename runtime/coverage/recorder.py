@@ -60,11 +60,10 @@ class Recorder:
 
     def passed(self, path: Path, number: int) -> None:
         """A mark was passed on the way `path`."""
-        mark = self._marks[number]
-        if mark.kind == LINE:
-            self.hits[mark.file, mark.line] += 1
-        for file, arc in path.passed(mark):
+        for file, arc in path.passed(self._marks[number]):
             self.arcs.setdefault(file, set()).add(arc)
+            if arc[1] > 0:
+                self.hits[file, arc[1]] += 1
 
     def new_path(self) -> Path:
         """The way of a simulator from its beginning."""

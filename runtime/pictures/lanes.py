@@ -14,7 +14,7 @@ from skverdict.runtime.trace import Called, Changed, Event, Faulted, Hazard, Mov
 
 LANE = 180
 ROW = 26
-_MARGIN, _HEAD = 90, 40
+_MARGIN, _HEAD = 150, 40
 _CHARACTERS = 26
 """Of a label, at most; the rest is in what hovering shows."""
 

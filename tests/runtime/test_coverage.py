@@ -230,6 +230,31 @@ def test_a_fault_ends_the_way(tmp_path: Path) -> None:
     assert len(entries) == 1
 
 
+def test_a_statement_is_counted_once_however_many_blocks_it_has(tmp_path: Path) -> None:
+    body = """
+    if skb.pull_data(min(skb.len, 4)) != 0:
+        return SK_DROP
+    if skb.data.startswith(b"ab") or skb.data.startswith(b"cd"):
+        return SK_PASS
+    for i in range(min(skb.len, 3)):
+        if i == 9:
+            return SK_PASS
+    return SK_DROP
+"""
+    path = policy_file(tmp_path, body)
+    first = path.read_text().splitlines().index("    if skb.pull_data(min(skb.len, 4)) != 0:") + 1
+    recorder = Recorder()
+    with watched_by(recorder):
+        simulator = Simulator(load_policy(path))
+    client, server = simulator.tcp_pair()
+    simulator.attach("sockets", verdict="verdict")
+    simulator.maps["sockets"][0] = server
+    for content in (b"abc", b"cde", b"efg"):
+        client.send(content)
+    hits = {line - first: count for (_, line), count in recorder.hits.items()}
+    assert hits == {0: 3, 2: 3, 3: 2, 4: 4, 5: 3, 7: 1}
+
+
 def test_lines_of_other_modules_are_theirs(tmp_path: Path) -> None:
     (tmp_path / "shared.py").write_text(
         "from skverdict.dsl import inline, u32\n\n\n@inline\ndef twice(number: u32) -> u32:\n    return number * 2\n"

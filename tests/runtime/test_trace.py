@@ -139,7 +139,7 @@ def test_a_picture_has_a_lane_for_each_socket_and_a_row_for_each_event() -> None
     assert titles[3] == "ingress server -> near: 5 bytes b'hello'"
     arrows = {each.get("class"): each.get("d") for each in drawn.iter(f"{tag}path") if each.get("class")}
     # From the first lane to the third, and from the first to nowhere.
-    assert arrows["arrow ingress"].endswith("H450")
+    assert arrows["arrow ingress"].endswith("H510")
     assert arrows["arrow dropped"].endswith("h40")
 
 
