@@ -1,4 +1,5 @@
-"""How fast programs run: the interpreter, native code, and uBPF's interpreter and JIT, side by side.
+"""How fast programs run: the interpreter, step by step and in functions, native code, and uBPF's interpreter and
+JIT, side by side.
 
     python -m bench.engine_speed --ubpf SCRIPT [--write docs/performance.md]
 
@@ -19,13 +20,13 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from skverdict.runtime.machine.run import run
+from skverdict.runtime.machine.run import run, step_through
 from skverdict.runtime.native import engine, layout
 from skverdict.runtime.native.batch import Batch
 from skverdict.runtime.native.run import NativeCode
 from skverdict.runtime.native.shared import Shared
 
-from bench.engine_subjects import Image, Subject, loops, policies
+from bench.engine_subjects import LOOPS, Image, Subject, loops, policies
 from bench.measure import BenchError
 from bench.ubpf import Ubpf, build
 
@@ -35,7 +36,8 @@ ROUNDS = 90_000
 RUNS = {True: 20, False: 2000}
 #: How often each program is made native code of.
 COMPILED = 3
-_ENGINES = ("interpreter", "native", "uBPF interpreter", "uBPF JIT")
+_ENGINES = ("step by step", "interpreter", "native", "uBPF interpreter", "uBPF JIT")
+_INTERPRETERS = _ENGINES[:2]
 
 
 class Speed(NamedTuple):
@@ -55,8 +57,12 @@ class Speed(NamedTuple):
     @property
     def ratio(self) -> float | None:
         """How many times as fast native code is as uBPF's JIT."""
-        peer, own = self.speeds["uBPF JIT"], self.speeds["native"]
-        return None if peer is None or own is None else own / peer
+        return self.over("uBPF JIT")
+
+    def over(self, peer: str) -> float | None:
+        """How many times as fast native code is as `peer`."""
+        theirs, own = self.speeds[peer], self.speeds["native"]
+        return None if theirs is None or own is None else own / theirs
 
 
 def _best(subject: Callable[[], float], rounds: int) -> float:
@@ -100,6 +106,7 @@ def _measure(subject: Subject, shorter: Subject, ubpf: Ubpf | None, rounds: int)
     alone = subject.loops and bool(expected.calls[1:])
     times = 1 if alone else RUNS[subject.loops]
     subjects: dict[str, Callable[[], float]] = {
+        "step by step": lambda: _timed(lambda: step_through(shorter.program, shorter.context(), shorter.environment)),
         "interpreter": lambda: _timed(lambda: run(shorter.program, shorter.context(), shorter.environment)),
     }
     if alone:
@@ -127,7 +134,7 @@ def _measure(subject: Subject, shorter: Subject, ubpf: Ubpf | None, rounds: int)
     speeds = {
         name: None
         if name not in best
-        else (interpreted.instructions if name == "interpreter" else expected.instructions * times) / best[name] / 1e6
+        else (interpreted.instructions if name in _INTERPRETERS else expected.instructions * times) / best[name] / 1e6
         for name in _ENGINES
     }
     return Speed(subject.name, expected.instructions, speeds, cold, well, cached)
@@ -180,10 +187,21 @@ def table(speeds: Sequence[Speed]) -> str:
         ratio = "" if speed.ratio is None else f"{speed.ratio:.2f}"
         cells += [ratio, *(f"{each:.1f}" for each in (speed.cold, speed.well, speed.cached))]
         lines.append("| " + " | ".join(cells) + " |")
-    ratios = [speed.ratio for speed in speeds if speed.ratio is not None]
-    if ratios:
-        lines.append(f"\nGeometric mean of native / JIT: {geometric_mean(ratios):.2f}, lowest {min(ratios):.2f}.")
+    lines += _summary(speeds)
     return "\n".join(lines)
+
+
+def _summary(speeds: Sequence[Speed]) -> Iterator[str]:
+    ratios = {speed.name: speed.ratio for speed in speeds if speed.ratio is not None}
+    if ratios:
+        plain = [ratio for name, ratio in ratios.items() if name != "division"]
+        yield (
+            f"\nGeometric mean of native / JIT: {geometric_mean([*ratios.values()]):.2f}, "
+            f"without division {geometric_mean(plain):.2f}, lowest {min(ratios.values()):.2f}."
+        )
+    for name in _INTERPRETERS:
+        over = [speed.over(name) for speed in speeds if speed.name in LOOPS]
+        yield f"On the loops native is at least {min(filter(None, over)):.0f} times the interpreter's `{name}`."
 
 
 def machine() -> str:

@@ -32,6 +32,8 @@ _M32, _M64 = f"{mask(32):#x}", f"{mask(64):#x}"
 #: The address in `a`, as an offset into its region: what is in front of the region becomes too large.
 _OFFSET = "a & 0xffffffff ^ 0x80000000"
 
+#: Operations of which the steps look at the source before the destination.
+_AMOUNT_FIRST = ("lsh", "rsh")
 #: Operations that look at the destination only if the source is not zero.
 _LAZY = ("div", "mod")
 
@@ -346,6 +348,8 @@ class _Writer:
             fits = fits and self._state.register(instruction.src) is NARROW
         if name in _LAZY and bits == 32:
             self._check_registers(dst, *(() if immediate else (instruction.src,)))
+        if name in _AMOUNT_FIRST and bits == 64 and not immediate:
+            self._check_registers(instruction.src)
         needed = "{dst}" in _ARITHMETIC[name]
         text = self._fill(_ARITHMETIC[name], bits, fetch(dst) if needed else "", src)
         self._say(f"r{dst} = {text}" if fits else f"r{dst} = ({text}) & {mask(bits):#x}")

@@ -35,7 +35,8 @@ class Writer:
 
     def value(self, line: str) -> str:
         """Write an instruction; the name of what it gives."""
-        name = self.name()
+        self._names += 1
+        name = f"%t{self._names}"
         self.lines.append(f"  {name} = {line}")
         return name
 

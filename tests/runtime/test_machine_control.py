@@ -8,11 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from skverdict.codegen.instruction import Instruction
+from skverdict.codegen.instruction_set import OPERATIONS
 from skverdict.codegen.object import SourceLine
 from skverdict.runtime.machine import run as machine
 from skverdict.runtime.machine.errno import Errno, KernelError
 from skverdict.runtime.machine.fault import Fault, LoadError
-from skverdict.runtime.machine.run import HelperCall, run
+from skverdict.runtime.machine.run import HelperCall, run, step_through
 from skverdict.runtime.maps.program_array import ProgramArray
 
 from tests.runtime.machine_kit import (
@@ -296,3 +297,22 @@ def test_runs_do_not_share_registers_or_stack() -> None:
     program = loaded(object_of([load_(2, 1, 0, 4), alu("mov", 0, src=2), EXIT]))
     surroundings = environment()
     assert [run(program, TestContext(len=n), surroundings).value for n in (3, 4)] == [3, 4]
+
+
+_TWO_OPERANDS = [
+    op(row.family, row.name, dst=8, src=9, bits=row.bits, source="reg")
+    for row in OPERATIONS
+    if row.family in ("alu", "jump") and row.source == "reg" and not row.name.startswith("mov")
+]
+
+
+@pytest.mark.parametrize("use", _TWO_OPERANDS, ids=lambda use: f"{use.opcode:#x}-{use.offset}")
+def test_of_two_unwritten_registers_the_same_is_named_step_by_step_and_in_functions(use: Instruction) -> None:
+    sure = op("jump", "jne", dst=1, imm=0, offset=2, bits=64)
+    program = loaded(object_of([sure, mov(8, 1), mov(9, 1), use, mov(0, 0), EXIT]))
+    reasons = []
+    for execute in (run, step_through):
+        with pytest.raises(Fault) as caught:
+            execute(program, TestContext(), environment())
+        reasons.append(caught.value.reason)
+    assert reasons[0] == reasons[1]
