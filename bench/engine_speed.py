@@ -112,7 +112,8 @@ def _measure(subject: Subject, shorter: Subject, ubpf: Ubpf | None, rounds: int)
     if alone:
         subjects["native"] = lambda: _timed(lambda: engine.run(code, subject.context(), subject.environment))
     else:
-        subjects["native"] = Repeated(code, subject)
+        repeated = Repeated(code, subject)
+        subjects["native"] = lambda: repeated() / times
     if ubpf is not None:
         image = Image(subject)
         loaded = ubpf.load(subject.program.program, image.places)
@@ -122,11 +123,12 @@ def _measure(subject: Subject, shorter: Subject, ubpf: Ubpf | None, rounds: int)
             if given & 0xFFFFFFFF != expected.value & 0xFFFFFFFF:
                 raise BenchError(f"{subject.name} gives {given} in uBPF, {expected.value} in the interpreter")
 
-        def repeat(jit: bool) -> float:
-            return _timed(lambda: ubpf.repeat(loaded, image.address, image.length, times, jit))
+        def repeat(jit: bool, times: int) -> float:
+            return _timed(lambda: ubpf.repeat(loaded, image.address, image.length, times, jit)) / times
 
-        subjects["uBPF interpreter"] = lambda: repeat(False)
-        subjects["uBPF JIT"] = lambda: repeat(True)
+        slowly = 1 if subject.loops else times
+        subjects["uBPF interpreter"] = lambda: repeat(False, slowly)
+        subjects["uBPF JIT"] = lambda: repeat(True, times)
     best = dict.fromkeys(subjects, math.inf)
     for _ in range(rounds):
         for name, once in subjects.items():
@@ -134,7 +136,7 @@ def _measure(subject: Subject, shorter: Subject, ubpf: Ubpf | None, rounds: int)
     speeds = {
         name: None
         if name not in best
-        else (interpreted.instructions if name in _INTERPRETERS else expected.instructions * times) / best[name] / 1e6
+        else (interpreted.instructions if name in _INTERPRETERS else expected.instructions) / best[name] / 1e6
         for name in _ENGINES
     }
     return Speed(subject.name, expected.instructions, speeds, cold, well, cached)

@@ -1,7 +1,7 @@
 """The native engine and the interpreter, in functions and step by step, held against each other over random
 programs: every outcome must be the same, to the bit.
 
-    python -m tests.runtime.differential --seed 1 --runs 200000
+    python -m tests.runtime.differential --seed 1 --runs 200000 [--seconds 3600]
 
 Half of the programs are as `random_programs` makes them, the others have instructions changed at will. Each runs
 several times, on packets and with budgets of several sizes.
@@ -10,9 +10,11 @@ several times, on packets and with budgets of several sizes.
 from __future__ import annotations
 
 import argparse
+import math
 import os
 import sys
 import tempfile
+import time
 from collections.abc import Callable
 from random import Random
 from typing import NamedTuple
@@ -208,11 +210,13 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.runtime.differential", description=summary)
     parser.add_argument("--seed", type=int, default=1, help="the first program's seed (default 1)")
     parser.add_argument("--runs", type=int, default=10_000, help="how many runs to compare (default 10000)")
+    parser.add_argument("--seconds", type=float, default=math.inf, help="end after so long")
     arguments = parser.parse_args()
+    end = time.monotonic() + arguments.seconds
     tally, seed = Tally(), arguments.seed
     with tempfile.TemporaryDirectory(prefix="skverdict-") as folder:
         os.environ["XDG_CACHE_HOME"] = folder
-        while tally.runs < arguments.runs:
+        while tally.runs < arguments.runs and time.monotonic() < end:
             difference = compare(program(seed), tally, fast(seed))
             if difference is not None:
                 print(f"seed {seed}: {difference}")

@@ -1,6 +1,6 @@
 """Programs changed at will as native code: no process ends by it, and each run comes to what it does step by step.
 
-    python -m tests.runtime.native_fuzz --seed 1 --runs 1000000
+    python -m tests.runtime.native_fuzz --seed 1 --runs 1000000 [--seconds 3600]
 
 Half of the programs are from the corpus with some instructions changed, or with all of a stretch made up; the others
 are random ones that were changed. Each is made native code, every eighth of it fast, and runs on packets of several
@@ -11,10 +11,12 @@ from __future__ import annotations
 
 import argparse
 import faulthandler
+import math
 import multiprocessing
 import os
 import sys
 import tempfile
+import time
 from ctypes import c_uint64
 from multiprocessing.sharedctypes import Synchronized
 from random import Random
@@ -46,7 +48,7 @@ BUDGET = 1000
 #: Runs of each program, alone and in a batch.
 ALONE, TOGETHER = 8, 92
 #: Programs that one process does.
-PART = 1500
+PART = 500
 _LENGTHS = (0, 1, 7, 40, 64, 64, 64, 300)
 
 
@@ -163,11 +165,13 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.runtime.native_fuzz", description=__doc__.split("\n", 1)[0])
     parser.add_argument("--seed", type=int, default=1, help="the first program's seed (default 1)")
     parser.add_argument("--runs", type=int, default=10_000, help="how many runs (default 10000)")
+    parser.add_argument("--seconds", type=float, default=math.inf, help="end after so long")
     options = parser.parse_args()
+    end = time.monotonic() + options.seconds
     processes = multiprocessing.get_context("spawn")
     seed, runs = processes.Value(c_uint64, 0), processes.Value(c_uint64, 0)
     first = options.seed
-    while runs.value < options.runs:  # type: ignore[operator]
+    while runs.value < options.runs and time.monotonic() < end:  # type: ignore[operator]
         process = processes.Process(target=part, args=(first, PART, seed, runs))
         process.start()
         process.join()
@@ -175,6 +179,7 @@ def main() -> int:
             print(f"seed {seed.value}, after {runs.value} runs: the process ended with {process.exitcode}")
             return 1
         first += PART
+        print(f"{runs.value} runs, seeds to {first - 1}", flush=True)
     print(f"{runs.value} runs as native code of programs with seeds {options.seed} to {first - 1}: no process died")
     return 0
 

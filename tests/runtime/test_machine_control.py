@@ -311,8 +311,8 @@ def test_of_two_unwritten_registers_the_same_is_named_step_by_step_and_in_functi
     sure = op("jump", "jne", dst=1, imm=0, offset=2, bits=64)
     program = loaded(object_of([sure, mov(8, 1), mov(9, 1), use, mov(0, 0), EXIT]))
     reasons = []
-    for execute in (run, step_through):
+    for way in (run, step_through):
         with pytest.raises(Fault) as caught:
-            execute(program, TestContext(), environment())
+            way(program, TestContext(), environment())
         reasons.append(caught.value.reason)
     assert reasons[0] == reasons[1]
