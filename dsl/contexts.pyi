@@ -1,7 +1,7 @@
 """What a program is given, as editors and type checkers see it: the kernel's fields and helpers."""
 
 from collections.abc import Sequence
-from typing import TypeVar, overload
+from typing import Protocol, TypeVar, overload
 
 from skverdict.dsl.maps import Cell, PerfEventArray, ProgramArray, SockHash, SockMap
 from skverdict.dsl.scalars import be16, be32, i32, i64, u8, u32, u64
@@ -11,27 +11,27 @@ S = TypeVar("S", bound=Struct)
 T = TypeVar("T")
 K = TypeVar("K")
 
-class PacketBytes:
+class PacketBytes(Protocol):
     """A slice of the packet: it equals, begins with or holds what the packet has there."""
 
-    def __eq__(self, other: object) -> bool: ...
-    def __contains__(self, content: bytes) -> bool: ...
-    def startswith(self, prefix: bytes | tuple[bytes, ...]) -> bool: ...
+    def __eq__(self, other: object, /) -> bool: ...
+    def __contains__(self, content: bytes, /) -> bool: ...
+    def startswith(self, prefix: bytes | tuple[bytes, ...], /) -> bool: ...
 
-class PacketData:
-    """The readable bytes of the packet or message."""
+# To type checkers it is bytes, else they find that no case of `match skb.data:` ever fits.
+class PacketData(bytes):
+    """The readable bytes of the packet or message.
 
-    def __init__(self, content: bytes = b"") -> None: ...
+    Of the methods of bytes only `startswith` is there.
+    """
+
     content: bytearray
-    def __len__(self) -> int: ...
-    def __eq__(self, other: object) -> bool: ...
-    @overload
+    def __init__(self, content: bytes = b"") -> None: ...
+    @overload  # type: ignore[override]
     def __getitem__(self, index: int) -> u8 | None:
         """The byte at `index`, or None where the packet ends before it."""
     @overload
     def __getitem__(self, index: slice) -> PacketBytes: ...
-    def __contains__(self, content: bytes) -> bool: ...
-    def startswith(self, prefix: bytes | tuple[bytes, ...]) -> bool: ...
     @overload
     def view(self, type: type[S], offset: u32) -> S | None: ...  # type: ignore[overload-overlap]
     @overload

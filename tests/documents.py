@@ -5,6 +5,9 @@
 - `text` directly behind a block that was executed is what it prints.
 - `sh`: `cd` and the commands of skverdict are run; what installs or needs a kernel is left out.
 - `c` is compiled for BPF where there is a clang; `json` must be that; `toml` and `yaml` are only shown.
+
+`python -m tests.documents FOLDER` writes each policy that a document shows into a file of that folder, for type
+checkers.
 """
 
 from __future__ import annotations
@@ -47,6 +50,18 @@ def blocks(text: str) -> list[Block]:
         Block(*found.groups(), text.count("\n", 0, found.start()) + 1, found.start(), found.end())
         for found in BLOCK.finditer(text)
     ]
+
+
+def shown_policies(folder: Path) -> list[Path]:
+    """The policies in README and the guides, each in a file of its own in `folder`."""
+    root = Path(__file__).parents[1]
+    found = []
+    for document in (root / "README.md", *sorted((root / "docs").glob("*.md"))):
+        for block in blocks(document.read_text(encoding="utf-8")):
+            if block.language == "python" and PROGRAM.search(block.text):
+                found.append(folder / f"{document.stem.replace('-', '_')}_line_{block.line}.py")
+                found[-1].write_text(block.text, encoding="utf-8")
+    return found
 
 
 class Reader:
@@ -155,3 +170,9 @@ LANGUAGES = {
 NEED_A_KERNEL = ("attach", "status", "detach", "doctor")
 #: Exit codes that a document's commands may end with, where that is not only 0.
 EXIT_CODES = {"diff": (0, 3)}
+
+
+if __name__ == "__main__":
+    target = Path(sys.argv[1])
+    target.mkdir(parents=True, exist_ok=True)
+    print(f"{len(shown_policies(target))} policies in {target}")

@@ -21,6 +21,8 @@ from skverdict.dsl.frontend.maps import METHOD_NAMES
 from skverdict.dsl.ir.types import Array
 from skverdict.dsl.maps import KINDS
 
+from tests.documents import shown_policies
+
 PACKAGE = Path(skverdict.dsl.__file__).parent
 EXAMPLES = Path(__file__).parents[2] / "examples"
 
@@ -138,9 +140,11 @@ def test_importing_the_package_brings_nothing_heavy() -> None:
     subprocess.run([sys.executable, "-c", script], check=True)
 
 
-def test_strict_mypy_accepts_the_examples(tmp_path: Path) -> None:
+def test_strict_mypy_accepts_the_examples_and_what_documents_show(tmp_path: Path) -> None:
     """`pyright`, with the settings in `pyproject.toml`, does as well; it needs Node.js, so `.ci/run` runs that."""
-    command = [sys.executable, "-m", "mypy", "--strict", *map(str, sorted(EXAMPLES.glob("*.py")))]
+    shown = shown_policies(tmp_path)
+    assert len(shown) > 20
+    command = [sys.executable, "-m", "mypy", "--strict", *map(str, [*sorted(EXAMPLES.glob("*.py")), *shown])]
     # However the package is installed: mypy does not see every kind of editable install.
     (tmp_path / "skverdict").mkdir()
     for package in ("dsl", "codegen", "runtime"):
