@@ -21,6 +21,7 @@ from skverdict.runtime.machine.run import LoadedProgram
 from skverdict.runtime.maps.base import Map
 from skverdict.runtime.maps.create import create_maps
 from skverdict.runtime.maps.program_array import insert_programs
+from skverdict.runtime.maps.socket_storage import SocketStorage
 from skverdict.runtime.maps.sockmap import SocketMap, SockHash, SockMap
 from skverdict.runtime.maps.thing_views import view_of
 from skverdict.runtime.messages import Machine, replay
@@ -101,6 +102,7 @@ class Simulator:
             for name in self.object.programs
         }
         watcher().made(self.object, contents, self.programs)
+        self.kernel.on_connection += [each.clone for each in made.values() if isinstance(each, SocketStorage)]
         insert_programs(made, {name: program.loaded for name, program in self.programs.items()})
         self._raw_maps: Mapping[str, Map] = made
         btf = self.object.btf

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from skverdict.runtime.helpers import socket_lookup
+from skverdict.runtime.helpers import socket_lookup, socket_options
 from skverdict.runtime.machine.call import Buffer, Call
 from skverdict.runtime.machine.environment import HelperFunction
 from skverdict.runtime.machine.errno import Errno, KernelError
@@ -182,6 +182,7 @@ def sock_ops_cb_flags_set(call: Call, skops: SockOpsContext, flags: int) -> int:
 
 FUNCTIONS: dict[str, HelperFunction] = {
     **socket_lookup.FUNCTIONS,
+    **socket_options.FUNCTIONS,
     "bpf_sk_redirect_map": sk_redirect_map,
     "bpf_sk_redirect_hash": sk_redirect_hash,
     "bpf_msg_redirect_map": msg_redirect_map,

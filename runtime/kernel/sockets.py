@@ -203,6 +203,10 @@ class KernelSocket:
         self.python.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, size)
         self.python.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, size)
 
+    def getsockopt(self, level: int, number: int) -> int:
+        """An option that is a number, such as `(socket.SOL_SOCKET, socket.SO_KEEPALIVE)`. Raises OSError."""
+        return self.python.getsockopt(level, number)
+
     @property
     def error(self) -> int:
         """SO_ERROR: the number of the pending error, 0 for none. Reading it clears it."""

@@ -12,7 +12,6 @@ _KERNEL_TYPES = "it needs the types and variables of a running kernel"
 _NO_MAP = "it needs a map of a kind that no policy can declare"
 _COUNTERS = "it reads counters of the processor"
 _SLEEPS = "it may sleep, which no program for sockets may"
-_OPTIONS = "sockets of the model have no options"
 _HEADER = "segments of the socket model have no headers to hold options"
 
 UNSUPPORTED: dict[str, str] = {
@@ -26,14 +25,12 @@ UNSUPPORTED: dict[str, str] = {
     "bpf_get_current_task_btf": _TASK,
     "bpf_get_local_storage": _NO_MAP,
     "bpf_get_task_stack": _TASK,
-    "bpf_getsockopt": _OPTIONS,
     "bpf_kptr_xchg": "values of simulated maps hold no pointers to kernel objects",
     "bpf_load_hdr_opt": _HEADER,
     "bpf_per_cpu_ptr": _KERNEL_TYPES,
     "bpf_perf_event_read": _COUNTERS,
     "bpf_perf_event_read_value": _COUNTERS,
     "bpf_reserve_hdr_opt": _HEADER,
-    "bpf_setsockopt": _OPTIONS,
     "bpf_skc_to_mptcp_sock": _KERNEL_SOCKET,
     "bpf_skc_to_tcp6_sock": _KERNEL_SOCKET,
     "bpf_skc_to_tcp_request_sock": _KERNEL_SOCKET,

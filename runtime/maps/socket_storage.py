@@ -14,6 +14,9 @@ from skverdict.runtime.machine.memory import ByteOrder
 from skverdict.runtime.maps.base import Map
 from skverdict.runtime.maps.user_side import BPF_ANY, BPF_EXIST, BPF_F_LOCK, BPF_NOEXIST
 
+#: Values beside a listener are copied to what it accepts.
+BPF_F_CLONE = 1 << 9
+
 
 class SocketStorage(Map):
     """Values by sockets: anything that can be referred to weakly, and is equal to itself alone."""
@@ -50,6 +53,13 @@ class SocketStorage(Map):
             self.overwrite(old, value)
         else:
             self._values[socket] = self.without_special(value)
+
+    def clone(self, listener: object, accepted: object) -> None:
+        """A connection comes to be at `listener`: it gets a copy of its value if the map was made with
+        `BPF_F_CLONE` (`bpf_sk_storage_clone`)."""
+        value = self._values.get(listener)
+        if value is not None and self.spec.flags & BPF_F_CLONE:
+            self._values[accepted] = self.without_special(bytes(value))
 
     def drop(self, socket: object) -> None:
         """Take the value of `socket` away. Raises KernelError ENOENT if it has none."""

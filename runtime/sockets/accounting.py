@@ -13,7 +13,9 @@ PAGE_SIZE = 4096
 _SK_BUFF = 256
 _SHARED_INFO = 320
 _CACHE_LINE = 64
-_SMALLEST = 512
+#: The smallest piece that the allocator gives for a buffer, and since Linux 6.3 what small buffers have of their own
+#: (SKB_SMALL_HEAD_CACHE_SIZE).
+_SMALLEST, _SMALL_HEAD = 512, 704
 
 #: Linear bytes of a buffer that is one page with what belongs to it (SKB_MAX_HEAD(0)), or four
 #: (SKB_MAX_ALLOC).
@@ -42,8 +44,10 @@ def page_ends(start: int, length: int) -> tuple[int, ...]:
 
 
 @lru_cache(maxsize=1024)
-def truesize(linear: int, paged: int = 0) -> int:
-    """The cost of a buffer with so much linear space and so many bytes in pages."""
+def truesize(kernel: str, linear: int, paged: int = 0) -> int:
+    """The cost of a buffer with so much linear space and so many bytes in pages, on a Linux of that version."""
     wanted = -(-linear // _CACHE_LINE) * _CACHE_LINE + _SHARED_INFO
     allocated = max(_SMALLEST, 1 << (wanted - 1).bit_length())
+    if kernel != "6.1" and wanted <= _SMALL_HEAD:
+        allocated = _SMALL_HEAD
     return _SK_BUFF + allocated + paged

@@ -17,9 +17,10 @@ MAX_FRAGMENTS = 17
 
 
 class Payer(Protocol):
-    """A socket that pays for what it has sent, `charged` bytes in all, until somebody has taken it."""
+    """A socket that pays for what it has sent, until somebody has taken it."""
 
-    charged: int
+    def refund(self, cost: int) -> None:
+        """Pay `cost` bytes less."""
 
 
 class SocketBuffer:
@@ -77,8 +78,8 @@ class SocketBuffer:
     def release(self) -> None:
         """Give the sender back what it paid."""
         if self.payer is not None:
-            self.payer.charged -= self.cost
-            self.payer = None
+            payer, self.payer = self.payer, None
+            payer.refund(self.cost)
 
     @property
     def end_seq(self) -> int:

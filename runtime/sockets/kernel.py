@@ -66,6 +66,8 @@ class Kernel:
     settings: Settings = field(default_factory=Settings)
     trace: Trace = field(default_factory=Trace)
     sock_ops: list[Program] = field(default_factory=list)
+    #: Told of each new connection at a listener: the listener, and the socket that it will accept.
+    on_connection: list[Callable[[Sock, Sock], None]] = field(default_factory=list)
     page_fragment: PageFragment = field(default_factory=PageFragment)
     _work: dict[Callable[[], None], None] = field(default_factory=dict)
     _unsent: dict[TcpSocket, int] = field(default_factory=dict)  # when to send what was held back, ns

@@ -65,8 +65,10 @@ class Network:
             server_end = self._end(server, number)
         # Only sock_ops programs can tell that somebody listens meanwhile.
         own = self._listen(server_end, number, f"listener of {names[1]}") if self.kernel.sock_ops else None
-        made = self._connect(client_end, server_end, (number, number), names, None)
+        made = self._connect(client_end, server_end, (number, number), names, own)
         if own is not None:
+            if made[1].inheritance is not None:
+                made[1].inheritance.accepted = True
             if own.psock is not None:
                 own.psock.leave_maps()
             own.leave()
@@ -90,7 +92,7 @@ class Network:
                 raise socket_error(Errno.EADDRNOTAVAIL, f"{name}: no port is free")
         families = (number, listener.family)
         names = (name, f"accepted from {listener.name}")
-        socket, accepted = self._connect(end, to, families, names, listener.listener)
+        socket, accepted = self._connect(end, to, families, names, listener)
         listener.listener.add(accepted)
         return socket
 
@@ -101,16 +103,16 @@ class Network:
 
     def _connect(
         self, client: Endpoint, server: Endpoint, families: tuple[int, int], names: tuple[str, str],
-        listener: Listener | None,
+        listener: TcpSocket | None,
     ) -> tuple[TcpSocket, TcpSocket]:  # fmt: skip
         one = TcpSocket(self.kernel, names[0], families[0], client, server)
         if families[1] == AF_INET6:
             client, server = mapped(client), mapped(server)
         other = TcpSocket(self.kernel, names[1], families[1], server, client)
-        if listener is not None:
-            other.inheritance = listener.inheritance()
+        if listener is not None and listener.listener is not None:
+            other.inheritance = listener.listener.inheritance()
         try:
-            connect(one, other)
+            connect(one, other, listener)
         finally:
             self.kernel.settle()
         return one, other

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 from skverdict.runtime.machine.errno import Errno
 from skverdict.runtime.sockets.errors import SimulationError, socket_error
+from skverdict.runtime.sockets.options import INT, LEAST_RECEIVE_BUFFER, LEAST_SEND_BUFFER, doubled, read
 from skverdict.runtime.sockets.sock import Received, Sock
 from skverdict.runtime.sockets.state import State
 from skverdict.runtime.sockets.tcp import TcpSocket
@@ -15,9 +16,6 @@ from skverdict.runtime.sockets.unix import UnixDatagrams, UnixSocket
 Content = bytes | bytearray | memoryview
 
 SHUT_RD, SHUT_WR, SHUT_RDWR = 0, 1, 2
-
-#: Least SO_SNDBUF and SO_RCVBUF that Linux sets, in bytes (SOCK_MIN_SNDBUF and SOCK_MIN_RCVBUF).
-_LEAST_SEND_BUFFER, _LEAST_RECEIVE_BUFFER = 4608, 2304
 
 
 class Socket:
@@ -111,10 +109,20 @@ class Socket:
         self._socket.priority = _u32(priority)
 
     def set_buffers(self, size: int) -> None:
-        """Bound what waits to be sent and to be read; Linux doubles `size` (bytes) for its own needs."""
+        """Bound what waits to be sent and to be read; Linux doubles `size` (bytes) for its own needs, but of no
+        more than it allows."""
         self._check_open()
-        self._socket.send_buffer = max(2 * size, _LEAST_SEND_BUFFER)
-        self._socket.receive_buffer = max(2 * size, _LEAST_RECEIVE_BUFFER)
+        kernel = self._socket.kernel.settings.kernel
+        self._socket.send_buffer = doubled(size, LEAST_SEND_BUFFER, kernel)
+        self._socket.receive_buffer = doubled(size, LEAST_RECEIVE_BUFFER, kernel)
+
+    def getsockopt(self, level: int, number: int) -> int:
+        """A TCP socket's option that is a number, such as `(socket.SOL_SOCKET, socket.SO_KEEPALIVE)`, as a program may
+        have set it. Raises OSError EINVAL for one that programs cannot read."""
+        self._check_open()
+        if not isinstance(self._socket, TcpSocket):
+            raise SimulationError(f"{self.name} is not TCP; options are simulated for that")
+        return int.from_bytes(read(self._socket, level, number, INT, "little"), "little", signed=True)
 
     def enable_ktls(self) -> None:
         """kTLS is out of the simulator's scope: raises SimulationError."""

@@ -16,11 +16,6 @@ if TYPE_CHECKING:
 
 U32 = 0xFFFFFFFF
 
-#: Segments that may be under way at the start (TCP_INIT_CWND), and no end of slow start yet
-#: (TCP_INFINITE_SSTHRESH).
-INITIAL_WINDOW = 10
-NO_THRESHOLD = 0x7FFFFFFF
-
 _SOCK: dict[str, Callable[[Sock, int], int]] = {
     "family": lambda socket, _: socket.family,
     "type": lambda socket, _: socket.type,
@@ -39,12 +34,12 @@ _SOCK: dict[str, Callable[[Sock, int], int]] = {
 
 #: Numbers of a TCP connection that `bpf_sock_ops` shows as well.
 TCP_NUMBERS: dict[str, Callable[[TcpSocket], int]] = {
-    "snd_cwnd": lambda _: INITIAL_WINDOW,
-    "snd_ssthresh": lambda _: NO_THRESHOLD,
+    "snd_cwnd": lambda socket: socket.congestion_window,
+    "snd_ssthresh": lambda socket: socket.slow_start_threshold,
     "rcv_nxt": lambda socket: socket.rcv_nxt & U32,
     "snd_nxt": lambda socket: socket.snd_nxt & U32,
     "snd_una": lambda socket: socket.snd_nxt & U32,
-    "mss_cache": lambda socket: socket.mss,
+    "mss_cache": lambda socket: socket.mss_cache,
 }
 
 

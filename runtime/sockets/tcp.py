@@ -37,6 +37,14 @@ if TYPE_CHECKING:
 #: What the link layer calls IPv4 and IPv6.
 _ETHERTYPES = {AF_INET: 0x0800, AF_INET6: 0x86DD}
 
+#: Where both streams begin; each real connection chooses at random.
+FIRST_SEQUENCE = 1
+
+#: Segments that may be under way at the start (TCP_INIT_CWND), and no end of slow start yet
+#: (TCP_INFINITE_SSTHRESH).
+INITIAL_WINDOW = 10
+NO_THRESHOLD = 0x7FFFFFFF
+
 #: Bytes that `sendfile` hands on at a time: 16 pages.
 PIPE = 16 * PAGE_SIZE
 
@@ -45,6 +53,13 @@ _AFTER_FIN = {
     State.ESTABLISHED: (State.FIN_WAIT1, State.FIN_WAIT2),
     State.CLOSE_WAIT: (State.LAST_ACK, State.CLOSE),
 }
+
+
+#: Attributes that options set, and that a new connection has from its listener.
+_INHERITED = (
+    "callback_flags", "congestion_control", "congestion_window", "low_water", "mark", "options", "receive_buffer",
+    "send_buffer", "slow_start_threshold",
+)  # fmt: skip
 
 
 class _Locked:
@@ -91,14 +106,17 @@ class TcpSocket(Sock):
     parses = True
 
     __slots__ = (
-        "_backlog", "_cuts", "_unsent", "accepted", "callback_flags", "copied_seq", "done", "inheritance",
-        "lingers", "listener", "mss", "other", "owned", "plan", "rcv_nxt", "snd_nxt", "transmit_hash",
+        "_backlog", "_cuts", "_unsent", "accepted", "callback_flags", "congestion_control", "congestion_window",
+        "copied_seq", "done", "inheritance", "lingers", "listener", "low_water", "mss", "options", "other", "owned",
+        "plan", "rcv_nxt", "segment_limit", "slow_start_threshold", "snd_nxt", "transmit_hash",
     )  # fmt: skip
 
     mss: int
     rcv_nxt: int
     copied_seq: int
     snd_nxt: int
+    congestion_window: int
+    slow_start_threshold: int
 
     def __init__(self, kernel: Kernel, name: str, family: int, local: Endpoint, remote: Endpoint) -> None:
         super().__init__(kernel, name, family, local, remote)
@@ -115,6 +133,12 @@ class TcpSocket(Sock):
         self.owned = False
         self.rcv_nxt = self.copied_seq = self.snd_nxt = 0
         self.callback_flags = 0  # BPF_SOCK_OPS_*_CB_FLAG
+        self.low_water = 1  # SO_RCVLOWAT
+        self.congestion_control = b"cubic"
+        self.congestion_window = INITIAL_WINDOW
+        self.slow_start_threshold = NO_THRESHOLD
+        self.segment_limit: int | None = None  # what TCP_MAXSEG of either end leaves of a segment
+        self.options: dict[tuple[int, int], int] | None = None  # by level and number; most sockets never have any
         self.transmit_hash = 0
         self.plan: list[int] = []  # sizes of the next segments
         self._unsent = b""
@@ -130,12 +154,13 @@ class TcpSocket(Sock):
 
     @property
     def idle(self) -> bool:
-        """True if the connection is open and nothing is under way to this end or held back by it."""
+        """True if the connection is open, nothing is under way to this end or held back by it, and any byte that
+        comes is told of."""
         ends = self.dead or self.done or self.error or self.receive_shut or self.send_shut
         queued = self.receive_queue or self._unsent or self._backlog or self.plan
         unread = self.rcv_nxt != self.copied_seq
         return self.state is State.ESTABLISHED and not (
-            ends or queued or unread or self.owned or self.inheritance is not None
+            ends or queued or unread or self.owned or self.inheritance is not None or self.low_water > 1
         )
 
     def carried(self, length: int) -> None:
@@ -143,6 +168,24 @@ class TcpSocket(Sock):
         self.snd_nxt += length
         self.peer.rcv_nxt += length
         self.peer.copied_seq += length
+
+    @property
+    def has_sent(self) -> bool:
+        """True once bytes have been sent."""
+        return self.snd_nxt > FIRST_SEQUENCE
+
+    @property
+    def mss_cache(self) -> int:
+        """The size of a segment as the socket reckons. Over loopback, what is sent at once arrives at once, whatever
+        that is."""
+        return self.mss if self.segment_limit is None else min(self.mss, self.segment_limit)
+
+    def inherit(self, listener: TcpSocket) -> None:
+        """Take over what a connection gets from the socket that listens for it: all but the priority."""
+        for name in _INHERITED:
+            setattr(self, name, getattr(listener, name))
+        for each in self.kernel.on_connection:
+            each(listener, self)
 
     # What programs read
 
@@ -259,12 +302,12 @@ class TcpSocket(Sock):
     def data_ready(self) -> None:
         """Tell whoever watches for data, unless the kernel believes that there is nothing unread."""
         psock = self.psock
-        if self.rcv_nxt - self.copied_seq > 0 or self.done:
+        if self.rcv_nxt - self.copied_seq >= self.low_water or self.done:
             if self.inheritance is not None:
                 self.inheritance.data_ready(self)
             elif psock is not None and psock.handler is not None:
                 psock.handler()
-        elif self.receive_queue and psock is not None:
+        elif self.receive_queue and psock is not None and self.rcv_nxt <= self.copied_seq:
             psock.check_late_delivery()
 
     def reset(self) -> None:

@@ -100,7 +100,8 @@ class UdpSocket(QueuedSocket):
             buffer = SocketBuffer(content, 0, len(content) if linear else 0, cuts)
             buffer.source = str(self.local)
             space = len(content) + _headers(self.family) + _HEADROOM
-            buffer.cost = truesize(space) if linear else truesize(space - len(content), len(content))
+            paged = 0 if linear else len(content)
+            buffer.cost = truesize(self.kernel.settings.kernel, space - paged, paged)
             found.receive(buffer, self)
         else:
             self.kernel.moved("lost", self, None, content, f"nobody is at {to}")
@@ -115,7 +116,9 @@ class UdpSocket(QueuedSocket):
         charged = sum(waiting.cost for waiting in self.receive_queue)
         if self.psock is not None:
             charged += self.psock.ingress.charged
-        if charged > self.receive_buffer:
+        # Linux 7.2 looks at what comes, too, but takes it if nothing waits.
+        looks = buffer.cost if self.kernel.settings.kernel == "7.2" and charged else 0
+        if charged + looks > self.receive_buffer:
             self.kernel.moved("lost", sender, self, buffer.content, "its receive buffer is full")
             return
         self.arrive(buffer, sender)

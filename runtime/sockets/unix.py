@@ -51,6 +51,12 @@ class UnixSocket(QueuedSocket):
     def interface(self) -> int:
         return 0
 
+    def refund(self, cost: int) -> None:
+        """Somebody has taken what the socket sent: there is room for what was redirected."""
+        self.charged -= cost
+        if self.psock is not None:
+            self.psock.backlog.resume()
+
     def connect(self, peer: UnixSocket) -> None:
         """Send to `peer` from now on."""
         self.peer = peer
@@ -69,7 +75,7 @@ class UnixSocket(QueuedSocket):
         """Let a message arrive; the socket pays."""
         buffer = SocketBuffer(content, 0, linear, (linear, *page_ends(linear, len(content) - linear)))
         buffer.sender = buffer.payer = self
-        buffer.cost = truesize(linear, page_aligned(len(content) - linear))
+        buffer.cost = truesize(self.kernel.settings.kernel, linear, page_aligned(len(content) - linear))
         self.charged += buffer.cost
         to.arrive(buffer, self)
 

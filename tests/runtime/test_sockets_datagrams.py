@@ -295,11 +295,13 @@ def test_pending_bytes(kernel: str) -> None:
     assert s.pending == 0
 
 
-def test_a_udp_socket_drops_what_it_cannot_hold() -> None:
-    sim, c, s = watched("udp")
+@pytest.mark.parametrize(("kernel", "held"), [("6.1", 93), ("6.12", 93), ("7.2", 92)])
+def test_a_udp_socket_drops_what_it_cannot_hold(kernel: str, held: int) -> None:
+    """Linux 7.2 looks at what a datagram costs before it takes it, others afterwards."""
+    sim, c, s = watched("udp", kernel)
     for _ in range(200):
         assert c.send(bytes(1000)) == 1000
-    assert len(s.recv_all()) == 93_000
+    assert len(s.recv_all()) == 1000 * held
     assert "its receive buffer is full" in str(sim.trace)
 
 

@@ -98,6 +98,15 @@ def _states() -> Iterator[dict[str, Any]]:
         ["close", "l"],
         TOLD,
     )
+    yield net_scenario(
+        "flags that only the listener sets",
+        {CALLBACKS_FLAGS: bits(LISTEN), CALLBACK_FLAGS: STATE_FLAG},
+        ATTACH,
+        ["listen", "l", {"port": 10000}],
+        ["connect", "l", "c", "s", {"client_port": 40000}],
+        TOLD,
+        *CLOSE_BOTH,
+    )
     asked = {"none": 0, "retransmission": RTO_FLAG | RETRANS_FLAG, "unknown": 1 << 7}
     for name, flags in asked.items():
         settings = {CALLBACKS_FLAGS: bits(TCP_CONNECT, ACTIVE, PASSIVE), CALLBACK_FLAGS: flags}
