@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import sys
 from collections.abc import Iterator, Sequence
@@ -19,7 +20,7 @@ from skverdict.runtime.cli.failure import FAILED, CommandError, explanation
 from skverdict.runtime.cli.progress import Bar
 from skverdict.runtime.cli.report import programs_table, remarks
 from skverdict.runtime.cli.table import Table, print_tables
-from skverdict.runtime.jobs import Here, Lost, Workers, spread
+from skverdict.runtime.jobs import Gone, Here, Lost, Workers, spread
 
 
 class Job(NamedTuple):
@@ -52,6 +53,8 @@ def workers_for(jobs: int | None, cluster: str | None) -> AbstractContextManager
             raise CommandError(
                 f"--dask needs {error.name}, which is not installed: pip install 'skverdict[dask]'"
             ) from None
+        # What is lost is told once, by this command.
+        logging.getLogger("distributed.client").setLevel(logging.CRITICAL)
         try:
             return Cluster(cluster)
         except (OSError, ValueError) as error:
@@ -78,7 +81,7 @@ def _failure(job: Job, error: Exception) -> Failure:
     """What is told of a capture whose job raised an exception; it begins with the capture's name."""
     if isinstance(error, OSError):
         error.filename = job.name
-    text = str(error) if isinstance(error, Lost) else explanation(error)
+    text = str(error) if isinstance(error, (Gone, Lost)) else explanation(error)
     return Failure(job.name, text if text.startswith(f"{job.name}:") else f"{job.name}: {text}")
 
 

@@ -22,7 +22,12 @@ The policy is compiled, and its object run in the simulator: no root, no kernel.
 connection sends what it sent, in the same segments. The server's end of each connection is put into the
 policy's first socket map, to which all its parsers and verdicts are attached, and wherever the policy
 redirects to an entry that would be empty, an upstream socket is put in beforehand. The options say it
-otherwise."""
+otherwise.
+
+Several captures are replayed one by one, by as many processes as --jobs says, or by a Dask cluster, whose
+workers need skverdict and the files at the same paths. The report sums up all of them, and lists them in the
+order in which they are named. A file whose worker dies is given to another one, three times in all. A file that
+fails takes nothing away from the others; the exit code is 1 then."""
 
 EXAMPLE = """examples:
   skverdict run examples/port_redirect.py --capture examples/captures/http1-nginx.pcap

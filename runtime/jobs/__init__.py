@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from skverdict.runtime.jobs.spread import ATTEMPTS, Here, Lost, Workers, spread
+from skverdict.runtime.jobs.spreading import ATTEMPTS, Gone, Here, Lost, Workers, spread
 
-__all__ = ["ATTEMPTS", "Here", "Lost", "Workers", "spread"]
+__all__ = ["ATTEMPTS", "Gone", "Here", "Lost", "Workers", "spread"]

@@ -12,7 +12,10 @@ from distributed import Client
 from distributed.scheduler import KilledWorker
 
 PATIENCE = "10s"
-"""How long the scheduler may take to answer."""
+"""How long the scheduler may take to answer, at first and where the connection to it was lost."""
+
+
+_USABLE = frozenset(("running", "connecting"))
 
 
 class Cluster:
@@ -39,6 +42,11 @@ class Cluster:
         """Leave the cluster; what an exception leaves behind there is cancelled."""
         self._executor.shutdown(wait=kind is None)
         self._client.close()
+
+    @property
+    def gone(self) -> str:
+        """Why nothing more will come: the client gives up where the scheduler does not come back."""
+        return "" if self._client.status in _USABLE else "the connection to the Dask scheduler was lost"
 
     def submit(self, function: Callable[..., Any], /, *arguments: Any) -> Future[Any]:
         """Let a worker call `function`."""

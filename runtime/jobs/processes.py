@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
+from multiprocessing import resource_tracker
 from multiprocessing.process import BaseProcess
 from types import TracebackType
 from typing import Any
@@ -22,6 +23,7 @@ class Processes:
     tell which item was with the one that died.
     """
 
+    gone = ""
     deaths: tuple[type[BaseException], ...] = (BrokenProcessPool,)
 
     def __init__(self, size: int) -> None:
@@ -66,6 +68,8 @@ class Processes:
     def _started(self) -> Iterator[None]:
         """Know the processes that are started meanwhile, and let them not see the terminal's Ctrl-C."""
         before = set(multiprocessing.active_children())
+        # It would be started with the first process, and let SIGINT through behind that.
+        resource_tracker.ensure_running()
         mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
         try:
             yield

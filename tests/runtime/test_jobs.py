@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from skverdict.runtime.jobs import ATTEMPTS, Here, Lost, spread
+from skverdict.runtime.jobs import ATTEMPTS, Gone, Here, Lost, spread
 from skverdict.runtime.jobs.processes import Processes
 
 from tests.runtime.jobs_kit import die, die_once, double, fail, gone, tell_process, wait_for_names
@@ -29,6 +29,7 @@ class Mortal:
     """Workers that die of an item as often as `deadly` says; `given` has the items in the order of their turns."""
 
     size = 2
+    gone = ""
     deaths = (Death,)
 
     def __init__(self, deadly: dict[str, int]) -> None:
@@ -47,10 +48,24 @@ class Mortal:
         return future
 
 
-def test_an_item_of_a_dead_worker_goes_to_another_behind_those_that_wait() -> None:
-    workers = Mortal({"b": 1})
+def test_items_of_dead_workers_go_to_others_when_all_else_is_done() -> None:
+    workers = Mortal({"a": 2, "b": 1})
     assert spread(str.upper, ["a", "b", "c", "d"], workers) == ["A", "B", "C", "D"]
-    assert workers.given == ["a", "b", "c", "d", "b"]
+    assert workers.given == ["a", "b", "c", "d", "a", "b", "a"]
+
+
+def test_an_item_is_not_blamed_for_what_another_one_does() -> None:
+    class Crowded(Mortal):
+        """Workers that share their fate: an item dies, too, that is given to them right behind one that kills."""
+
+        def submit(self, function: Callable[..., Any], /, *arguments: Any) -> Future[Any]:
+            if self.given[-1:] == ["killer"] and self.given.count("killer") == 1:
+                self._deadly[arguments[0]] = 1
+            return super().submit(function, *arguments)
+
+    results = spread(str.upper, ["a", "killer", "b", "c"], Crowded({"killer": ATTEMPTS}))
+    assert results[::2] == ["A", "B"]
+    assert isinstance(results[1], Lost)
 
 
 def test_an_item_that_kills_every_worker_is_given_up() -> None:
@@ -72,6 +87,23 @@ def test_what_is_raised_stands_in_the_place_of_the_result() -> None:
     results = spread(fail, [0, 1, 2], Here())
     assert results[::2] == [0, 2]
     assert isinstance(results[1], ValueError)
+
+
+class Fading(Mortal):
+    """Workers of which nothing is heard any more once they were given `last`."""
+
+    def submit(self, function: Callable[..., Any], /, *arguments: Any) -> Future[Any]:
+        if arguments != ("last",):
+            return super().submit(function, *arguments)
+        self.gone = "the connection was lost"
+        return Future()
+
+
+def test_once_workers_are_gone_what_was_done_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("skverdict.runtime.jobs.spreading.PATIENCE", 0.01)
+    first, *others = spread(str.upper, ["a", "last", "b", "c"], Fading({}))
+    assert first == "A"
+    assert [(type(other), str(other)) for other in others[::2]] == [(Gone, "the connection was lost")] * 2
 
 
 def test_nothing_to_do() -> None:
@@ -124,7 +156,8 @@ def test_processes_end_with_the_one_that_started_them(tmp_path: Path) -> None:
     script = tmp_path.parent / f"{tmp_path.name}.py"
     script.write_text(code)
     root = Path(__file__).parents[2]
-    parent = subprocess.Popen([sys.executable, script], env={**os.environ, "PYTHONPATH": str(root)})
+    environment = {**os.environ, "PYTHONPATH": str(root)}
+    parent = subprocess.Popen([sys.executable, script], env=environment, stderr=subprocess.DEVNULL)
     (process,) = wait_for_names(tmp_path, 1)
     parent.send_signal(signal.SIGKILL)
     parent.wait()

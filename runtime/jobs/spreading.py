@@ -10,6 +10,9 @@ from typing import Any, Protocol, TypeVar
 ATTEMPTS = 3
 """How many workers an item may cost before it is given up."""
 
+PATIENCE = 1.0
+"""Seconds between two looks at whether the workers are still there."""
+
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
@@ -22,8 +25,16 @@ class Lost(Exception):
         self.attempts = attempts
 
 
+class Gone(Exception):
+    """There are no workers any more."""
+
+
 class Workers(Protocol):
     """What items are given to. A worker that dies costs the item that it had, and no other."""
+
+    @property
+    def gone(self) -> str:
+        """Why nothing more will come of any item; empty as long as something may."""
 
     @property
     def size(self) -> int:
@@ -41,6 +52,7 @@ class Here:
     """The calling process as the only worker."""
 
     size = 1
+    gone = ""
     deaths: tuple[type[BaseException], ...] = ()
 
     def submit(self, function: Callable[..., Any], /, *arguments: Any) -> Future[Any]:
@@ -61,23 +73,30 @@ def spread(
 ) -> list[Result | Exception]:
     """What `function` gives for each item, or the exception that it raised, in the order of the items.
 
-    An item whose worker died goes to another one behind those that wait; after `ATTEMPTS` deaths it has `Lost`
-    for its result. `told` is called with the number of items that are done.
+    Items whose workers died are given to others when all else is done, one at a time, so that none is blamed for
+    what another one does; after `ATTEMPTS` deaths an item has `Lost` for its result. Once the workers are gone, all
+    items that are not done have `Gone`. `told` is called with the number of items that are done.
     """
     results: dict[int, Result | Exception] = {}
     waiting = deque((index, 1) for index in range(len(items)))
+    suspects: deque[tuple[int, int]] = deque()
     running: dict[Future[Any], tuple[int, int]] = {}
     while len(results) < len(items):
+        if workers.gone:
+            gone = Gone(workers.gone)
+            return [results.get(index, gone) for index in range(len(items))]
+        if suspects and not waiting and not running:
+            waiting.append(suspects.popleft())
         while waiting and len(running) < workers.size:
             index, attempt = waiting.popleft()
             running[workers.submit(function, items[index])] = index, attempt
-        for future in wait(running, return_when=FIRST_COMPLETED).done:
+        for future in wait(running, PATIENCE, FIRST_COMPLETED).done:
             index, attempt = running.pop(future)
             try:
                 results[index] = future.result()
             except workers.deaths:
                 if attempt < ATTEMPTS:
-                    waiting.append((index, attempt + 1))
+                    suspects.append((index, attempt + 1))
                     continue
                 results[index] = Lost(ATTEMPTS)
             except Exception as error:
