@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from random import Random
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -9,12 +11,13 @@ from skverdict.codegen.assembler import assemble
 from skverdict.codegen.assembly import AssemblyError
 from skverdict.codegen.disassembler import disassemble
 from skverdict.codegen.instruction import Instruction
-from skverdict.codegen.instruction_set import OPERATIONS, WIDE, Operation, jump_target
-from skverdict.codegen.object import DataSection, MapSpec, SourceLine
+from skverdict.codegen.instruction_set import OPERATIONS, WIDE, Operation, encode_instructions, jump_target
+from skverdict.codegen.object import DataSection, MapSpec, Object, Program, SourceLine
 
+from tests.codegen.random_instructions import random_program
 from tests.codegen.sample_objects import SAMPLES, object_of
 from tests.codegen.test_disassembler import text_of
-from tests.codegen.test_instruction_set import example_of, row_id
+from tests.codegen.test_instruction_set import ENDIANS, example_of, row_id
 
 
 def instructions_of(*lines: str) -> dict[int, Instruction]:
@@ -47,6 +50,16 @@ def test_every_row_assembles_from_its_text(row: Operation) -> None:
         back = (1 << 32) - 2 if row.name == "function" else -2
         instruction = instruction._replace(**{field: back})
     assert instructions_of("exit", text_of(instruction)) == {0: Instruction(0x95, 0, 0, 0, 0), 1: instruction}
+
+
+@given(st.randoms(use_true_random=False), st.integers(1, 40), st.sampled_from(ENDIANS))
+def test_programs_of_any_instructions_survive_their_text(random: Random, length: int, endian: str) -> None:
+    instructions = random_program(random, length)
+    program = Program("test", "sk_msg", "msg_verdict", instructions, functions={0: "test"})
+    text = disassemble(Object(endian, "GPL", {"test": program}, {}))
+    again = assemble(text).programs["test"].instructions
+    assert encode_instructions(again, endian) == encode_instructions(instructions, endian)
+    assert again == instructions
 
 
 def test_a_program_written_by_hand() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import subprocess
+from random import Random
 
 import pytest
 from skverdict.codegen.disassembler import disassemble
@@ -12,6 +13,7 @@ from skverdict.codegen.instruction_set import OPERATIONS, WIDE, Operation, encod
 from skverdict.codegen.instruction_text import instruction_text
 from skverdict.codegen.object import MapSpec, Object, Program, SourceLine
 
+from tests.codegen.random_instructions import random_instruction
 from tests.codegen.sample_objects import FOLDER, SAMPLES, object_of, tool_path
 from tests.codegen.test_instruction_set import ENDIANS, example_of, row_id
 from tests.interop.toolchain import debian_tool
@@ -86,6 +88,18 @@ def test_each_row_reads_as_llvm_writes_it(row: Operation) -> None:
     command = [tool_path(MACHINE_CODE), "--disassemble", "--triple=bpfel", "--mcpu=v4"]
     listing = subprocess.run(command, input=content, check=True, capture_output=True, text=True).stdout
     assert common(text_of(instruction)) == common(listing.splitlines()[-1].strip())
+
+
+def test_any_registers_and_numbers_read_as_llvm_writes_them() -> None:
+    random = Random(1)
+    rows = [row for row in OPERATIONS if row.name not in OTHER_WORDS and row.family not in ("constant", "call")]
+    made = [random_instruction(random, random.choice(rows)) for _ in range(4000)]
+    content = " ".join(f"{byte:#04x}" for each in made for byte in encode_instruction(each, "little"))
+    command = [tool_path(MACHINE_CODE), "--disassemble", "--triple=bpfel", "--mcpu=v4"]
+    listing = subprocess.run(command, input=content, check=True, capture_output=True, text=True).stdout
+    theirs = [common(line.strip()) for line in listing.splitlines() if line.startswith("\t") and line[1] != "."]
+    ours = [common(text_of(each)) for each in made]
+    assert [pair for pair in zip(ours, theirs, strict=True) if pair[0] != pair[1]] == []
 
 
 @pytest.mark.parametrize(
