@@ -12,7 +12,6 @@ from skverdict.codegen.machine.calls import STACK_SIZE, bytes_at
 from skverdict.codegen.machine.graph import (
     CALL,
     CONST,
-    FRAME,
     LOAD,
     PHI,
     SIZES,
@@ -23,15 +22,12 @@ from skverdict.codegen.machine.graph import (
     Node,
     dominators,
 )
-from skverdict.codegen.machine.stack_use import SIZE_BITS, Contents, Uses, forget, meeting
+from skverdict.codegen.machine.stack_use import Contents, Part, Uses, change, forget, meeting, part_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 _STORES = {size: STX | 0x60 | bits for bits, size in SIZES.items()}
-
-#: A part of the stack: offset and size.
-Part = tuple[int, int]
 
 
 class _Reading:
@@ -71,15 +67,14 @@ class _Survey:
                         else:
                             reading = _Reading(block, node, access.place)
                             readings.setdefault((part, value), []).append(reading)
-                elif node.args and node.args[0].kind == FRAME and node.kind in (LOAD, STORE):
-                    part = (node.offset, SIZES[node.opcode & SIZE_BITS])
-                    self.lowest = min(self.lowest, node.offset)
-                    if node.kind == LOAD:
-                        self.spoilt |= bytes_at(*part)
-                        continue
-                    forget(contents, bytes_at(*part))
-                    contents[part] = node.args[1]
-                    stores.setdefault((part, node.args[1]), []).append((block, node))
+                    continue
+                stored, loaded = part_of(node, STORE), part_of(node, LOAD)
+                self.lowest = min(self.lowest, (stored or loaded or (0, 0))[0])
+                if loaded is not None:
+                    self.spoilt |= bytes_at(*loaded)
+                elif stored is not None:
+                    change(contents, node, uses)
+                    stores.setdefault((stored, node.args[1]), []).append((block, node))
             leaving[block] = contents
         parts = {part for part, _ in (*stores, *readings)}
         for part in parts:

@@ -22,6 +22,7 @@ from skverdict.codegen.machine.registers import Assignment, OutOfRegisters
 from skverdict.codegen.machine.shape import arrange, join
 from skverdict.codegen.machine.simplify import drop_extensions, drop_unused
 from skverdict.codegen.machine.stack import tidy_stack
+from skverdict.codegen.machine.stack_use import Uses
 from skverdict.codegen.machine.unwritten import write_first
 from skverdict.dsl.catalogue.programs import PROGRAMS
 
@@ -158,8 +159,7 @@ class _Improver:
         try:
             graph = self._lifted(function, slots, symbols, lines)
             original = original._replace(content=keep_whole(graph, original.content))
-            repaired = write_first(graph, self.maps)
-            shorter = self._shorter(graph)
+            shorter, repaired = self._shorter(graph)
         except (Unliftable, OutOfRegisters, TooFar):
             return original
         return shorter if repaired or len(shorter.content) <= len(original.content) else original
@@ -175,13 +175,16 @@ class _Improver:
         program = kind if kind in PROGRAMS else ""
         return lift(slots, symbols, lines, program, lambda slot: self._taken(slots, slot, symbols))
 
-    def _shorter(self, graph: Graph) -> Encoded:
+    def _shorter(self, graph: Graph) -> tuple[Encoded, bool]:
+        """The function made shorter; and whether LLVM's code must not be taken even if it is as short."""
         target = self.target
         place_in_instructions(graph)
         drop_extensions(graph)
         drop_unused(graph)
         share_loads(graph)
-        tidy_stack(graph, self.maps)
+        uses = Uses(graph, self.maps)
+        repaired = write_first(graph, uses)
+        tidy_stack(graph, uses)
         move_pointers(graph)
         drop_unused(graph)
         kept = split_context(graph)
@@ -194,7 +197,7 @@ class _Improver:
             assignment.choose(joins_answers)
             first = emit(graph, assignment.live, target.has_32_bit_registers)
             made.append(encode(arrange(join(first), target.cpu != "v1"), target.endian))
-        return min(made, key=lambda each: len(each.content))
+        return min(made, key=lambda each: len(each.content)), repaired
 
     def _place(self, done: Mapping[str, Encoded]) -> Code:
         """The functions in their sections again, in the order they had."""

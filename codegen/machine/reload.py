@@ -8,12 +8,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from skverdict.codegen.machine.calls import bytes_at, helper
+from skverdict.codegen.machine.calls import helper
 from skverdict.codegen.machine.folding import fits
 from skverdict.codegen.machine.graph import (
     ALU,
     CALL,
-    FRAME,
     LDX,
     LOAD,
     PHI,
@@ -24,7 +23,7 @@ from skverdict.codegen.machine.graph import (
     Graph,
     Node,
 )
-from skverdict.codegen.machine.stack_use import SIZE_BITS, Contents, forget, meeting
+from skverdict.codegen.machine.stack_use import Contents, change, meeting, part_of
 
 if TYPE_CHECKING:
     from skverdict.codegen.machine.stack_use import Uses
@@ -39,7 +38,7 @@ def load_again(graph: Graph, uses: Uses) -> None:
     for block, node in graph.users():
         for arg in node.args:
             users.setdefault(arg, []).append((block, node))
-        if node.kind == STORE and node.args[0].kind == FRAME and _comes_from_call(node.args[1]):
+        if part_of(node, STORE) is not None and _comes_from_call(node.args[1]):
             stored.add(node.args[1])
     candidates = {}
     for value in stored:
@@ -78,13 +77,7 @@ def _replace(graph: Graph, uses: Uses, candidates: dict[Node, tuple[Block, Node]
             if node.kind == CALL:
                 for value in [arg for arg in node.args if candidates.get(arg, (None, None))[1] is node]:
                     _load(graph, block, nodes, node, value, contents)
-                for access in uses.calls[node]:
-                    if access.writes:
-                        forget(contents, access.mask)
-            elif node.kind == STORE and node.args[0].kind == FRAME:
-                part = (node.offset, SIZES[node.opcode & SIZE_BITS])
-                forget(contents, bytes_at(*part))
-                contents[part] = node.args[1]
+            change(contents, node, uses)
             nodes.append(node)
         block.nodes = nodes
         leaving[block] = contents

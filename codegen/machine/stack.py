@@ -14,9 +14,7 @@ from skverdict.codegen.machine.folding import fits
 from skverdict.codegen.machine.graph import (
     ATOMIC,
     CALL,
-    FRAME,
     LOAD,
-    SIZES,
     STORE,
     Block,
     Graph,
@@ -25,18 +23,16 @@ from skverdict.codegen.machine.graph import (
 from skverdict.codegen.machine.homes import give_homes
 from skverdict.codegen.machine.reload import load_again
 from skverdict.codegen.machine.simplify import replace
-from skverdict.codegen.machine.stack_use import Contents, Uses, forget, meeting
+from skverdict.codegen.machine.stack_use import Contents, change, meeting, part_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from skverdict.codegen.machine.stack_use import Uses
 
-    from skverdict.dsl.ir.module import Map
+_MODE, _MEMSX = 0xE0, 0x80
 
-_SIZE, _MODE, _MEMSX = 0x18, 0xE0, 0x80
 
-def tidy_stack(graph: Graph, maps: Mapping[str, Map]) -> None:
+def tidy_stack(graph: Graph, uses: Uses) -> None:
     """Remove stores and loads of the stack that change nothing."""
-    uses = Uses(graph, maps)
     if not uses.known or not uses.touched:
         return
     _forward(graph, uses)
@@ -52,27 +48,19 @@ def _forward(graph: Graph, uses: Uses) -> None:
         contents = meeting(block, leaving)
         kept = []
         for node in block.nodes:
-            kind = node.kind
-            if kind == CALL:
-                for access in uses.calls[node]:
-                    if access.writes:
-                        forget(contents, access.mask)
-            elif kind == STORE and node.args[0].kind == FRAME:
-                place = node.offset, SIZES[node.opcode & _SIZE]
-                value = node.args[1]
-                value = replaced.get(value, value)
-                if contents.get(place) is value:
+            stored, loaded = part_of(node, STORE), part_of(node, LOAD)
+            if stored is not None:
+                node.args[1] = replaced.get(node.args[1], node.args[1])
+                if contents.get(stored) is node.args[1]:
                     continue
-                forget(contents, bytes_at(*place))
-                contents[place] = value
-            elif kind == LOAD and node.args[0].kind == FRAME:
-                size = SIZES[node.opcode & _SIZE]
-                held = contents.get((node.offset, size))
-                if held is not None and node.opcode & _MODE != _MEMSX and fits(held, size):
+            elif loaded is not None:
+                held = contents.get(loaded)
+                if held is not None and node.opcode & _MODE != _MEMSX and fits(held, loaded[1]):
                     replaced[node] = held
                     continue
-            elif kind == ATOMIC and node.args[0].kind == FRAME:
+            elif part_of(node, ATOMIC) is not None:
                 contents.clear()
+            change(contents, node, uses)
             kept.append(node)
         block.nodes = kept
         leaving[block] = contents
@@ -96,16 +84,13 @@ def _drop_dead_stores(graph: Graph, uses: Uses) -> None:
         live = _live_at_end(block, entering)
         kept = []
         for node in reversed(block.nodes):
-            if _is_store(node) and not bytes_at(node.offset, SIZES[node.opcode & _SIZE]) & live:
+            part = part_of(node, STORE)
+            if part is not None and not bytes_at(*part) & live:
                 continue
             live = _before(node, live, uses)
             kept.append(node)
         kept.reverse()
         block.nodes = kept
-
-
-def _is_store(node: Node) -> bool:
-    return node.kind == STORE and node.args[0].kind == FRAME
 
 
 def _live_at_end(block: Block, entering: dict[Block, int]) -> int:
@@ -117,8 +102,7 @@ def _live_at_end(block: Block, entering: dict[Block, int]) -> int:
 
 def _before(node: Node, live: int, uses: Uses) -> int:
     """The stack bytes that are read after `node` or by it."""
-    kind = node.kind
-    if kind == CALL:
+    if node.kind == CALL:
         for access in uses.calls[node]:
             if access.fills:
                 live &= ~access.mask
@@ -126,10 +110,9 @@ def _before(node: Node, live: int, uses: Uses) -> int:
             if access.reads:
                 live |= access.mask
         return live
-    if kind == STORE and node.args[0].kind == FRAME:
-        return live & ~bytes_at(node.offset, SIZES[node.opcode & _SIZE])
-    if kind == LOAD and node.args[0].kind == FRAME:
-        return live | bytes_at(node.offset, SIZES[node.opcode & _SIZE])
-    if kind == ATOMIC and node.args[0].kind == FRAME:
-        return EVERYTHING
-    return live
+    stored, loaded = part_of(node, STORE), part_of(node, LOAD)
+    if stored is not None:
+        return live & ~bytes_at(*stored)
+    if loaded is not None:
+        return live | bytes_at(*loaded)
+    return live if part_of(node, ATOMIC) is None else EVERYTHING

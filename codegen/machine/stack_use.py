@@ -14,8 +14,10 @@ if TYPE_CHECKING:
 
 SIZE_BITS = 0x18
 
-#: What a part of the stack holds, by offset and size.
-Contents = dict[tuple[int, int], Node]
+#: A part of the stack: offset from the frame pointer, and size.
+Part = tuple[int, int]
+#: What parts of the stack hold.
+Contents = dict[Part, Node]
 
 
 class Uses:
@@ -53,6 +55,13 @@ class Uses:
             self.known = False
 
 
+def part_of(node: Node, kind: int) -> Part | None:
+    """The part of the stack that a node accesses, if it is a LOAD, STORE or ATOMIC, whichever `kind` is; else None."""
+    if node.kind != kind or node.args[0].kind != FRAME:
+        return None
+    return node.offset, SIZES[node.opcode & SIZE_BITS]
+
+
 def meeting(block: Block, leaving: Mapping[Block, Contents]) -> Contents:
     """What is on the stack whichever way the block is entered; `leaving` has what is when blocks end."""
     ways = [leaving.get(each) for each in block.predecessors]
@@ -65,6 +74,18 @@ def meeting(block: Block, leaving: Mapping[Block, Contents]) -> Contents:
         for place, value in first.items()
         if all(other is not None and other.get(place) is value for other in others)
     }
+
+
+def change(contents: Contents, node: Node, uses: Uses) -> None:
+    """Let `contents` be what is on the stack behind a CALL or STORE."""
+    if node.kind == CALL:
+        for access in uses.calls[node]:
+            if access.writes:
+                forget(contents, access.mask)
+    part = part_of(node, STORE)
+    if part is not None:
+        forget(contents, bytes_at(*part))
+        contents[part] = node.args[1]
 
 
 def forget(contents: Contents, mask: int) -> None:

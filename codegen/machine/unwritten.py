@@ -10,34 +10,28 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from skverdict.codegen.machine.calls import EVERYTHING, STACK_SIZE, bytes_at
-from skverdict.codegen.machine.graph import ATOMIC, CALL, FRAME, LOAD, SIZES, STORE, STX, Block, Graph, Node
-from skverdict.codegen.machine.stack_use import SIZE_BITS, Uses
+from skverdict.codegen.machine.graph import ATOMIC, CALL, LOAD, SIZES, STORE, STX, Block, Graph, Node
+from skverdict.codegen.machine.stack_use import part_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from skverdict.dsl.ir.module import Map
+    from skverdict.codegen.machine.stack_use import Uses
 
 _WORD = 8
 _STORE_WORD = STX | 0x60 | next(bits for bits, size in SIZES.items() if size == _WORD)
 
 
-def write_first(graph: Graph, maps: Mapping[str, Map]) -> bool:
+def write_first(graph: Graph, uses: Uses) -> bool:
     """Store 0 at the beginning in each word that may be loaded unwritten; whether there is any."""
     first = graph.blocks[0]
-    if first.predecessors or not any(_is_load(node) for block in graph.blocks for node in block.nodes):
+    if first.predecessors or not uses.touched:
         return False
-    missing = _unwritten(graph, Uses(graph, maps))
+    missing = _unwritten(graph, uses)
     words = [offset for offset in range(-STACK_SIZE, 0, _WORD) if missing & bytes_at(offset, _WORD)]
     line = next((node.line for block in graph.blocks for node in block.nodes if node.line), None)
     first.nodes[:0] = [
         Node(STORE, _STORE_WORD, [graph.frame(0), graph.constant(0)], offset=offset, line=line) for offset in words
     ]
     return bool(words)
-
-
-def _is_load(node: Node) -> bool:
-    return node.kind == LOAD and node.args[0].kind == FRAME
 
 
 def _unwritten(graph: Graph, uses: Uses) -> int:
@@ -53,8 +47,9 @@ def _unwritten(graph: Graph, uses: Uses) -> int:
             for each in block.predecessors:
                 written &= leaving[each]
             for node in block.nodes:
-                if _is_load(node):
-                    missing |= bytes_at(node.offset, SIZES[node.opcode & SIZE_BITS]) & ~written
+                part = part_of(node, LOAD)
+                if part is not None:
+                    missing |= bytes_at(*part) & ~written
                 else:
                     written |= _writes(node, uses)
             if written != leaving[block]:
@@ -65,8 +60,9 @@ def _unwritten(graph: Graph, uses: Uses) -> int:
 
 def _writes(node: Node, uses: Uses) -> int:
     """The bytes that have a value behind `node`; all of them where it may write through an address that got away."""
-    if node.kind == STORE and node.args[0].kind == FRAME:
-        return bytes_at(node.offset, SIZES[node.opcode & SIZE_BITS])
+    part = part_of(node, STORE)
+    if part is not None:
+        return bytes_at(*part)
     if node.kind not in (CALL, STORE, ATOMIC):
         return 0
     if not uses.known:
