@@ -10,8 +10,10 @@ from __future__ import annotations
 import ctypes
 import os
 import sys
-from ctypes import POINTER, Structure, byref, c_bool, c_char, c_int, c_uint32, c_uint64, c_void_p
+from ctypes import POINTER, byref, c_bool, c_int, c_uint32, c_void_p
 from typing import Any
+
+from skverdict.runtime.kernel.information import RawProgramInfo
 
 from tests.interop.libbpf import READING, Libbpf, Signature
 from tests.kernel.boundary import report, require_guest
@@ -24,54 +26,9 @@ LOADING: dict[str, Signature] = {
 }
 
 
-class ProgramInfo(Structure):
-    """`struct bpf_prog_info` of include/uapi/linux/bpf.h, as far as `verified_insns`."""
-
-    _fields_ = (
-        ("type", c_uint32),
-        ("id", c_uint32),
-        ("tag", c_char * 8),
-        ("jited_prog_len", c_uint32),
-        ("xlated_prog_len", c_uint32),
-        ("jited_prog_insns", c_uint64),
-        ("xlated_prog_insns", c_uint64),
-        ("load_time", c_uint64),
-        ("created_by_uid", c_uint32),
-        ("nr_map_ids", c_uint32),
-        ("map_ids", c_uint64),
-        ("name", c_char * 16),
-        ("ifindex", c_uint32),
-        ("gpl_compatible", c_uint32),
-        ("netns_dev", c_uint64),
-        ("netns_ino", c_uint64),
-        ("nr_jited_ksyms", c_uint32),
-        ("nr_jited_func_lens", c_uint32),
-        ("jited_ksyms", c_uint64),
-        ("jited_func_lens", c_uint64),
-        ("btf_id", c_uint32),
-        ("func_info_rec_size", c_uint32),
-        ("func_info", c_uint64),
-        ("nr_func_info", c_uint32),
-        ("nr_line_info", c_uint32),
-        ("line_info", c_uint64),
-        ("jited_line_info", c_uint64),
-        ("nr_jited_line_info", c_uint32),
-        ("line_info_rec_size", c_uint32),
-        ("jited_line_info_rec_size", c_uint32),
-        ("nr_prog_tags", c_uint32),
-        ("prog_tags", c_uint64),
-        ("run_time_ns", c_uint64),
-        ("run_cnt", c_uint64),
-        ("recursion_misses", c_uint64),
-        ("verified_insns", c_uint32),
-        ("attach_btf_obj_id", c_uint32),
-        ("attach_btf_id", c_uint32),
-    )
-
-
 def counts(libbpf: Libbpf, program: int) -> dict[str, int]:
     """What the kernel tells of a loaded program; lengths are bytes."""
-    info = ProgramInfo()
+    info = RawProgramInfo()
     size = c_uint32(ctypes.sizeof(info))
     if libbpf.bpf_obj_get_info_by_fd(libbpf.bpf_program__fd(program), byref(info), byref(size)):
         raise OSError(ctypes.get_errno(), "BPF_OBJ_GET_INFO_BY_FD")
