@@ -73,8 +73,14 @@ def candidates(
 
     `kernel` is (major, minor). With `tools_required`, a missing clang is a failure, else it is skipped.
     """
-    with tempfile.TemporaryDirectory(prefix="skverdict-twins-") as folder:
+    with tempfile.TemporaryDirectory(prefix="skverdict-language-") as folder:
         yield from _language(kernel, Path(folder), cpus)
+    yield from twins(kernel, tools_required, cpus)
+
+
+def twins(kernel: tuple[int, int], tools_required: bool, cpus: Sequence[str] = CPUS) -> Iterator[Candidate]:
+    """Of the `candidates` those that have a twin in C, and the twins."""
+    with tempfile.TemporaryDirectory(prefix="skverdict-twins-") as folder:
         for twin in (*TWINS, *CORPUS):
             for cpu in cpus:
                 since = CPU_SINCE.get(cpu, (0, 0))

@@ -20,7 +20,7 @@ from tests.interop.debian import DebianError
 from tests.interop.toolchain import FETCH, fetched_tree
 from tests.interop.twins import CPUS
 from tests.kernel import image
-from tests.kernel.candidates import candidates
+from tests.kernel.candidates import twins
 from tests.kernel.cases import Candidate
 from tests.kernel.guest import GuestError
 from tests.kernel.loading import loaded
@@ -98,7 +98,7 @@ def main() -> int:
     try:
         for name in kernels:
             path = Path(given[name]) if name in given else kernel_image(name)
-            tried = list(candidates(image.version(image.release(path)), True, [arguments.cpu]))
+            tried = list(twins(image.version(image.release(path)), True, [arguments.cpu]))
             add(counts, name, tried, loaded(path, tree, tried, arguments.seconds))
     except (DebianError, image.ImageError, GuestError, OSError) as error:
         print(f"verified: {error}", file=sys.stderr)
