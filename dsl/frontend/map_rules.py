@@ -61,7 +61,7 @@ def inner_map(scope: PolicyScope, place: Place, name: str, declaration: Declared
     """What the maps in a map of maps are like; a mistake in it is reported."""
     from skverdict.dsl.frontend.declarations import map_of
 
-    inner = getattr(declaration, "inner", None)
+    inner = vars(declaration).get("inner")
     if MAPS[declaration.kind].entry != MAP:
         return None
     if not isinstance(inner, DeclaredMap):
@@ -81,7 +81,7 @@ def initial_entries(
 ) -> tuple[tuple[int, str], ...]:
     """What is in the map from the start: programs of a ProgramArray, maps of an ArrayOfMaps."""
     what = {"prog_array": "programs", "array_of_maps": "maps"}.get(declaration.kind)
-    given = getattr(declaration, what, None) if what else None
+    given = vars(declaration).get(what) if what else None
     if given is None:
         return ()
     if isinstance(given, (list, tuple)):
