@@ -20,6 +20,13 @@ struct Key size 8 align 4 {
   +0 address: be32
   +4 port: u32
 }
+struct kernel_part size 4 align 2 {
+  +0 ports: [be16; 2]
+}
+struct kernel_object size 16 align 8 {
+  +0 part: struct kernel_part
+  +8 next: ptr?<object kernel_object>
+}
 map @sockets: sockhash key struct Key value u64 entries 4
 map @counts: hash key u32 value u64 entries 4
 map @queue: queue value u64 entries 4
@@ -40,6 +47,7 @@ BODY = """\
   local $words: [u32; 4]
   local $p: ptr?<map_value u64>
   local $m: ptr<map bpf_map>
+  local $object: ptr<object kernel_object>
 ^entry:
   %1: u32 = const 1
   %2: bool = const 1
@@ -54,6 +62,7 @@ BODY = """\
   %11: ptr<map bpf_map> = map @sockets
   %12: ptr<stack [u32; 4]> = local.address $words
   %13: ptr<stack be32> = member %8, .address
+  %60: ptr<object kernel_object> = local.get $object
 """
 
 
@@ -109,7 +118,11 @@ atomic.exchange %53, %5
 %56: ptr?<stack u32> = null
 %57: ptr?<stack u32> = or_null %2, %7
 %58: ptr<socket sock_common> = assume_non_null %32
-%59: be32 = socket.load %58, .src_ip6.1"""
+%59: be32 = socket.load %58, .src_ip6.1
+%61: be16 = kernel.load %60, .part.ports.1
+%62: ptr?<object kernel_object> = kernel.load %60, .next
+%63: u64 = kernel.address %60, .part.ports
+%64: bool = kernel.exists %60, .part"""
 
 
 def test_a_module_that_keeps_every_rule_is_accepted() -> None:
@@ -214,6 +227,15 @@ def test_a_module_that_keeps_every_rule_is_accepted() -> None:
         ("%20: ptr?<packet u32> = packet.view %0, %5, offset=0, limit=0", "a context and at most one u32"),
         ("%20: ptr?<packet u32> = packet.view %0, offset=-1, limit=0", "offset -1 is no u32"),
         ("%20: ptr?<stack u32> = packet.view %0, offset=0, limit=0", "not a pointer to packet bytes"),
+        # Structures of the kernel.
+        ("%20: be16 = kernel.load %60, .part.ports.2", "has elements 0 to 1, not 2"),
+        ("%20: be16 = kernel.load %60, .part.port", "struct kernel_part has no member port"),
+        ("%20: u16 = kernel.load %60, .part.ports.1", "its result is u16, not be16"),
+        ("%20: be16 = kernel.load %60, .part", "struct kernel_part is more than can be read at once"),
+        ("%20: ptr<object kernel_object> = kernel.load %60, .next", "not ptr?<object kernel_object>"),
+        ("%20: be16 = kernel.load %8, .address", "leads to no structure of the kernel that is declared"),
+        ("%20: u32 = kernel.address %60, .part", "its result is u32, not u64"),
+        ("%20: bool = kernel.exists %60, .nothing", "struct kernel_object has no member nothing"),
         # Helpers.
         ("call.helper @bpf_magic", "there is no helper bpf_magic"),
         ("call.helper @bpf_msg_apply_bytes, %0, %1", "a stream_verdict cannot call bpf_msg_apply_bytes"),
@@ -421,7 +443,7 @@ def test_the_message_names_function_block_and_operation() -> None:
     with pytest.raises(IrError) as caught:
         check_module(parse_module(program("%20: u32 = add %1, %3")))
     assert str(caught.value) == (
-        "function @verdict, block ^entry, operation 13 (add): operand 1 is i32, but operand 0 is u32"
+        "function @verdict, block ^entry, operation 14 (add): operand 1 is i32, but operand 0 is u32"
     )
 
 
