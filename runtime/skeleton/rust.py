@@ -13,6 +13,8 @@ _PROGRAMS = {
     "msg_verdict": "SkMsg",
     "sock_ops": "SockOps",
 }
+#: How each class takes a socket.
+_PUT = {"SockHash": "insert(key, socket, 0)", "SockMap": "set(index, &socket, 0)"}
 
 
 def text(parts: Parts) -> str:
@@ -57,6 +59,8 @@ def _lines(parts: Parts) -> Iterator[str]:
         yield ""
         yield from _attach(program)
     yield ""
+    for name in classes:
+        yield f"    // A socket is put in by the {name}'s {_PUT[name]}, of policy.map_mut(MAP)."
     yield '    println!("attached; end of input (Ctrl-D) to end");'
     yield "    std::io::stdin().read_to_end(&mut Vec::new())?;"
     yield "    Ok(())"
