@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from skverdict.codegen.object import Object
     from skverdict.dsl import Policy
     from skverdict.runtime.capture.plan import Plan
+    from skverdict.runtime.capture.report import Report
 
 DETAILS = """
 
@@ -32,6 +33,7 @@ fails takes nothing away from the others; the exit code is 1 then."""
 EXAMPLE = """examples:
   skverdict run examples/port_redirect.py --capture examples/captures/http1-nginx.pcap
   skverdict run examples/port_redirect.py --capture examples/captures/http1-nginx.pcap --report report.html
+  skverdict run examples/hash_redirect.py --capture examples/captures/tls-sni.pcap --pictures | less -S
   skverdict run examples/message_policy.py --capture examples/captures/memcached-text.pcap \\
       --attach watched:whole_records --side client
   skverdict run examples/port_redirect.py --jobs 2 --capture examples/captures/*.pcap
@@ -93,6 +95,12 @@ def configure(parser: ArgumentParser) -> None:
     parser.add_argument("--trace", action="store_true", help="print everything that happens first")
     parser.add_argument("--json", action="store_true", help="print the report as JSON")
     parser.add_argument(
+        "--pictures",
+        action="store_true",
+        help="also print the programs' control flow with how often each line ran, sockets as lanes, and what the "
+        "maps held when",
+    )
+    parser.add_argument(
         "--report",
         metavar="FILE.html",
         help="also write a page with the programs' control flow and how often each line ran, everything that "
@@ -120,8 +128,10 @@ def run(options: Namespace) -> int:
         raise UsageError("standard input can be the only capture, without --jobs and --dask")
     if options.report == STANDARD and options.json:
         raise UsageError("standard output can be the page or the JSON, not both")
-    if many and options.report:
-        raise UsageError("--report shows one capture, without --jobs and --dask")
+    if options.pictures and (options.json or options.report == STANDARD):
+        raise UsageError("standard output can be the pictures or something else, not both")
+    if many and (options.report or options.pictures):
+        raise UsageError("--report and --pictures show one capture, without --jobs and --dask")
     from skverdict.codegen import read_object
     from skverdict.runtime.capture.plan import PlanError, make_plan
 
@@ -137,26 +147,47 @@ def run(options: Namespace) -> int:
         )
     except PlanError as error:
         raise UsageError(str(error)) from None
-    return _run_many(options, content, plan) if many else _run_one(options, policy, object_, plan)
+    if many:
+        return _run_many(options, content, plan)
+    if options.report or options.pictures:
+        return _run_observed(options, policy, object_, plan)
+    return _run_one(options, object_, plan)
 
 
-def _run_one(options: Namespace, policy: Policy | None, object_: Object, plan: Plan) -> int:
+def _run_one(options: Namespace, object_: Object, plan: Plan) -> int:
+    """Replay one capture as it is read."""
     from skverdict.runtime.capture.replay import replay
-    from skverdict.runtime.cli.captures import load_capture, open_capture, require_payload
+    from skverdict.runtime.cli.captures import open_capture, require_payload
     from skverdict.runtime.cli.report import print_report
 
     (path,) = options.capture
-    if options.report:
-        from skverdict.runtime.cli.page import replay_for_page
+    with open_capture(path) as capture, Bar("replaying", capture.size) as bar:
+        capture.told = bar.show
+        report = replay(capture, object_, plan, kernel=options.kernel, trace=options.trace)
+    require_payload(report.capture)
+    print_report(report, options.policy, as_json=options.json)
+    return _done(report)
 
-        report = replay_for_page(options, load_capture(path), policy, object_, plan)
-    else:
-        with open_capture(path) as capture, Bar("replaying", capture.size) as bar:
-            capture.told = bar.show
-            report = replay(capture, object_, plan, kernel=options.kernel, trace=options.trace)
-        require_payload(report.capture)
+
+def _run_observed(options: Namespace, policy: Policy | None, object_: Object, plan: Plan) -> int:
+    """Replay one capture, with all that pictures show kept in memory."""
+    from skverdict.runtime.cli.captures import load_capture
+    from skverdict.runtime.cli.page import observe, print_pictures, write_page
+    from skverdict.runtime.cli.report import print_report
+
+    (path,) = options.capture
+    seen = observe(options, load_capture(path), policy, object_, plan)
+    if options.report:
+        write_page(options.report, f"{options.policy} with {seen.report.capture.file}", object_, seen)
     if options.report != STANDARD:
-        print_report(report, options.policy, as_json=options.json)
+        print_report(seen.report, options.policy, as_json=options.json)
+    if options.pictures:
+        print_pictures(object_, seen)
+    return _done(seen.report)
+
+
+def _done(report: Report) -> int:
+    """The exit code. Raises CommandError for a replay that a fault ended."""
     if report.fault:
         raise CommandError(report.fault)
     return 0

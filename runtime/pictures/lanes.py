@@ -49,7 +49,7 @@ _Lanes = dict[str, int]
 def picture(events: Iterable[Event]) -> str:
     """The events as SVG. Helper calls are left out; they stand in the timeline."""
     shown = [event for event in events if not isinstance(event, Called)]
-    names = dict.fromkeys(name for event in shown for name in _names(event))
+    names = dict.fromkeys(name for event in shown for name in names_of(event))
     lanes = {name: _MARGIN + LANE * number for number, name in enumerate(names)}
     width = 2 * _MARGIN + LANE * max(0, len(names) - 1)
     height = _HEAD + ROW * (len(shown) + 1)
@@ -82,7 +82,7 @@ def page(events: Iterable[Event], title: str = "What happened") -> str:
     )
 
 
-def _names(event: Event) -> Iterator[str]:
+def names_of(event: Event) -> Iterator[str]:
     """The lanes that an event is in."""
     if isinstance(event, Moved):
         yield event.source

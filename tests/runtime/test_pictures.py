@@ -192,6 +192,22 @@ def test_the_page_shows_how_often_lines_ran(page: Path) -> None:
     assert counts["count.value += skb.len"] == "14x"
 
 
+def test_pictures_in_the_terminal_have_what_the_page_has(capsys: Output) -> None:
+    assert main(["run", str(EXAMPLES / "hash_redirect.py"), "--capture", HTTP, "--pictures"]) == 0
+    shown = capsys.readouterr().out
+    assert re.search(r"^verdict \(sk_skb/stream_verdict\): \d+ instructions", shown, re.MULTILINE)
+    assert re.search(r"^  \| +[1-9]\d*x +\d+  +return sock_hash_rx.redirect", shown, re.MULTILINE)
+    assert re.search(r"^ +server 1 +client 1", shown, re.MULTILINE)
+    assert "[verdict: " in shown
+    assert re.search(r"^Maps over time\n +packet +map +key +before +after\n", shown, re.MULTILINE)
+
+
+@pytest.mark.parametrize("other", [["--json"], ["--report", "-"]], ids=["json", "page"])
+def test_pictures_have_standard_output_for_themselves(other: list[str], capsys: Output) -> None:
+    assert main(["run", str(EXAMPLES / "hash_redirect.py"), "--capture", HTTP, "--pictures", *other]) == 2
+    assert "standard output can be the pictures or something else, not both" in capsys.readouterr().err
+
+
 def test_a_report_does_not_change_what_is_printed(tmp_path: Path, capsys: Output) -> None:
     arguments = ["run", str(EXAMPLES / "port_redirect.py"), "--capture", HTTP, "--json"]
     assert main(arguments) == 0

@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from skverdict.runtime.pictures.lanes import page, picture
+from skverdict.runtime.pictures.lanes_text import lanes_text
 from skverdict.runtime.trace import EVENTS, Called, Changed, Event, Faulted, Hazard, Moved, Ran, Trace
 from skverdict.runtime.trace_file import TraceError, read, write
 
@@ -141,6 +142,30 @@ def test_a_picture_has_a_lane_for_each_socket_and_a_row_for_each_event() -> None
     # From the first lane to the third, and from the first to nowhere.
     assert arrows["arrow ingress"].endswith("H510")
     assert arrows["arrow dropped"].endswith("h40")
+
+
+def test_a_picture_of_characters_has_a_column_for_each_socket() -> None:
+    moves = [
+        Moved("sent", "client", "", 5, b"hello"),
+        Ran("verdict", "stream_verdict", "server", 5, 0, b"hello", 1, "redirect", "near"),
+        Moved("egress", "server", "near", 5, b"hello"),
+        Moved("arrived", "near", "client", 5, b"hello"),
+        Moved("received", "client", "", 5, b"hello"),
+    ]
+    assert lanes_text(moves).splitlines() == [
+        "                 client                  server                   near",
+        "                    |---> sent 5            |                       |",
+        "                    |              [verdict: redirect]              |",
+        "                    |                       |------ egress 5 ------>|",
+        "                    |<----------------- arrived 5 ------------------|",
+        "     received 5 <---|                       |                       |",
+    ]
+
+
+@given(events=st.lists(ONE, max_size=6))
+def test_every_trace_can_be_drawn_with_characters(events: list[Event]) -> None:
+    drawn = [event for event in events if not isinstance(event, Called)]
+    assert len(lanes_text(events).splitlines()) <= len(drawn) + 1
 
 
 @given(events=st.lists(ONE, max_size=6))
