@@ -156,7 +156,7 @@ def test_a_picture_of_characters_has_a_column_for_each_socket() -> None:
         "                 client                  server                   near",
         "                    |---> sent 5            |                       |",
         "                    |              [verdict: redirect]              |",
-        "                    |                       |------ egress 5 ------>|",
+        "                    |                       |------- egress 5 ----->|",
         "                    |<----------------- arrived 5 ------------------|",
         "     received 5 <---|                       |                       |",
     ]
