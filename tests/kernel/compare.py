@@ -11,11 +11,10 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from skverdict.codegen.object_reader import read_object
 from skverdict.runtime import Simulator
 from skverdict.runtime.sockets.errors import SimulationError
 
@@ -30,15 +29,13 @@ from tests.kernel.record import SETTLES, Unrecorded, agreed
 from tests.kernel.scenarios import Scenario, outcomes_in_guest, recording_of
 
 
-def simulated(scenarios: Sequence[Scenario], kernel: str) -> Iterator[list[Any] | None]:
-    """What the simulator gives for each, as kernel `kernel`; None where redirects go round in a circle without end,
-    as they would in a kernel."""
-    lab = read_object((LABS / "lab.o").read_bytes())
-    for scenario in scenarios:
-        try:
-            yield run(BackendWorld(Simulator(lab, kernel=kernel)), scenario)
-        except SimulationError:
-            yield None
+def simulated(scenario: Scenario, kernel: str) -> list[Any] | None:
+    """What the simulator gives for it, as kernel `kernel`; None where redirects go round in a circle without end, as
+    they would in a kernel."""
+    try:
+        return run(BackendWorld(Simulator(LABS / "lab.o", kernel=kernel)), scenario)
+    except SimulationError:
+        return None
 
 
 def difference(scenario: Scenario, mine: Sequence[Any], theirs: Sequence[Any]) -> str:
@@ -69,7 +66,7 @@ def main() -> int:
         path = arguments.kernel or image.newest()
         kernel = recording_of(image.version(image.release(path)))
         given = list(random_scenarios(arguments.seed, arguments.count))
-        outcomes = zip(given, simulated(given, kernel), strict=True)
+        outcomes = ((scenario, simulated(scenario, kernel)) for scenario in given)
         pairs = [(scenario, outcome) for scenario, outcome in outcomes if outcome is not None]
         scenarios = [scenario for scenario, _ in pairs]
         runs = [outcomes_in_guest(path, tree, scenarios, arguments.seconds, settle) for settle in SETTLES]

@@ -17,14 +17,14 @@ def test_a_seed_is_a_scenario() -> None:
 @pytest.mark.parametrize("kernel", KERNELS)
 def test_the_simulator_gives_an_outcome_for_each_step(kernel: str) -> None:
     scenarios = list(random_scenarios(1, 40))
-    outcomes = list(simulated(scenarios, kernel))
+    outcomes = [simulated(each, kernel) for each in scenarios]
 
     assert [len(each or ()) for each in outcomes] == [len(each["steps"]) for each in scenarios]
-    assert outcomes == list(simulated(scenarios, kernel))
+    assert outcomes[:10] == [simulated(each, kernel) for each in scenarios[:10]]
 
 
 def test_a_circle_of_redirects_is_not_tried_on_a_kernel() -> None:
-    assert list(simulated([random_scenario(1038)], "7.2")) == [None]
+    assert simulated(random_scenario(1038), "7.2") is None
 
 
 def test_a_difference_names_its_step() -> None:
