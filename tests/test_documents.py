@@ -11,6 +11,7 @@ from pathlib import Path
 from textwrap import dedent
 
 import pytest
+from skverdict.runtime.cli.commands import COMMANDS
 
 from docs.bpf_beside import listing, with_bpf
 from docs.tables import PAGES
@@ -43,6 +44,12 @@ def test_the_tutorial_shows_the_policy_that_new_makes() -> None:
     shown = next(block.text for block in every if block.text.startswith("# gate.py\n"))
     template = ROOT / "runtime" / "cli" / "templates" / "filter.py.template"
     assert shown == f"# gate.py\n{template.read_text()}"
+
+
+def test_every_command_is_in_the_table_of_commands() -> None:
+    text = (ROOT / "docs" / "command-line.md").read_text(encoding="utf-8")
+    table = text.partition("| command | does |")[2].partition("\n\n")[0]
+    assert [name for name in COMMANDS if not re.search(rf"`{name}[ `]", table)] == []
 
 
 @pytest.mark.parametrize("name", PAGES)
