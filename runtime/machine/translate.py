@@ -384,7 +384,8 @@ class _Writer:
         text = self._loaded(instruction, operation.size)
         if operation.signed:
             sign = 1 << 8 * operation.size - 1
-            text = f"(({text} ^ {sign:#x}) - {sign:#x}) & {_M64}"
+            # Where a field leads somewhere, its number is an address of 64 bits, whatever the size of the access.
+            text = f"(({text} & {mask(8 * operation.size):#x} ^ {sign:#x}) - {sign:#x}) & {_M64}"
         self._say(f"r{instruction.dst} = {text}")
 
     def _loaded(self, instruction: Instruction, size: int) -> str:

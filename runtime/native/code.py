@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cache
 from typing import NamedTuple
 
 from skverdict.dsl.catalogue.contexts import CONTEXTS
@@ -16,7 +17,7 @@ from skverdict.runtime.maps.array import ArrayMap
 from skverdict.runtime.maps.base import Map
 from skverdict.runtime.native.emit import Module, emit
 from skverdict.runtime.native.facts import Facts, Readable
-from skverdict.runtime.native.graph import graph, is_local_call
+from skverdict.runtime.native.graph import all_sites, graph, is_local_call
 from skverdict.runtime.native.proof import Area, Proof, Surroundings, prove
 from skverdict.runtime.native.tables import MOST_ENTRIES
 from skverdict.runtime.native.values import Pointer
@@ -68,8 +69,7 @@ def draft(
     uncounted = frozenset(slot for slot in helpers if "callback" in kinds[slot])
     flow = graph(loaded.program, uncounted)
     takes_locks = any(helper.name == "bpf_spin_lock" for helper in helpers.values())
-    sites = [site for function in flow.values() for block in function.blocks.values() for site in block.sites]
-    if takes_locks and kernel == "6.1" and any(is_local_call(site) for site in sites):
+    if takes_locks and kernel == "6.1" and any(is_local_call(site) for site in all_sites(flow)):
         raise NoNativeCode(f"{loaded.name} takes locks and calls functions, which Linux 6.1 does not allow at once")
     try:
         registers = follow(flow)
@@ -127,6 +127,7 @@ def _redirects(
     }
 
 
+@cache
 def _readable(table: str, kind: str, kernel: str) -> Readable:
     reads = structure_layout(table, kind, kernel).reads
     numbers = frozenset(place for place, access in reads.items() if not access.elements[0].field.role)

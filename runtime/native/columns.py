@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from skverdict.runtime.native import layout
-from skverdict.runtime.native.graph import is_local_call
+from skverdict.runtime.native.graph import all_sites, is_local_call
 from skverdict.runtime.native.run import NativeCode, next_run, show_code
 from skverdict.runtime.native.shared import Pins, Shared
 
@@ -41,15 +41,14 @@ def needs_nobody(code: NativeCode) -> bool:
     facts = code.facts
     if facts.handed_back or facts.uncounted:
         return False
-    for function in facts.graph.values():
-        for site in (site for block in function.blocks.values() for site in block.sites):
-            family, access = site.operation.family, facts.proof.accesses.get(site.slot)
-            if family == "call" and not is_local_call(site) and site.slot not in facts.redirects:
-                return False
-            if access is None:
-                continue
-            if access.base not in _UNCHANGING or (family not in ("load", "load_acquire") and access.base != "stack"):
-                return False
+    for site in all_sites(facts.graph):
+        family, access = site.operation.family, facts.proof.accesses.get(site.slot)
+        if family == "call" and not is_local_call(site) and site.slot not in facts.redirects:
+            return False
+        if access is None:
+            continue
+        if access.base not in _UNCHANGING or (family not in ("load", "load_acquire") and access.base != "stack"):
+            return False
     return True
 
 

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from skverdict.runtime.native.facts import Facts, Needs, needs
 from skverdict.runtime.native.function import Callee, Main
-from skverdict.runtime.native.graph import is_local_call
+from skverdict.runtime.native.graph import all_sites, is_local_call
 from skverdict.runtime.native.prelude import prelude
 
 
@@ -20,13 +20,7 @@ class Module(NamedTuple):
 def emit(facts: Facts) -> Module:
     """Write the module for a program."""
     wants = needs(facts)
-    called = {
-        site.target
-        for function in facts.graph.values()
-        for block in function.blocks.values()
-        for site in block.sites
-        if is_local_call(site)
-    }
+    called = {site.target for site in all_sites(facts.graph) if is_local_call(site)}
     functions = [Callee(facts, function, wants).text() for slot, function in facts.graph.items() if slot in called]
     text = "\n".join([Main(facts, facts.graph[0], wants).text(), *functions])
     return Module(f"{prelude(text)}\n{text}", wants)

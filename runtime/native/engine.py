@@ -14,7 +14,8 @@ from skverdict.runtime.maps.base import Map
 from skverdict.runtime.native.batch import Batch
 from skverdict.runtime.native.code import NoNativeCode, draft
 from skverdict.runtime.native.columns import Columns, Done
-from skverdict.runtime.native.run import NativeCode, performed, row_of
+from skverdict.runtime.native.graph import all_sites
+from skverdict.runtime.native.run import NativeCode, Work, moves_packet, row_of
 from skverdict.runtime.native.shared import Shared
 from skverdict.runtime.native.tables import ArrayTable
 from skverdict.runtime.native.tiers import MachineCode
@@ -44,9 +45,9 @@ def compile_program(
     arrays = [maps[name] for name in made.module.needs.tables]
     tables = tuple(ArrayTable(map_) for map_ in arrays if isinstance(map_, ArrayMap))
     needs = made.module.needs
-    work = performed(made.facts, needs)
     gives = bool(made.facts.registers.gives[0].always & 1)
-    moves = any(each.moves for each in work.values())
+    moves = any(moves_packet(made.facts, site) for site in all_sites(made.facts.graph))
+    work = Work(made.facts, needs)
     return NativeCode(loaded, machine, needs, made.facts, things, tables, row_of(needs), work, gives, moves)
 
 

@@ -72,6 +72,13 @@ def graph(program: Program, uncounted: Collection[int]) -> Graph:
     return {slot: functions[slot] for slot in reversed(finished)}
 
 
+def all_sites(graph: Graph) -> Iterator[Site]:
+    """Every instruction that can be reached, function by function."""
+    for function in graph.values():
+        for block in function.blocks.values():
+            yield from block.sites
+
+
 def is_local_call(site: Site) -> bool:
     """True for a call of a function of the program."""
     return site.operation.family == "call" and site.operation.name == "local"

@@ -77,8 +77,20 @@ class NativeCode(NamedTuple):
     moves: bool
 
 
-def performed(facts: Facts, needs: Needs) -> dict[int, Performed]:
-    """How Python does each instruction."""
+class Work(dict[int, Performed]):
+    """How Python does each instruction, by its slot; made when the first one is to be done."""
+
+    def __init__(self, facts: Facts, needs: Needs) -> None:
+        super().__init__()
+        self._facts = facts
+        self._needs = needs
+
+    def __missing__(self, slot: int) -> Performed:
+        self.update(_performed(self._facts, self._needs))
+        return self[slot]
+
+
+def _performed(facts: Facts, needs: Needs) -> dict[int, Performed]:
     table, fields, tables = {}, needs.fields, needs.tables
     for function in facts.graph.values():
         rereading = _rereading(facts, function)
@@ -92,7 +104,6 @@ def performed(facts: Facts, needs: Needs) -> dict[int, Performed]:
                 state = facts.proof.before.get(site.slot)
                 written = state.always if observed and state is not None else _ALL_WRITTEN
                 counts = site.slot in facts.uncounted
-                moves = counts or (helper is not None and helper.moves_buffer)
                 values, lookup = site.slot in facts.proof.lookups, facts.proof.lookups.get(site.slot)
                 place = tables.index(lookup.name) if lookup is not None and lookup.name in tables else None
                 rereads = bool(fields) and block.slot in rereading
@@ -107,10 +118,16 @@ def performed(facts: Facts, needs: Needs) -> dict[int, Performed]:
                     values,
                     place,
                     counts,
-                    moves,
+                    moves_packet(facts, site),
                     rereads,
                 )
     return table
+
+
+def moves_packet(facts: Facts, site: Site) -> bool:
+    """True if the packet may lie elsewhere behind an instruction."""
+    helper = helper_of(site)
+    return site.slot in facts.uncounted or (helper is not None and helper.moves_buffer)
 
 
 def _rereading(facts: Facts, function: Function) -> set[int]:

@@ -87,8 +87,11 @@ def moved(pointer: Pointer, by: int) -> Value:
     """A pointer moved on by a known number of bytes."""
     if pointer.null:
         return ANY
-    result = pointer._replace(offset=pointer.offset + by)
-    return result if result.first > -_FAR and result.last < _FAR else ANY
+    base, name, offset, variable, low, high, null = pointer
+    offset += by
+    if low + offset <= -_FAR or high + offset >= _FAR:
+        return ANY
+    return Pointer(base, name, offset, variable, low, high, null)
 
 
 def strayed(pointer: Pointer, by: Number, variable: int) -> Value:

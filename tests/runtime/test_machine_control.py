@@ -316,3 +316,13 @@ def test_of_two_unwritten_registers_the_same_is_named_step_by_step_and_in_functi
             way(program, TestContext(), environment())
         reasons.append(caught.value.reason)
     assert reasons[0] == reasons[1]
+
+
+@pytest.mark.parametrize("known", [True, False], ids=["from the context", "from somewhere"])
+def test_a_field_that_leads_somewhere_is_no_address_once_its_sign_is_extended(known: bool) -> None:
+    load_signed = op("load", dst=0, src=1, offset=76, size=4, signed=True)
+    # What a jump brings together may point anywhere.
+    somewhere = [alu("mov", 2, src=1), op("jump", "jeq", dst=1, imm=0, offset=1, bits=64), alu("add", 1, imm=0)]
+    program = loaded(object_of([*([] if known else somewhere), load_signed, EXIT]))
+    values = {way(program, TestContext(packet=b"12"), environment()).value for way in (run, step_through)}
+    assert values == {0xFFFFFFFF80000000}
