@@ -86,7 +86,7 @@ def policy(request: pytest.FixtureRequest) -> Policy:
         loaded = load_policy(path)
     except (NoPolicy, PolicyError) as error:
         # Nobody wants to see the compiler's own lines.
-        pytest.fail(str(error), pytrace=False)
+        raise pytest.fail.Exception(str(error), pytrace=False) from None
     # Here, since the first of several runs would have its time measured with it.
     watcher().build(loaded)
     for warning in loaded.warnings:
@@ -141,7 +141,7 @@ def _check_options(name: str, options: dict[str, Any], taker: Callable[..., obje
     try:
         signature(taker).bind_partial(**options)
     except TypeError as error:
-        pytest.fail(f"@pytest.mark.{name}: {error}", pytrace=False)
+        raise pytest.fail.Exception(f"@pytest.mark.{name}: {error}", pytrace=False) from None
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
