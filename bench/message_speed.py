@@ -2,9 +2,9 @@
 
     python -m bench.message_speed [--write docs/performance.md]
 
-The policy is `examples/port_redirect.py`. One by one a message is one `send`, and is read at the other end of the
-redirect; at once all are given to `sim.replay`, which gives what was read after each. Both leave a trace. Seconds are
-the processor's, of one process.
+The policies are `examples/port_redirect.py` and `examples/hash_redirect.py`. One by one a message is one `send`, and is
+read at the other end of the redirect; at once all are given to `sim.replay`, which gives what was read after each. Both
+leave a trace. Seconds are the processor's, of one process.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import NamedTuple
 
 from skverdict.codegen import build
 from skverdict.codegen.object import Object
@@ -25,10 +26,30 @@ from skverdict.runtime import Simulator, Socket
 from bench.engine_speed import machine, write_between
 from bench.measure import BenchError, measure
 
-POLICY = Path(__file__).resolve().parents[1] / "examples" / "port_redirect.py"
-SIZES = {"64 B": (64, 50_000), "1 KiB": (1024, 50_000), "64 KiB": (65536, 1000)}
-"""Bytes of a message, and how many are sent at once."""
+EXAMPLES = Path(__file__).resolve().parents[1] / "examples"
+CLIENT_PORT, SERVER_PORT = 40000, 10000
 
+
+class Subject(NamedTuple):
+    """A policy and its map, the keys of the redirect's target and of the server, the bytes of a message, and how many
+    are sent at once."""
+
+    policy: str
+    map: str
+    target: int | bytes
+    server: int | bytes
+    size: int
+    count: int
+
+
+PORT = ("port_redirect.py", "sock_map_rx", 0, 1)
+HASH = ("hash_redirect.py", "sock_hash_rx", bytes.fromhex("7f0000017f0000019c40000027100000"), bytes(16))
+SUBJECTS = {
+    "sockmap, 64 B": Subject(*PORT, 64, 50_000),
+    "sockmap, 1 KiB": Subject(*PORT, 1024, 50_000),
+    "sockmap, 64 KiB": Subject(*PORT, 65536, 1000),
+    "sockhash, 64 B": Subject(*HASH, 64, 50_000),
+}
 ONE_BY_ONE = 200
 BEGIN = "<!-- bench.message_speed -->"
 
@@ -56,14 +77,14 @@ COLUMNS: dict[str, tuple[str, Way]] = {
 }
 
 
-def _subject(object_: Object, engine: str, way: Way, messages: list[bytes]) -> Callable[[], float]:
+def _made(subject: Subject, object_: Object, engine: str, way: Way, messages: list[bytes]) -> Callable[[], float]:
     """What runs once; seconds a message."""
     sim = Simulator(object_, engine=engine)
-    client, server = sim.tcp_pair(server_port=10000)
+    client, server = sim.tcp_pair(client_port=CLIENT_PORT, server_port=SERVER_PORT)
     upstream, reader = sim.tcp_pair()
-    sim.maps["sock_map_rx"][0] = upstream
-    sim.attach("sock_map_rx", parser="parser", verdict="verdict")
-    sim.maps["sock_map_rx"][1] = server
+    sim.maps[subject.map][subject.target] = upstream
+    sim.attach(subject.map, parser="parser", verdict="verdict")
+    sim.maps[subject.map][subject.server] = server
 
     def once() -> float:
         sim.trace.clear()
@@ -76,16 +97,16 @@ def _subject(object_: Object, engine: str, way: Way, messages: list[bytes]) -> C
 
 def table(rounds: int) -> str:
     """The results as a table of Markdown. Raises BenchError."""
-    object_ = read_object(build(load_policy(str(POLICY))))
     random_ = random.Random(0)
-    lines = ["| message | " + " | ".join(COLUMNS) + " |", "|---|" + "---|" * len(COLUMNS)]
-    for name, (size, count) in SIZES.items():
-        messages = [random_.randbytes(size) for _ in range(count)]
-        subjects = {
-            column: _subject(object_, engine, way, messages if way is at_once else messages[:ONE_BY_ONE])
+    lines = ["| redirect, message | " + " | ".join(COLUMNS) + " |", "|---|" + "---|" * len(COLUMNS)]
+    for name, subject in SUBJECTS.items():
+        object_ = read_object(build(load_policy(str(EXAMPLES / subject.policy))))
+        messages = [random_.randbytes(subject.size) for _ in range(subject.count)]
+        measured = {
+            column: _made(subject, object_, engine, way, messages if way is at_once else messages[:ONE_BY_ONE])
             for column, (engine, way) in COLUMNS.items()
         }
-        times = measure(subjects, rounds, warm_up=1)
+        times = measure(measured, rounds, warm_up=1)
         rates = (f"{1000 / times[column].minimum:,.0f}" for column in COLUMNS)
         lines.append(f"| {name} | " + " | ".join(rates) + " |")
     return "\n".join(lines)

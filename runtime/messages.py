@@ -17,7 +17,7 @@ from skverdict.runtime.machine.memory import Memory
 from skverdict.runtime.machine.semantics import signed
 from skverdict.runtime.machine.structures import ContextRegion, Reader
 from skverdict.runtime.maps.base import Map
-from skverdict.runtime.maps.sockmap import SockMap
+from skverdict.runtime.maps.sockmap import SocketMap
 from skverdict.runtime.native.noted import Noted, noted
 from skverdict.runtime.program import SimulatedProgram
 from skverdict.runtime.sockets.buffer import SocketBuffer
@@ -40,6 +40,9 @@ BYTES_AT_ONCE = 32 << 20
 WORTHWHILE = 256
 """Messages that are left to the ordinary way if there are no more: making native code takes as long as they do."""
 
+MOST_PLACES = {"sockmap": 1 << 16, "sockhash": 64}
+"""Entries in which native code looks: one for each index of a sockmap, and the filled ones of a sockhash."""
+
 READ = 65536
 """Bytes that a reader asks for at once."""
 
@@ -47,7 +50,7 @@ LEN_FIELD = (0, 4)
 """Offset and size of `len` in `struct __sk_buff`."""
 
 _LOW = 0xFFFFFFFF
-_HELPER = "bpf_sk_redirect_map"
+_HELPERS = {"sockmap": "bpf_sk_redirect_map", "sockhash": "bpf_sk_redirect_hash"}
 
 
 class Machine(NamedTuple):
@@ -70,7 +73,7 @@ class Route(NamedTuple):
     reader: TcpSocket
     parser: tuple[SimulatedProgram, NativeCode]
     verdict: tuple[SimulatedProgram, NativeCode]
-    map: SockMap | None
+    map: SocketMap | None
     budget: int
 
     @property
@@ -84,12 +87,20 @@ class Route(NamedTuple):
         return min(self.sender.mss, self.target.mss, self.server.receive_buffer)
 
 
+class Asked(NamedTuple):
+    """A redirect that the verdict asked for: the key, the flags, and what the helper gave."""
+
+    key: int | bytes
+    flags: int
+    gave: int
+
+
 class Outcome(NamedTuple):
     """What the verdict made of a segment: what it returned, the redirects that it asked for, and whether one counts;
     otherwise the segment is dropped."""
 
     result: int
-    asked: Sequence[Noted]
+    asked: Sequence[Asked]
     redirected: bool
 
 
@@ -202,7 +213,9 @@ def route_of(sender: Socket, reader: Socket, machine: Machine) -> Route | None:
     names = {reference.map for reference in verdict.code.maps.values()}
     name = names.pop() if names else ""
     map_ = machine.maps.get(name)
-    if names or not (map_ is None or isinstance(map_, SockMap)):
+    if names or not (map_ is None or isinstance(map_, SocketMap)):
+        return None
+    if map_ is not None and map_.places > MOST_PLACES[map_.kind]:
         return None
     parses, judges = parser.alone(""), verdict.alone(name)
     if parses is None or judges is None or not (_looks_at_whole_fields(parses) and _looks_at_whole_fields(judges)):
@@ -275,15 +288,15 @@ def _judged(route: Route, done: Done) -> list[Outcome]:
     return outcomes
 
 
-def _outcome(route: Route, value: int, asked: Sequence[Noted]) -> Outcome | None:
+def _outcome(route: Route, value: int, redirects: Sequence[Noted]) -> Outcome | None:
     """What a run of the verdict comes to; None for what does not lead to the reader."""
-    result = signed(value, 32)
-    chosen = next((noted for noted in reversed(asked) if noted.gave == SK_PASS), None)
+    result, map_ = signed(value, 32), route.map
+    targets = [] if map_ is None else [map_.target(noted.place) for noted in redirects]
+    asked = [Asked(key, flags, gave) for (key, _), (_, flags, gave) in zip(targets, redirects, strict=True)]
     if result != SK_PASS:
         return Outcome(result, asked, redirected=False)
-    if chosen is None or chosen.flags or route.map is None or route.map.at(chosen.key) is not route.target:
-        return None
-    return Outcome(result, asked, redirected=True)
+    chosen = [(target, noted.flags) for (_, target), noted in zip(targets, redirects, strict=True) if noted.gave]
+    return Outcome(result, asked, redirected=True) if chosen and chosen[-1] == (route.target, 0) else None
 
 
 def _carry(route: Route, outcomes: Sequence[Outcome], lengths: Sequence[int]) -> None:
@@ -317,7 +330,7 @@ class _Told:
         self._parser, self._verdict = ((program.name, program.kind) for program, _ in (route.parser, route.verdict))
         self._sender, self._server = route.sender.name, route.server.name
         self._target, self._reader = route.target.name, route.reader.name
-        self._map = "" if route.map is None else route.map.name
+        self._map, self._helper = ("", "") if route.map is None else (route.map.name, _HELPERS[route.map.kind])
         self._linear = route.sender.kernel.settings.linear
 
     def __call__(self) -> Iterator[tuple[Any, ...]]:
@@ -345,7 +358,7 @@ class _Told:
         verdict, _ = self._verdict
         yield "ran", *self._parser, *seen, length, "message", "", False
         for key, flags, gave in outcome.asked:
-            yield "called", verdict, _HELPER, ("__sk_buff", self._map, key, flags), gave
+            yield "called", verdict, self._helper, ("__sk_buff", self._map, key, flags), gave
         if outcome.redirected:
             yield "ran", *self._verdict, *seen, outcome.result, "redirect", self._target, False
             yield "moved", "egress", self._server, self._target, length, head, ""

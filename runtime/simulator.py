@@ -337,9 +337,9 @@ class Simulator:
 
         The same as `sender.send(message)` and `reader.recv_all()` for each, trace included, but many times as fast
         where all that messages meet is a parser that takes each segment whole, and a verdict that drops it or
-        redirects it by a sockmap to the egress of the reader's peer, both without other helpers and stores to maps,
-        and `engine` is not `reference`. Messages are taken some thousands ahead. Raises as `send` and Fault; what
-        was sent before stays so.
+        redirects it, by a sockmap or one of up to 64 keys of a sockhash, to the egress of the reader's peer, both
+        without other helpers and stores to maps, and `engine` is not `reference`. Messages are taken some thousands
+        ahead. Raises as `send` and Fault; what was sent before stays so.
         """
         return replay(sender, messages, reader, Machine(self._raw_maps, self.environment.budget))
 

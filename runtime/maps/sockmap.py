@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import struct
 from abc import abstractmethod
 from collections.abc import Iterator
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from skverdict.codegen.object import MapSpec
@@ -36,6 +38,19 @@ class SocketMap(Map):
     @abstractmethod
     def socket(self, key: bytes) -> Sock | None:
         """The socket at `key`."""
+
+    @property
+    @abstractmethod
+    def places(self) -> int:
+        """How many entries `targets` tells of."""
+
+    @abstractmethod
+    def targets(self) -> bytearray:
+        """What native code is told of where redirects may go (`native.layout`)."""
+
+    @abstractmethod
+    def target(self, place: int) -> tuple[int | bytes, Sock | None]:
+        """The key of an entry by its place in `targets`, and its socket."""
 
     @abstractmethod
     def _check_index(self, key: bytes) -> None:
@@ -158,8 +173,14 @@ class SockMap(SocketMap):
         """The socket at `index`."""
         return self._entries.get(index)
 
+    @property
+    def places(self) -> int:
+        return self.max_entries
+
+    def target(self, place: int) -> tuple[int | bytes, Sock | None]:
+        return place, self.at(place)
+
     def targets(self) -> bytearray:
-        """A byte for each index: 1 if a redirect may go there."""
         targets = bytearray(self.max_entries)
         for index, socket in self._entries.items():
             targets[index] = socket.takes_redirects
@@ -205,6 +226,18 @@ class SockHash(SocketMap):
     def __init__(self, spec: MapSpec, order: ByteOrder = "little") -> None:
         super().__init__(spec, order)
         self._entries: dict[bytes, Sock] = {}
+
+    @property
+    def places(self) -> int:
+        return len(self._entries)
+
+    def target(self, place: int) -> tuple[int | bytes, Sock | None]:
+        return next(islice(self._entries.items(), place, None))
+
+    def targets(self) -> bytearray:
+        form = struct.Struct(f"=Q{-(-self.key_size // 8) * 8}s")
+        entries = (form.pack(socket.takes_redirects, key) for key, socket in self._entries.items())
+        return bytearray(struct.pack("=Q", len(self._entries)) + b"".join(entries))
 
     def socket(self, key: bytes) -> Sock | None:
         return self._entries.get(key)

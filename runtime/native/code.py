@@ -10,13 +10,14 @@ from skverdict.dsl.catalogue.contexts import CONTEXTS
 from skverdict.dsl.catalogue.helpers import Helper
 from skverdict.runtime.helpers.maps import map_lookup_elem
 from skverdict.runtime.machine.environment import Environment
-from skverdict.runtime.machine.memory import Bytes
+from skverdict.runtime.machine.memory import STACK_SIZE, Bytes
 from skverdict.runtime.machine.run import LoadedProgram
+from skverdict.runtime.machine.semantics import mask
 from skverdict.runtime.machine.structures import layout as structure_layout
 from skverdict.runtime.maps.array import ArrayMap
 from skverdict.runtime.maps.base import Map
 from skverdict.runtime.native.emit import Module, emit
-from skverdict.runtime.native.facts import Facts, Readable
+from skverdict.runtime.native.facts import Facts, Readable, Redirect
 from skverdict.runtime.native.graph import all_sites, graph, is_local_call
 from skverdict.runtime.native.proof import Area, Proof, Surroundings, prove
 from skverdict.runtime.native.tables import MOST_ENTRIES
@@ -31,6 +32,8 @@ _LEADS = {"data": "packet", "data_end": "end"}
 _CALL = 0x85
 #: The registers r3 and r4.
 _KEY_AND_FLAGS = 0b11000
+#: Keys of sockhashes that native code looks for, in bytes.
+_LONGEST_KEY = 64
 
 
 class NoNativeCode(Exception):
@@ -114,17 +117,23 @@ def draft(
 
 def _redirects(
     helpers: Mapping[int, Helper], proof: Proof, registers: Registers, name: str, maps: Mapping[str, Map]
-) -> dict[int, int]:
+) -> dict[int, Redirect]:
     """The calls that are sure to redirect the context's buffer by the map."""
-    return {
-        slot: maps[name].max_entries
-        for slot, helper in helpers.items()
-        if helper.name == "bpf_sk_redirect_map"
-        and slot in proof.before
-        and proof.before[slot].value(1) == Pointer("context")
-        and proof.before[slot].value(2) == Pointer("map", name)
-        and registers.before[slot].always & _KEY_AND_FLAGS == _KEY_AND_FLAGS
-    }
+    redirects = {}
+    for slot, helper in helpers.items():
+        state = proof.before.get(slot)
+        known = state is not None and registers.before[slot].always & _KEY_AND_FLAGS == _KEY_AND_FLAGS
+        if state is None or not known or (state.value(1), state.value(2)) != (Pointer("context"), Pointer("map", name)):
+            continue
+        if helper.name == "bpf_sk_redirect_map" and maps[name].kind == "sockmap":
+            redirects[slot] = Redirect(maps[name].max_entries)
+        elif helper.name == "bpf_sk_redirect_hash" and maps[name].kind == "sockhash":
+            key, size = state.value(3), maps[name].key_size
+            if isinstance(key, Pointer) and key.base == "stack" and key.first == key.last and size <= _LONGEST_KEY:
+                touched = mask(size) << max(key.first, 0)
+                if 0 <= key.first <= STACK_SIZE - size and state.always & touched == touched:
+                    redirects[slot] = Redirect(maps[name].max_entries, key.first, size)
+    return redirects
 
 
 @cache

@@ -21,13 +21,21 @@ class Readable(NamedTuple):
     packet: dict[tuple[int, int], str]
 
 
+class Redirect(NamedTuple):
+    """A redirect by a sockmap of so many entries; or by a sockhash, whose key lies wholly written in the stack."""
+
+    entries: int
+    key_offset: int | None = None
+    key_size: int = 0
+
+
 class Facts(NamedTuple):
     """Everything that is known of a program.
 
     `uncounted` are the calls that use up an unknown part of the budget, `handed_back` the instructions at which the
     interpreter goes on, and `arrays` the maps in which native code may look up by itself, with their numbers of
-    entries. `redirects` are the calls of `bpf_sk_redirect_map` that native code makes by itself, with the numbers of
-    entries of their map: it notes them, and somebody else does what they ask for.
+    entries. `redirects` are the calls of `bpf_sk_redirect_map` and `bpf_sk_redirect_hash` that native code makes by
+    itself: it notes them, and somebody else does what they ask for.
     """
 
     program: Program
@@ -39,7 +47,7 @@ class Facts(NamedTuple):
     uncounted: Collection[int]
     handed_back: Collection[int]
     arrays: Mapping[str, int]
-    redirects: Mapping[int, int]
+    redirects: Mapping[int, Redirect]
 
 
 class Needs(NamedTuple):

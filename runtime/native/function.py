@@ -18,7 +18,7 @@ from skverdict.runtime.machine.memory import ADDRESS, OFFSET_BITS, ORIGIN, REGIO
 from skverdict.runtime.machine.run import MAX_LOOPS
 from skverdict.runtime.machine.semantics import mask
 from skverdict.runtime.native import layout
-from skverdict.runtime.native.facts import Facts, Needs, leads, marked, marks_stack, named_address
+from skverdict.runtime.native.facts import Facts, Needs, Redirect, leads, marked, marks_stack, named_address
 from skverdict.runtime.native.graph import Block, Function, Site, is_local_call
 from skverdict.runtime.native.proof import Access, Lookup
 from skverdict.runtime.native.tables import ENTRY_SIZE
@@ -85,7 +85,7 @@ class _Function:
             writer.add(f"%d{number} = alloca ptr")
         for offset in self._spilled():
             writer.add(f"%s{offset} = alloca ptr")
-        for name in ("left", "slot", "extra", "writable", *self.state):
+        for name in ("left", "slot", "extra", "writable", "scan", *self.state):
             writer.add(f"%{name} = alloca i64")
 
     def _open_frame(self) -> None:
@@ -621,29 +621,65 @@ class _Function:
 
     def _redirect(self, site: Site) -> None:
         """Note a redirect, which succeeds where the map has a socket that takes one."""
-        writer = self.writer
-        there, noted, done = (writer.label() for _ in range(3))
-        index, flags, count = self._low(3, 32), self._get(4), self._variable("calls")
+        writer, redirect = self.writer, self.facts.redirects[site.slot]
+        go_on, noted, done = (writer.label() for _ in range(3))
+        flags, count = self._get(4), self._variable("calls")
+        python = self._python_instead(site, done)
         room = writer.value(f"icmp ult i64 {count}, {layout.MAX_CALLS}")
         known = writer.value(f"icmp ult i64 {flags}, 2")
-        go_on = writer.label()
-        possible = writer.value(f"and i1 {room}, {known}")
-        writer.branch(possible, go_on, self._python_instead(site, done), "usual")
+        writer.branch(writer.value(f"and i1 {room}, {known}"), go_on, python, "usual")
         writer.begin(go_on)
-        self._put(0, 0)
-        place = writer.resized(index, 32, 64)
-        inside = writer.value(f"icmp ult i64 {place}, {self.facts.redirects[site.slot]}")
-        writer.branch(inside, there, noted)
-        writer.begin(there)
         targets = writer.value(f"inttoptr i64 {self._shared(layout.TARGETS)} to ptr")
-        self._put(0, writer.resized(writer.load(writer.at(targets, place), 8), 8, 64))
-        writer.add(f"br label %{noted}")
+        if redirect.key_offset is None:
+            place = self._target_at(redirect, targets, noted)
+        else:
+            place = self._target_of_key(redirect, redirect.key_offset, targets, noted, python)
         writer.begin(noted)
         call = writer.value(f"or i64 {place}, {site.slot << 32}")
         result = writer.value(f"or i64 {self._get(0)}, {writer.value(f'shl i64 {flags}, 32')}")
         self._note(layout.CALLS, count, layout.CALL_SIZE, (call, result))
         self._set_variable("calls", writer.value(f"add i64 {count}, 1"))
         self._end_reach(done)
+
+    def _target_at(self, redirect: Redirect, targets: str, noted: str) -> str:
+        """Have r0 tell whether there is a target at an index, which this gives, and go to `noted`."""
+        writer, there = self.writer, self.writer.label()
+        place = writer.resized(self._low(3, 32), 32, 64)
+        self._put(0, 0)
+        writer.branch(writer.value(f"icmp ult i64 {place}, {redirect.entries}"), there, noted)
+        writer.begin(there)
+        self._put(0, writer.resized(writer.load(writer.at(targets, place), 8), 8, 64))
+        writer.add(f"br label %{noted}")
+        return place
+
+    def _target_of_key(self, redirect: Redirect, offset: int, targets: str, noted: str, python: str) -> str:
+        """Likewise for the key at `offset` in the stack and its place among the keys that there are; to Python for
+        others."""
+        writer = self.writer
+        look, compare, following, found = (writer.label() for _ in range(4))
+        parts = parts_of_key(redirect.key_size)
+        key = [writer.load(writer.at("%frame", offset + at), 8 * size) for at, size in parts]
+        size = layout.TARGET_KEY + -(-redirect.key_size // layout.WORD) * layout.WORD
+        count, entries = writer.load(targets), writer.at(targets, layout.WORD)
+        self._set_variable("scan", 0)
+        writer.add(f"br label %{look}")
+        writer.begin(look)
+        place = self._variable("scan")
+        writer.branch(writer.value(f"icmp ult i64 {place}, {count}"), compare, python)
+        writer.begin(compare)
+        entry = writer.at(entries, writer.value(f"mul i64 {place}, {size}"))
+        same = "true"
+        for (at, bytes_), part in zip(parts, key, strict=True):
+            other = writer.load(writer.at(entry, layout.TARGET_KEY + at), 8 * bytes_)
+            same = writer.value(f"and i1 {same}, {writer.value(f'icmp eq i{8 * bytes_} {other}, {part}')}")
+        writer.branch(same, found, following)
+        writer.begin(following)
+        self._set_variable("scan", writer.value(f"add i64 {place}, 1"))
+        writer.add(f"br label %{look}")
+        writer.begin(found)
+        self._put(0, writer.load(entry))
+        writer.add(f"br label %{noted}")
+        return place
 
     def _note(self, where: int, count: str, size: int, numbers: tuple[str | int, ...]) -> None:
         """Write a row into a list of shared memory that has so many."""
@@ -809,6 +845,16 @@ class Main(_Function):
         if self.needs.notes:
             self._set_shared(layout.CALL_COUNT, self._variable("calls"))
         writer.add("ret i64 %index")
+
+
+def parts_of_key(size: int) -> list[tuple[int, int]]:
+    """The numbers that the bytes of a key are compared as: where each is, and its size."""
+    parts, at = [], 0
+    for each in (8, 4, 2, 1):
+        while size - at >= each:
+            parts.append((at, each))
+            at += each
+    return parts
 
 
 def _state(needs: Needs) -> dict[str, int]:

@@ -44,8 +44,10 @@ GIVEN = 144
 TOUCHED = 152
 END = 160
 BUDGET = 168
-#: One byte for each entry of the socket map in which native code looks by itself: whether a redirect may go there.
+#: Where native code finds by itself whether a redirect may go somewhere: for a sockmap one byte for each index; for a
+#: sockhash the number of entries, then for each that, and behind it the key, filled up to whole numbers.
 TARGETS = 176
+TARGET_KEY = WORD
 
 #: The addresses of maps and data sections, 0 until the program asks for them; and where the bytes of these are.
 ADDRESSES = 256
@@ -55,7 +57,7 @@ BYTES = ADDRESSES + MAX_FIELDS * WORD
 TABLES = BYTES + MAX_FIELDS * WORD
 MAX_TABLES = 16
 
-#: A call that native code made: the slot in the upper 32 bits and the index in the lower, and the result (of a
+#: A call that native code made: the slot in the upper 32 bits and the index or place in the lower, and the result (of a
 #: redirect in the lower 32 bits, with its flags in the upper).
 CALL_SIZE = 16
 MAX_CALLS = 16384

@@ -11,9 +11,10 @@ _LOW = 0xFFFFFFFF
 
 
 class Noted(NamedTuple):
-    """A redirect that a run asked for: the key, the flags, and what the helper gave."""
+    """A redirect that a run asked for: the place of the entry (`SocketMap.target`), the flags, and what the helper
+    gave."""
 
-    key: int
+    place: int
     flags: int
     gave: int
 

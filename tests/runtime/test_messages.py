@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -85,19 +86,37 @@ POLICIES: dict[str, tuple[str, bool]] = {
 }
 
 
+HASH = """
+from skverdict.dsl import Struct, be32, u8, u16
+class Key(Struct):
+    address: be32
+    port: u32
+    tag: u16
+    last: u8
+sockets = SockHash(key=Key, max_entries=80)
+"""
+BY_KEY = (
+    WHOLE + VERDICT + "    key = Key(address=skb.remote_ip4, port=skb.local_port, tag=u16(skb.len & 1))\n"
+    "    return sockets.redirect(skb, key)\n"
+)
+TO_ODD, TO_EVEN, TO_OTHER = (bytes.fromhex(f"7f000001102700000{tag}000000") for tag in (1, 0, 9))
+
+
 class Scene:
     """A client whose messages go through the policy, and the reader at the other end of the redirect."""
 
-    def __init__(self, source: str, engine: str, **settings: Any) -> None:
-        self.sim = Simulator(compiled(MAP + source), engine=engine, **settings)
+    def __init__(self, source: str, engine: str, keys: Sequence[bytes] = (), **settings: Any) -> None:
+        self.sim = Simulator(compiled((HASH if "Key(" in source else MAP) + source), engine=engine, **settings)
         self.client, self.server = self.sim.tcp_pair(server_port=10000)
         self.target, self.reader = self.sim.tcp_pair()
         self.other, _ = self.sim.tcp_pair()
-        self.sim.maps["sockets"][0] = self.target
-        self.sim.maps["sockets"][1] = self.other
+        first, second, watched = (TO_ODD, TO_OTHER, bytes(12)) if "Key(" in source else (0, 1, 2)
+        for key in (first, *keys):
+            self.sim.maps["sockets"][key] = self.target
+        self.sim.maps["sockets"][second] = self.other
         programs = {"parser": "parser"} if "parser" in self.sim.programs else {}
         self.sim.attach("sockets", verdict="verdict", **programs)
-        self.sim.maps["sockets"][2] = self.server
+        self.sim.maps["sockets"][watched] = self.server
 
     def sockets(self) -> list[Socket]:
         return [self.client, self.server, self.target, self.reader, self.other]
@@ -152,6 +171,21 @@ def test_all_is_as_one_by_one(name: str, linear: int, parts: list[int]) -> None:
     assert bool(sum(parts)) == expected
     # And so is what comes afterwards.
     assert scenes[1].replay(messages[:5]) == scenes[0].replay(messages[:5])
+
+
+@pytest.mark.parametrize(
+    ("keys", "at_once"),
+    [
+        ([], False),  # half of the messages find no key, which native code cannot note
+        ([TO_EVEN], True),
+        ([*(bytes([number]) * 12 for number in range(1, 62)), TO_EVEN], False),  # more keys than it looks through
+    ],
+)
+def test_redirects_by_a_hash(keys: list[bytes], at_once: bool, parts: list[int]) -> None:
+    messages = made(random.Random(4), 100, 60)
+    one_by_one, many = (Scene(BY_KEY, engine, keys).replay(messages) for engine in ("reference", "native"))
+    assert many == one_by_one
+    assert (sum(parts) == 100) == at_once
 
 
 @pytest.mark.parametrize("kernel", ["6.1", "6.12", "7.2"])
