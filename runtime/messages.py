@@ -78,8 +78,9 @@ class Route(NamedTuple):
 
     @property
     def longest(self) -> int:
-        """The most bytes that a message may have."""
-        return min(READ, self.sender.room, self.target.room)
+        """The most bytes that a message may have: that of one segment, where others are cut to be too long."""
+        most = min(READ, self.sender.room, self.target.room)
+        return most if self.sender.mss <= self.segment else min(most, self.segment)
 
     @property
     def segment(self) -> int:
@@ -161,6 +162,8 @@ def _at_once(sender: Socket, messages: Sequence[bytes], reader: Socket, machine:
         messages = messages[: _whole(sizes, len(outcomes))]
         sizes = sizes[: len(messages)]
         del outcomes[sum(sizes) :]
+    if not outcomes:
+        return []
     lengths = array("Q", map(len, segments[: len(outcomes)]))
     _carry(route, outcomes, lengths)
     heads = [part[:HEAD] for part in segments[: len(outcomes)]]

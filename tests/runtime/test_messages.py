@@ -244,6 +244,18 @@ def test_messages_of_any_size(parts: list[int]) -> None:
     assert sum(parts) == 3 * 6
 
 
+@pytest.mark.parametrize("short", ["server", "target"])
+def test_segments_that_are_too_long_somewhere_on_their_way(short: str) -> None:
+    scenes = [Scene(POLICIES["redirect"][0], engine, mss=6000) for engine in ("reference", "native")]
+    for scene in scenes:
+        if short == "server":
+            scene.server.set_buffers(1200)
+        else:
+            scene.target.kernel_socket.mss = 2500  # type: ignore[attr-defined]
+    messages = made(random.Random(short), 60, 7000)
+    assert scenes[1].replay(messages) == scenes[0].replay(messages)
+
+
 def test_a_segment_of_a_message_may_be_dropped(parts: list[int]) -> None:
     source = WHOLE + VERDICT + "    if skb.len == 16:\n        return SK_DROP\n    return sockets.redirect(skb, 0)\n"
     messages = made(random.Random(1), 60, 70)
