@@ -153,14 +153,9 @@ class Btf(NamedTuple):
 
     def encode(self, endian: str) -> bytes:
         """The bytes of a `.BTF` section in byte order `little` or `big`."""
-        order = BYTE_ORDERS[endian]
         table = StringTable(self.strings)
         words = [word for btf_type in self.types[1:] for word in encode_type(btf_type, table.intern)]
-        type_size = 4 * len(words)
-        header = struct.pack(
-            f"{order}HBBIIIII", MAGIC, VERSION, 0, HEADER_SIZE, 0, type_size, type_size, len(table.content)
-        )
-        return header + struct.pack(f"{order}{len(words)}I", *words) + bytes(table.content)
+        return _section(words, table, endian)
 
     @staticmethod
     def decode(content: bytes) -> Btf:
@@ -180,6 +175,16 @@ class Btf(NamedTuple):
         btf = Btf((VOID, *(btf_type for _, btf_type in placed)), strings)
         _check(btf, [0, *(offset for offset, _ in placed)])
         return btf
+
+
+def _section(words: Sequence[int], table: StringTable, endian: str) -> bytes:
+    """The bytes of a `.BTF` section of types in `words`."""
+    order = BYTE_ORDERS[endian]
+    type_size = 4 * len(words)
+    header = struct.pack(
+        f"{order}HBBIIIII", MAGIC, VERSION, 0, HEADER_SIZE, 0, type_size, type_size, len(table.content)
+    )
+    return header + struct.pack(f"{order}{len(words)}I", *words) + bytes(table.content)
 
 
 def _sections(content: bytes, order: str) -> dict[str, bytes]:
@@ -305,6 +310,8 @@ class BtfBuilder:
     def __init__(self) -> None:
         self._strings = StringTable()
         self._types: list[BtfType] = [VOID]
+        # Each type as it is written.
+        self._words: list[Sequence[int]] = [()]
         self._ids: dict[BtfType, int] = {VOID: 0}
 
     def string(self, text: str) -> int:
@@ -317,7 +324,7 @@ class BtfBuilder:
         if type_id is None:
             type_id = self._ids[btf_type] = len(self._types)
             self._types.append(btf_type)
-            encode_type(btf_type, self._strings.intern)
+            self._words.append(encode_type(btf_type, self._strings.intern))
         return type_id
 
     def define(self, type_id: int, btf_type: BtfType) -> None:
@@ -326,7 +333,7 @@ class BtfBuilder:
             raise BtfError(f"type {type_id} is {self._types[type_id].kind}, not a forward declaration")
         self._ids[btf_type] = type_id
         self._types[type_id] = btf_type
-        encode_type(btf_type, self._strings.intern)
+        self._words[type_id] = encode_type(btf_type, self._strings.intern)
 
     def integer(self, name: str, size: int, encoding: int = 0) -> int:
         """An integer of `size` bytes; `encoding` as in `Int`."""
@@ -399,3 +406,7 @@ class BtfBuilder:
     def build(self) -> Btf:
         """The table as it stands, with every string asked for."""
         return Btf(tuple(self._types), bytes(self._strings.content))
+
+    def encode(self, endian: str) -> bytes:
+        """The bytes of the table as it stands, in byte order `little` or `big`: those of `build().encode`."""
+        return _section([word for words in self._words for word in words], self._strings, endian)

@@ -102,7 +102,7 @@ def build(
             )
             for each in section.placed
         )
-    sections.append(Section(".BTF", btf.builder.build().encode(target.endian), 0, 4))
+    sections.append(Section(".BTF", btf.builder.encode(target.endian), 0, 4))
     sections.append(Section(".BTF.ext", extension, 0, 4))
     return write_elf(target.endian, sections, symbols)
 

@@ -123,7 +123,7 @@ class _Writer:
         for section in content.data.values():
             self._data(section)
         records = extension.encode(content.endian, self.builder.string)
-        self.sections.append(Section(".BTF", self.builder.build().encode(content.endian), 0, 4))
+        self.sections.append(Section(".BTF", self.builder.encode(content.endian), 0, 4))
         self.sections.append(Section(".BTF.ext", records, 0, 4))
         return write_elf(content.endian, self.sections, self.symbols)
 

@@ -101,6 +101,17 @@ def test_a_builder_gives_equal_types_one_id_and_equal_strings_one_place() -> Non
     assert make.build().strings == names
 
 
+@pytest.mark.parametrize("endian", ["little", "big"])
+def test_a_builder_writes_what_its_table_would(endian: str) -> None:
+    make = BtfBuilder()
+    node = make.forward("node")
+    make.function("walk", make.prototype(0, [("from", make.pointer(node))]))
+    number = make.typedef("__u64", make.integer("unsigned long long", 8))
+    make.define(node, Composite("struct", "node", 16, (Member("next", make.pointer(node), 0), Member("x", number, 64))))
+    make.string("a line of the source")
+    assert make.encode(endian) == make.build().encode(endian)
+
+
 def test_a_builder_tells_types_of_equal_numbers_apart() -> None:
     make = BtfBuilder()
     ids = {make.floating("x", 0), make.forward("x"), make.pointer(0), make.const(0), make.struct("x", 0, [])}
