@@ -49,6 +49,10 @@ class Map:
     value: object
     max_entries: object
     flags: object
+    # What only maps of maps and of programs have.
+    inner: object = None
+    maps: object = None
+    programs: object = None
 
     def __init__(self, *positional: object, **given: object) -> None:
         name = type(self).__name__

@@ -37,6 +37,11 @@ def _answer(number: int = 0) -> int:
     return i64(-number)
 
 
+def _most(map_: Map) -> int:
+    """How many entries a map may have."""
+    return int(map_.max_entries)  # type: ignore[call-overload, no-any-return]
+
+
 class _Table(MutableMapping[Any, Any]):
     """Entries by key (`kernel/bpf/hashtab.c`)."""
 
@@ -56,6 +61,12 @@ class _Table(MutableMapping[Any, Any]):
             self._values.move_to_end(key)
         return found
 
+    def _is_full(self) -> bool:
+        return len(self._values) >= _most(self._map)
+
+    def _keys(self) -> list[bytes]:
+        return list(self._values)
+
     def lookup(self, key: object) -> Any:
         """The place of an entry, or None."""
         found = self._found(self._key(key))
@@ -73,7 +84,7 @@ class _Table(MutableMapping[Any, Any]):
             return _answer(errno.EEXIST)
         if flags == BPF_EXIST and found is None:
             return _answer(errno.ENOENT)
-        if found is None and len(self._values) >= int(self._map.max_entries):  # type: ignore[call-overload]
+        if found is None and self._is_full():
             if not self.forgets:
                 return _answer(errno.E2BIG)
             self._values.popitem(last=False)
@@ -89,11 +100,12 @@ class _Table(MutableMapping[Any, Any]):
 
     def for_each(self, callback: Callable[..., int], context: object = None, flags: int = 0) -> int:
         """Call a function with each key, its entry and the context until it gives 1; how often it was called."""
-        for number, (key, value) in enumerate(list(self._values.items()), 1):
-            given = (read(self._map.key, bytearray(key), 0), place(self._map.value, value))
-            if callback(*given, *(() if context is None else (context,))) == 1:
-                return i64(number)
-        return i64(len(self._values))
+        number = 0
+        for key in self:
+            number += 1
+            if callback(key, self.lookup(key), *(() if context is None else (context,))) == 1:
+                break
+        return i64(number)
 
     def __getitem__(self, key: object) -> Any:
         found = self._found(self._key(key))
@@ -111,10 +123,10 @@ class _Table(MutableMapping[Any, Any]):
             raise KeyError(key)
 
     def __iter__(self) -> Iterator[Any]:
-        return iter([read(self._map.key, bytearray(key), 0) for key in self._values])
+        return iter([read(self._map.key, bytearray(key), 0) for key in self._keys()])
 
     def __len__(self) -> int:
-        return len(self._values)
+        return len(self._keys())
 
     def __contains__(self, key: object) -> bool:
         return self._found(self._key(key)) is not None
@@ -129,13 +141,18 @@ class _ForgettingTable(_Table):
 class _Array(_Table):
     """Entries by index, all there from the start (`kernel/bpf/arraymap.c`)."""
 
-    def __init__(self, map_: Map) -> None:
-        super().__init__(map_)
-        for index in range(int(map_.max_entries)):  # type: ignore[call-overload]
-            self._values[encoded(map_.key, index)] = bytearray(size(map_.value))
-
     def _found(self, key: bytes) -> bytearray | None:
-        return self._values.get(key)
+        if int.from_bytes(key, sys.byteorder) >= _most(self._map):
+            return None
+        if key not in self._values:
+            self._values[key] = bytearray(size(self._map.value))
+        return self._values[key]
+
+    def _is_full(self) -> bool:
+        return True
+
+    def _keys(self) -> list[bytes]:
+        return [encoded(self._map.key, index) for index in range(_most(self._map))]
 
     def delete(self, key: object) -> int:
         """Refused."""
@@ -223,7 +240,7 @@ class _Values:
 
     def push(self, value: object, flags: int = 0) -> int:
         """Put a value in: 0, or E2BIG, negative; with BPF_EXIST the oldest makes room."""
-        if len(self._values) >= int(self._map.max_entries):  # type: ignore[call-overload]
+        if len(self._values) >= _most(self._map):
             if flags != BPF_EXIST:
                 return _answer(errno.E2BIG)
             del self._values[0]

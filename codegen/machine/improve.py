@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from skverdict.codegen import elf
 from skverdict.codegen.kernel_symbols import KernelRelocation, is_kernel_symbol, resolve
+from skverdict.codegen.limits import STACK_SIZE, frame_size
 from skverdict.codegen.llvm_object import Code, CodeRelocation
 from skverdict.codegen.machine import calls
 from skverdict.codegen.machine.context import load_early, share_loads
@@ -156,6 +157,9 @@ class _Improver:
             symbols,
             [(slot, line) for slot, line in enumerate(lines) if line is not None],
         )
+        if frame_size(original.content, self.target.endian) > STACK_SIZE:
+            # It is refused later, and what follows knows no such stack.
+            return original
         try:
             graph = self._lifted(function, slots, symbols, lines)
             original = original._replace(content=keep_whole(graph, original.content))

@@ -12,6 +12,7 @@ from heapq import heapify, heappop, heappush
 from skverdict.codegen.machine.facts import edge_fact
 from skverdict.codegen.machine.graph import (
     ALU,
+    ATOMIC,
     CALL,
     CODE,
     COMMUTATIVE,
@@ -59,7 +60,7 @@ def number(graph: Graph) -> list[Node]:
         for node in block.phis:
             take(node)
         for node in block.nodes:
-            if node.kind <= COPY or (node.kind == 11 and _fetches(node)):
+            if node.kind <= COPY or (node.kind == ATOMIC and _fetches(node)):
                 take(node)
     return numbered
 
@@ -177,6 +178,9 @@ def _interference(
                 left, right = node.args
                 if left is not right and (node.opcode & CODE not in COMMUTATIVE or left.number < 0):
                     beside[itself] |= 1 << right.number
+            elif node.kind == ATOMIC and itself >= 0 and node.args[0].number >= 0:
+                # What is added goes where the old value comes, while the address is still wanted.
+                beside[itself] |= 1 << node.args[0].number
             for arg in node.args:
                 if arg.number >= 0:
                     alive |= 1 << arg.number
@@ -282,7 +286,7 @@ class _Chooser:
                         self._want_same(node, node.args[1])
                 elif kind == COPY or (kind == UNARY and node.opcode & CODE != MOV):
                     self._want_same(node, node.args[0])
-                elif kind == 11:
+                elif kind == ATOMIC:
                     self._want_same(node, node.args[1])
             if block.end.kind == EXIT and block.end.args:
                 self._want(block.end.args[0], 0)
