@@ -5,6 +5,7 @@ The page's source holds the policies alone. What the tab shows is compiled when 
 
 from __future__ import annotations
 
+import ast
 import re
 import tempfile
 from collections import defaultdict
@@ -38,22 +39,32 @@ def with_bpf(markdown: str) -> str:
 
 
 def listing(name: str, source: str) -> str:
-    """Each program of a policy: its source lines in their order, each with the instructions that it became."""
+    """Each program of a policy: the source of its functions, and below each line the instructions that it became."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, f"{name}.py")
         path.write_text(source, encoding="utf-8")
         content = read_object(build(load_policy(path)))
-    return "\n\n".join("\n".join(_lines(program)) for program in content.programs.values())
+    return "\n\n".join("\n".join(_lines(program, source)) for program in content.programs.values())
 
 
-def _lines(program: Program) -> Iterator[str]:
+def _lines(program: Program, source: str) -> Iterator[str]:
     slots = defaultdict(list)
     for slot in sorted(program.instructions):
         line = program.line_at(slot)
         assert line is not None, f"instruction {slot} of {program.name} has no line"
-        slots[line.line, line.text.rstrip()].append(slot)
+        slots[line.line].append(slot)
     yield f"program {program.name}, section {program.section}"
-    for (_, text), found in sorted(slots.items()):
-        yield text
-        for slot in found:
-            yield f"{slot:12}: {instruction_text(program, slot, program.functions)}"
+    text = source.splitlines()
+    for first, last in _functions(source):
+        if any(first <= line <= last for line in slots):
+            for number in range(first, last + 1):
+                yield text[number - 1]
+                for slot in slots[number]:
+                    yield f"{slot:12}: {instruction_text(program, slot, program.functions)}"
+
+
+def _functions(source: str) -> Iterator[tuple[int, int]]:
+    """The first and the last line of each function."""
+    for node in ast.parse(source).body:
+        if isinstance(node, ast.FunctionDef) and node.end_lineno is not None:
+            yield node.lineno, node.end_lineno
