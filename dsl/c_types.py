@@ -45,7 +45,7 @@ def c_types(text: str, *, core: bool = False) -> CTypes:
     Where they lie is found by their names when the program is loaded ("compile once, run everywhere", as
     `preserve_access_index` in C; `bpf_core_calc_relo_insn` in tools/lib/bpf/relo_core.c). A program makes no such
     structures, and reading them asks for a GPL-compatible license (`check_ptr_to_btf_access` in
-    kernel/bpf/verifier.c).
+    kernel/bpf/verifier.c of Linux 6.12 and 7.2; 6.1 does not ask).
     """
     from skverdict.dsl.c.declare import declare
     from skverdict.dsl.c.errors import CError
