@@ -12,7 +12,9 @@ from skverdict.dsl.catalogue.helpers import HELPERS, Argument, Helper
 from skverdict.dsl.catalogue.maps import MAPS
 from skverdict.dsl.catalogue.programs import KERNELS, PROGRAMS
 from skverdict.runtime import Simulator
+from skverdict.runtime.machine.unsupported import UNSUPPORTED
 from skverdict.runtime.pictures.lanes import picture
+from skverdict.runtime.sockets.options import OPTIONS
 
 NOTE = "This page is made from the compiler's own tables by `python -m docs.tables`.\n"
 
@@ -38,7 +40,37 @@ def helpers_page() -> str:
         arguments = ", ".join(_argument(each) for each in helper.arguments) or "none"
         since = [helper.callers.get(kind, "") or "-" for kind in ("stream_verdict", "msg_verdict", "sock_ops")]
         lines.append(f"| `{helper.name}` | {arguments} | {helper.returns} | {' | '.join(since)} | {_marks(helper)} |")
-    return "\n".join(lines) + "\n"
+    return "\n".join([*lines, *_not_simulated(), *_options()]) + "\n"
+
+
+def _not_simulated() -> Iterator[str]:
+    """The helpers that the simulator refuses, by the reason."""
+    yield from ("", "## Not simulated", "")
+    yield (
+        "Kernels have these, and the simulator refuses a program that calls one when it loads it, with the reason and "
+        "the line. So does a map whose values hold what the kernel keeps for itself, but for spin locks and timers."
+    )
+    yield ""
+    reasons: dict[str, list[str]] = {}
+    for name, reason in UNSUPPORTED.items():
+        if not HELPERS[name].sleeps:
+            reasons.setdefault(reason, []).append(f"`{name}`")
+    for reason, names in reasons.items():
+        yield f"- {', '.join(names)}: {reason}."
+
+
+def _options() -> Iterator[str]:
+    """The options that the simulator knows, for reading and setting."""
+    yield from ("", "## Options of sockets", "")
+    yield (
+        "What `bpf_getsockopt` and `bpf_setsockopt` take on which kernel, in the simulator as measured; all else is "
+        "`EINVAL`. `TCP_CONGESTION` (`cubic`, `reno`) and `SO_BINDTODEVICE` (`lo`, only to be set) have bytes for "
+        "values, the others an `int`. Buffers, `SO_RCVLOWAT`, `SO_MARK`, `SO_PRIORITY`, `TCP_MAXSEG` and what "
+        "callbacks and windows are told act on the simulation, the rest can be read again. A SYN cannot be read."
+    )
+    yield from ("", "| option | level | number | read from | set from |", "|---|---|---|---|---|")
+    for (level, number), option in OPTIONS.items():
+        yield f"| `{option.name}` | {level} | {number} | {option.reads or '-'} | {option.sets or '-'} |"
 
 
 def _argument(argument: Argument) -> str:

@@ -29,7 +29,7 @@ from skverdict.runtime.program import SimulatedProgram, note_calls
 from skverdict.runtime.sockets.errors import SimulationError
 from skverdict.runtime.sockets.kernel import LOOPBACK_MSS, RECEIVE_BUFFER, SEND_BUFFER, Kernel, Settings
 from skverdict.runtime.sockets.network import Network
-from skverdict.runtime.sockets.programs import PLACES
+from skverdict.runtime.sockets.programs import PLACES, places_of
 from skverdict.runtime.sockets.sock import Sock
 from skverdict.runtime.sockets.socket import Socket
 from skverdict.runtime.trace import Trace
@@ -176,15 +176,9 @@ class Simulator:
         self, verdict: str | None, *others: str | None
     ) -> Iterator[tuple[str, SimulatedProgram]]:
         """The places that programs are meant for; `others` are those for `PLACES`."""
-        wanted = dict(zip(PLACES, others, strict=True))
-        if verdict is not None:
-            place = "skb_verdict" if self._program(verdict).kind == "skb_verdict" else "stream_verdict"
-            if wanted[place] is not None:
-                raise SimulationError(f"verdict and {place} are the same place")
-            wanted[place] = verdict
-        if not any(wanted.values()):
-            raise SimulationError("no program is named")
-        return ((place, self._program(name)) for place, name in wanted.items() if name is not None)
+        given = dict(zip(PLACES, others, strict=True))
+        places = places_of(given, verdict, lambda name: self._program(name).kind, SimulationError)
+        return ((place, self._program(name)) for place, name in places)
 
     def _program(self, name: str) -> SimulatedProgram:
         if name not in self.programs:

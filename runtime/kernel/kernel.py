@@ -25,6 +25,7 @@ from skverdict.runtime.kernel.sockets import KernelSocket
 from skverdict.runtime.kernel.source import Source, read_source
 from skverdict.runtime.kernel.views import Closable, view_of
 from skverdict.runtime.machine.errno import Errno
+from skverdict.runtime.sockets.programs import places_of
 from skverdict.runtime.variables import Globals, with_values
 
 if TYPE_CHECKING:
@@ -34,10 +35,6 @@ if TYPE_CHECKING:
 
 #: How long a socket waits after what may cause work in the background, in seconds.
 SETTLE = 0.02
-
-#: Where programs are attached to a socket map, in the order in which that is done.
-PLACES = ("stream_parser", "stream_verdict", "skb_verdict", "msg_verdict")
-
 
 #: What else an error means where a program cannot be attached to such a place (net/core/sock_map.c).
 HINTS = {
@@ -217,15 +214,8 @@ class Kernel:
         self, given: Mapping[str, str | None], verdict: str | None
     ) -> Iterator[tuple[str, KernelProgram]]:
         """The places that programs are meant for, the parser's first."""
-        wanted = dict(given)
-        if verdict is not None:
-            place = "skb_verdict" if self._program(verdict).kind == "skb_verdict" else "stream_verdict"
-            if wanted[place] is not None:
-                raise KernelUseError(f"verdict and {place} are the same place")
-            wanted[place] = verdict
-        if not any(wanted.values()):
-            raise KernelUseError("no program is named")
-        return ((place, self._program(name)) for place in PLACES if (name := wanted[place]) is not None)
+        places = places_of(given, verdict, lambda name: self._program(name).kind, KernelUseError)
+        return ((place, self._program(name)) for place, name in places)
 
     def _program(self, name: str) -> KernelProgram:
         if name not in self.programs:

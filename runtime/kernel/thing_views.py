@@ -16,6 +16,7 @@ from skverdict.runtime.kernel.loading import kernel_map
 from skverdict.runtime.kernel.maps import KernelMap, descriptor_of
 from skverdict.runtime.machine.errno import Errno, KernelError
 from skverdict.runtime.maps.map_view import MapView
+from skverdict.runtime.maps.named_things import BesideSockets, program_name
 from skverdict.runtime.maps.typed import ValueMismatch, value_codec
 from skverdict.runtime.maps.user_side import BPF_ANY
 
@@ -31,10 +32,7 @@ class KernelProgramArrayView(MapView):
 
     def update(self, key: Any, value: Any, flags: int = BPF_ANY) -> None:
         """Put a program in, by its name or itself. EINVAL: it is of another kind than the array's owner."""
-        name = value if isinstance(value, str) else str(getattr(value, "name", value))
-        if name not in self._programs:
-            known = ", ".join(self._programs)
-            raise ValueMismatch(f"value of {self.raw.name}: {value!r} is no program; there are {known}")
+        name = program_name(value, self._programs, self.raw.name)
         self.raw.update(self.key_bytes(key), _number(self._programs[name], self.raw), flags)
 
 
@@ -91,7 +89,7 @@ class KernelMapOfMapsView(MapView):
         self._opened.clear()
 
 
-class KernelSocketStorageView:
+class KernelSocketStorageView(BesideSockets):
     """Values beside sockets, by the sockets. `raw` is the map itself."""
 
     def __init__(self, raw: KernelMap, btf: Btf | None) -> None:
@@ -113,15 +111,6 @@ class KernelSocketStorageView:
     def delete(self, socket: Any) -> None:
         """Take the value away. ENOENT: there is none."""
         self.raw.delete(self._key(socket))
-
-    def __getitem__(self, socket: Any) -> Any:
-        return self.lookup(socket)
-
-    def __setitem__(self, socket: Any, value: Any) -> None:
-        self.update(socket, value)
-
-    def __delitem__(self, socket: Any) -> None:
-        self.delete(socket)
 
     def __contains__(self, socket: Any) -> bool:
         try:

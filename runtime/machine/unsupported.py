@@ -12,7 +12,10 @@ _KERNEL_TYPES = "it needs the types and variables of a running kernel"
 _NO_MAP = "it needs a map of a kind that no policy can declare"
 _COUNTERS = "it reads counters of the processor"
 _SLEEPS = "it may sleep, which no program for sockets may"
-_HEADER = "segments of the socket model have no headers to hold options"
+_HEADER = (
+    "segments of the socket model have no headers to hold options, and a kernel sends as many bare acknowledgements "
+    "with them as time makes it"
+)
 
 UNSUPPORTED: dict[str, str] = {
     "bpf_cgrp_storage_delete": _CGROUP,
@@ -25,7 +28,8 @@ UNSUPPORTED: dict[str, str] = {
     "bpf_get_current_task_btf": _TASK,
     "bpf_get_local_storage": _NO_MAP,
     "bpf_get_task_stack": _TASK,
-    "bpf_kptr_xchg": "values of simulated maps hold no pointers to kernel objects",
+    "bpf_kptr_xchg": "values of simulated maps hold no pointers to kernel objects; the objects come from kfuncs and "
+    "from structures of tasks, cgroups and sockets, which are not simulated",
     "bpf_load_hdr_opt": _HEADER,
     "bpf_per_cpu_ptr": _KERNEL_TYPES,
     "bpf_perf_event_read": _COUNTERS,

@@ -13,6 +13,7 @@ from skverdict.runtime.machine.errno import Errno, KernelError
 from skverdict.runtime.maps.base import Map
 from skverdict.runtime.maps.map_of_maps import MapOfMaps
 from skverdict.runtime.maps.map_view import MapView
+from skverdict.runtime.maps.named_things import BesideSockets, program_name
 from skverdict.runtime.maps.perf_event_array import BUFFER_SIZE, PerfEvent, PerfEventArray, PerfRecord
 from skverdict.runtime.maps.program_array import ProgramArray
 from skverdict.runtime.maps.queue import CopyingMap
@@ -74,10 +75,7 @@ class ProgramArrayView(MapView):
 
     def update(self, key: Any, value: Any, flags: int = BPF_ANY) -> None:
         """Put a program in, by its name or itself. EINVAL: it is of another kind than the array's owner."""
-        name = value if isinstance(value, str) else str(getattr(value, "name", value))
-        if name not in self._programs:
-            known = ", ".join(self._programs)
-            raise ValueMismatch(f"value of {self.raw.name}: {value!r} is no program; there are {known}")
+        name = program_name(value, self._programs, self.raw.name)
         self.raw.check_writable()
         loaded: LoadedProgram = self._programs[name].loaded
         number = list(self._programs).index(name) + 1
@@ -122,7 +120,7 @@ class PerfEventsView(MapView):
         return found
 
 
-class SocketStorageView:
+class SocketStorageView(BesideSockets):
     """Values beside sockets, by the sockets. `raw` is the map itself."""
 
     def __init__(self, raw: SocketStorage, btf: Btf | None = None) -> None:
@@ -152,15 +150,6 @@ class SocketStorageView:
         """Take the value away. ENOENT: there is none."""
         self.raw.check_writable()
         self.raw.drop(self._owner(socket))
-
-    def __getitem__(self, socket: Any) -> Any:
-        return self.lookup(socket)
-
-    def __setitem__(self, socket: Any, value: Any) -> None:
-        self.update(socket, value)
-
-    def __delitem__(self, socket: Any) -> None:
-        self.delete(socket)
 
     def __contains__(self, socket: Any) -> bool:
         return self.raw.value_of(self._owner(socket)) is not None

@@ -3,7 +3,7 @@
 A scenario has settings for the `config` map of its object (`lab/`), and steps. Each step is a list, its first
 item the verb, and each gives one outcome:
 
-    ["attach", map, program]            errno name, or "ok"
+    ["attach", map, program, place]     errno name, or "ok"; `place` is the program's own if it is left out
     ["detach", map, program]            the same
     ["attach_cgroup", program]          to the cgroup of the sockets made from now on, the same
     ["detach_cgroup", program]          the same

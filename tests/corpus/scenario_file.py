@@ -18,7 +18,7 @@ Scenario = dict[str, Any]
 
 #: What each verb takes, in order; what ends in a question mark may be left out.
 VERBS: dict[str, str] = {
-    "attach": "map program",
+    "attach": "map program place?",
     "detach": "map program",
     "attach_cgroup": "name",
     "detach_cgroup": "name",
@@ -62,6 +62,7 @@ _OPTIONS = {
     "server_port": int, "client_port": int, "port": int, "family": str, "address": str, "server_address": str,
     "client_address": str, "bound": bool,
 }  # fmt: skip
+_PLACES = ("parser", "stream_verdict", "skb_verdict", "msg_verdict")
 _LARGEST = (1 << 64) - 1
 _MOST, _FEW = 1 << 22, 1 << 10
 
@@ -149,6 +150,7 @@ _KINDS: Mapping[str, Callable[[Any], bool]] = {
     "name": lambda value: isinstance(value, str),
     "program": lambda value: isinstance(value, str) and value in ATTACH,
     "key": lambda value: _is_number(value) or (isinstance(value, list) and all(map(_is_number, value))),
+    "place": lambda value: isinstance(value, str) and value in _PLACES,
     "number": _is_number,
     "count": lambda value: _is_number(value) and 0 <= value <= _MOST,
     "few": lambda value: _is_number(value) and 0 <= value <= _FEW,

@@ -81,8 +81,8 @@ class BackendWorld:
 
     # Programs
 
-    def do_attach(self, map_name: str, program: str) -> str:
-        self.backend.attach(map_name, **{ATTACH[program]: program})
+    def do_attach(self, map_name: str, program: str, place: str = "") -> str:
+        self.backend.attach(map_name, **{place or ATTACH[program]: program})
         return "ok"
 
     def do_detach(self, map_name: str, program: str) -> str:

@@ -38,6 +38,20 @@ def scenarios() -> Iterator[dict[str, Any]]:
         ["recv", "s", 10],
         ["runs"],
     )
+    yield scenario(
+        "passed bytes hide behind the beginning of a long message",
+        {PARSER: FIRST_BYTE_IS_LENGTH},
+        *watched_pair("parser", "verdict"),
+        ["send", "c", "3ab"],
+        ["send", "c", "9x"],
+        ["send", "c", "y"],
+        ["pending", "s"],
+        ["recv", "s", 10],
+        ["send", "c", "zwabcd"],
+        ["recv", "s", 10],
+        ["recv", "s", 10],
+        ["runs"],
+    )
     for kind in ("verdict", "skb_verdict"):
         yield scenario(
             f"{kind}, bytes that were read come again",
