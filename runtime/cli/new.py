@@ -40,11 +40,11 @@ def configure(parser: ArgumentParser) -> None:
 
 def run(options: Namespace) -> int:
     """Make the folder, all of it or nothing."""
-    from keyword import iskeyword
-
     name = options.name
-    if not name.isidentifier() or not name.isascii() or iskeyword(name) or name.startswith("test_"):
-        raise UsageError(f"{name!r} is no name for a Python module that tests are written for")
+    if not _is_module_name(name):
+        close = name.replace("-", "_")
+        advice = f"; {close!r} is" if _is_module_name(close) else ""
+        raise UsageError(f"{name!r} is no name for a Python module that tests are written for{advice}")
     folder = options.folder or name
     if folder == STANDARD:
         raise UsageError("a folder cannot go to standard output")
@@ -57,6 +57,13 @@ def run(options: Namespace) -> int:
         for path in written:
             print(f"{folder}/{path}")
     return 0
+
+
+def _is_module_name(name: str) -> bool:
+    """Whether a policy and its test can be modules of this name."""
+    from keyword import iskeyword
+
+    return name.isidentifier() and name.isascii() and not iskeyword(name) and not name.startswith("test_")
 
 
 def _files(name: str, template: str) -> dict[str, str]:

@@ -55,10 +55,15 @@ def test_the_commands_of_a_new_project_s_readme_and_workflow_are_there(folder: P
             assert main(words) == 0, capsys.readouterr().err
 
 
-@pytest.mark.parametrize("name", ["", "with-dash", "1st", "class", "über", "test_x", "../up"])
+@pytest.mark.parametrize("name", ["", "1st", "class", "über", "test_x", "../up"])
 def test_a_name_that_is_no_module_s_is_refused(name: str, folder: Path, capsys: Output) -> None:
     assert main(["new", name]) == 2
     assert capsys.readouterr().err == f"skverdict: {name!r} is no name for a Python module that tests are written for\n"
+
+
+def test_a_name_with_a_dash_is_told_the_one_without(folder: Path, capsys: Output) -> None:
+    assert main(["new", "with-dash"]) == 2
+    assert capsys.readouterr().err.endswith(" that tests are written for; 'with_dash' is\n")
     assert list(folder.iterdir()) == []
 
 
