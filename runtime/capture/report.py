@@ -134,8 +134,8 @@ class Report:
     trace: list[Event] = field(default_factory=list)
     fault: str = ""
 
-    def as_json(self) -> dict[str, Any]:
-        """Everything as plain data: bytes are counts, sockets are names."""
+    def as_json(self, connections: bool = True) -> dict[str, Any]:
+        """Everything as plain data: bytes are counts, sockets are names. The list of connections can be left empty."""
         return {
             "capture": {
                 "file": self.capture.file,
@@ -143,7 +143,7 @@ class Report:
                 "notes": [str(note) for note in self.capture.notes],
             },
             "programs": [program.as_json() for program in self.programs.values()],
-            "connections": [connection.as_json() for connection in self.connections],
+            "connections": [row.as_json() for row in self.connections] if connections else [],
             "upstreams": [upstream.as_json() for upstream in self.upstreams],
             "hazards": self.hazards,
             "problems": self.problems,

@@ -27,9 +27,9 @@ LEFTOVERS = {
 def print_report(report: Report, policy: str, *, as_json: bool) -> None:
     """Print a report."""
     if as_json:
-        import json
-
-        print(json.dumps({"policy": policy, **report.as_json()}, indent=2))
+        for text in _json(report, policy):
+            print(text, end="")
+        print()
         return
     for event in report.trace:
         print(event)
@@ -40,6 +40,23 @@ def print_report(report: Report, policy: str, *, as_json: bool) -> None:
     print_tables(tables(report))
     for line in remarks(report):
         print(line)
+
+
+def _json(report: Report, policy: str) -> Iterator[str]:
+    """The report as JSON, of which there is never more at once than a connection's: there may be very many."""
+    import json
+    from textwrap import indent
+
+    mark = '"connections": []'
+    whole = json.dumps({"policy": policy, **report.as_json(connections=False)}, indent=2)
+    before, _, behind = whole.partition(mark)
+    yield before
+    begin = f"{mark[:-1]}\n"
+    for row in report.connections:
+        yield begin + indent(json.dumps(row.as_json(), indent=2), "    ")
+        begin = ",\n"
+    yield "\n  ]" if report.connections else mark
+    yield behind
 
 
 def tables(report: Report) -> list[Table]:

@@ -68,7 +68,7 @@ class Processes:
     def _started(self) -> Iterator[None]:
         """Know the processes that are started meanwhile, and let them not see the terminal's Ctrl-C."""
         before = set(multiprocessing.active_children())
-        # Older Pythons let SIGINT through again where they start it, with the first process (python/cpython#127586).
+        # Older Pythons let SIGINT through again where they start it, with the first process.
         resource_tracker.ensure_running()
         mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
         try:

@@ -19,7 +19,7 @@ from skverdict.runtime.cli.commands import COMMANDS
 from skverdict.runtime.machine.fault import Fault, Place
 
 from tests.runtime.capture_files import pcap
-from tests.runtime.replay_kit import CAPTURES, DROP_ALL, EXAMPLES, HEAD, PASS_ALL, compiled
+from tests.runtime.replay_kit import CAPTURES, DROP_ALL, EXAMPLES, HEAD, PASS_ALL, compiled, conversation
 
 PORT_REDIRECT = str(EXAMPLES / "port_redirect.py")
 HTTP = str(CAPTURES / "http1-nginx.pcap")
@@ -287,6 +287,16 @@ def test_run_as_json(policy: Path, capsys: Output) -> None:
         "left_out": 0, "redirected": [], "errors": {},
     }  # fmt: skip
     assert (report["problems"], report["hazards"], report["upstreams"], report["fault"]) == ([], [], [], "")
+
+
+def test_run_as_json_is_written_as_json_writes_it(policy: Path, tmp_path: Path, capsys: Output) -> None:
+    # None of the connections can have port 0, so that there is none in the report.
+    path = tmp_path / "none.pcap"
+    path.write_bytes(pcap(conversation(client=("10.0.0.1", 0)).frames))
+    for capture in (HTTP, str(path)):
+        assert main(["run", str(policy), "--capture", capture, "--json"]) == 0
+        printed = capsys.readouterr().out
+        assert printed == json.dumps(json.loads(printed), indent=2) + "\n"
 
 
 def test_run_of_an_object(policy: Path, tmp_path: Path, capsys: Output) -> None:
