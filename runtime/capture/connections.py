@@ -33,7 +33,7 @@ class Endpoint(NamedTuple):
         return f"[{self.address}]:{self.port}" if self.address.version == 6 else f"{self.address}:{self.port}"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Connection:
     """One connection; `number` counts from 1 in the order in which they opened.
 

@@ -6,7 +6,7 @@ from contextlib import suppress
 
 from skverdict.codegen.object import Object
 from skverdict.runtime.capture.entries import Entry, index_key
-from skverdict.runtime.capture.report import Flow, ProgramReport, Report, UpstreamReport
+from skverdict.runtime.capture.report import Flow, ProgramReport, Report, UpstreamReport, add_to
 from skverdict.runtime.sockets.socket import Socket
 from skverdict.runtime.trace import Called, Event, Hazard, Moved, Ran, Trace
 
@@ -96,7 +96,7 @@ class Ledger:
             elif event.way == "lost":
                 flow.lost += event.length
             elif event.way in ("egress", "ingress"):
-                flow.redirected[event.way, event.target] += event.length
+                add_to(flow.redirected, (event.way, event.target), event.length)
 
     def _look_for_miss(self, event: Called) -> None:
         """Note the entry that a redirect has found empty."""

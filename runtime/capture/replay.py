@@ -19,7 +19,7 @@ from skverdict.runtime.capture.entries import Entries, Entry, entry_text
 from skverdict.runtime.capture.ledger import Ledger
 from skverdict.runtime.capture.mapped import CaptureFile
 from skverdict.runtime.capture.plan import HOLES, Plan
-from skverdict.runtime.capture.report import ConnectionReport, Flow, Report
+from skverdict.runtime.capture.report import ConnectionReport, Flow, Report, add_to
 from skverdict.runtime.machine.fault import Fault
 from skverdict.runtime.simulator import Simulator
 from skverdict.runtime.sockets.errors import SimulationError
@@ -262,7 +262,7 @@ class Replayer:
         try:
             accepted = sender.send(data, segments=[len(data)])
         except OSError as error:
-            flow.errors[errorcode.get(error.errno or 0, str(error))] += 1
+            add_to(flow.errors, errorcode.get(error.errno or 0, str(error)), 1)
         self._settle(link, from_client)
         # What a msg_verdict drops is not taken, either, and has been counted where the trace tells of it.
         flow.unsent += max(len(data) - accepted - (flow.dropped + flow.lost - gone), 0)

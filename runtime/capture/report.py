@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field, fields
-from typing import Any
+from typing import Any, TypeVar
 
 from skverdict.runtime.capture.connections import Capture, Connection
 from skverdict.runtime.trace import Event
 
+Key = TypeVar("Key")
 
-@dataclass
+
+@dataclass(slots=True)  # there are two for each connection, and there may be very many of those
 class Flow:
     """Bytes of one direction of a connection.
 
@@ -30,14 +32,17 @@ class Flow:
     lost: int = 0
     elsewhere: int = 0
     left_out: int = 0
-    redirected: Counter[tuple[str, str]] = field(default_factory=Counter)
-    errors: Counter[str] = field(default_factory=Counter)
+    redirected: dict[tuple[str, str], int] = field(default_factory=dict)
+    errors: dict[str, int] = field(default_factory=dict)
 
     def add(self, other: Flow) -> None:
         """Add the counts of another direction."""
-        for each in fields(Flow):
-            mine, theirs = getattr(self, each.name), getattr(other, each.name)
-            setattr(self, each.name, mine + theirs)
+        for name in _NUMBERS:
+            setattr(self, name, getattr(self, name) + getattr(other, name))
+        for key, count in other.redirected.items():
+            add_to(self.redirected, key, count)
+        for error, count in other.errors.items():
+            add_to(self.errors, error, count)
 
     @property
     def held(self) -> int:
@@ -64,6 +69,14 @@ class Flow:
         }
 
 
+_NUMBERS = tuple(each.name for each in fields(Flow) if each.type == "int")
+
+
+def add_to(counts: dict[Key, int], key: Key, count: int) -> None:
+    """Add to a count, from 0 on."""
+    counts[key] = counts.get(key, 0) + count
+
+
 @dataclass
 class ProgramReport:
     """How often a program ran, and what it decided."""
@@ -82,7 +95,7 @@ class ProgramReport:
         return {"name": self.name, "kind": self.kind, "runs": self.runs, "verdicts": dict(self.verdicts)}
 
 
-@dataclass
+@dataclass(slots=True)
 class ConnectionReport:
     """A captured connection with both of its directions."""
 

@@ -89,7 +89,10 @@ def test_bad_files_take_nothing_away_from_good_ones(jobs: str, tmp_path: Path, c
     [
         (["--capture", HTTP, "-"], "standard input can be the only capture, without --jobs and --dask"),
         (["--capture", "-", "--jobs", "2"], "standard input can be the only capture, without --jobs and --dask"),
-        (["--capture", HTTP, TLS, "--report", "x.html"], "--report shows one capture, without --jobs and --dask"),
+        (
+            ["--capture", HTTP, TLS, "--report", "x.html"],
+            "--report and --pictures show one capture, without --jobs and --dask",
+        ),
     ],
 )
 def test_what_many_captures_cannot_have(arguments: list[str], error: str, capsys: Output) -> None:
