@@ -22,6 +22,7 @@ from tests.corpus.inputs import (
     parser,
     pressure,
     sending,
+    sharing,
     sk_msg,
     verdict,
 )
@@ -40,6 +41,7 @@ GROUPS: dict[str, Callable[[], Iterator[dict[str, Any]]]] = {
     "parser": parser.scenarios,
     "pressure": pressure.scenarios,
     "sending": sending.scenarios,
+    "sharing": sharing.scenarios,
     "sk_msg": sk_msg.scenarios,
     "verdict": verdict.scenarios,
 }
