@@ -55,5 +55,6 @@ def _listed(program: Program) -> list[dict[str, object]]:
             "text": instruction_text(program, slot, program.functions),
             "file": line.file if line is not None else "",
             "line": line.line if line is not None else 0,
+            "kernel": program.kernel.get(slot, ""),
         })  # fmt: skip
     return listed

@@ -197,6 +197,18 @@ def test_disasm_as_json(object_file: Path, capsys: Output) -> None:
     assert source[parser["instructions"][0]["line"] - 1] == "    return skb.len"
 
 
+def test_disasm_tells_what_depends_on_the_kernel(tmp_path: Path, capsys: Output) -> None:
+    policy = Path(__file__).parents[1] / "corpus" / "kernel_types" / "reading.py"
+    object_file = tmp_path / "reading.o"
+    assert main(["build", str(policy), "-o", str(object_file)]) == 0
+    assert main(["disasm", str(object_file)]) == 0
+    assert "  # CO-RE byte_off struct task_struct::tgid (0:2)\n" in capsys.readouterr().out
+    assert main(["disasm", str(object_file), "--json"]) == 0
+    listed = json.loads(capsys.readouterr().out)["programs"][0]["instructions"]
+    told = {each["kernel"]: each["text"] for each in listed if each["kernel"]}
+    assert told["field_exists struct task_struct::never_in_any_kernel (0:3)"].endswith(" = 1")
+
+
 def test_ir_as_json(capsys: Output) -> None:
     assert main(["ir", str(EXAMPLES / "port_redirect.py"), "--json"]) == 0
     told = json.loads(capsys.readouterr().out)
