@@ -112,6 +112,11 @@ class InstructionReader(Transformer[Token, object]):
         assert isinstance(value, int)
         return -value if children[0] == "-" and len(children) == 2 else value
 
+    @v_args(inline=True, meta=True)
+    def kernel(self, meta: Meta, reference: str) -> object:
+        problem = f"this depends on the running kernel's types ({reference}), which text has no words for"
+        raise AssemblyError(problem, meta.line, meta.column)
+
     @v_args(inline=True)
     def memory(self, kind: Token, base: Register, offset: int) -> Memory:
         return Memory(str(kind), int(kind[1:]) // 8, base.number, offset)

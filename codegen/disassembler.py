@@ -2,7 +2,7 @@
 
 `assembler.assemble` reads the same text. A line that begins with `;` is a source line, in force from the next
 instruction on; labels stand before the instruction that they name. What an instruction depends on in the running
-kernel is a comment behind it: the text has no types, so what is assembled of it has the places as they were declared.
+kernel (CO-RE) stands behind it; the assembler refuses that, since the text has no types.
 """
 
 from __future__ import annotations
@@ -63,8 +63,8 @@ def _program_text(program: Program) -> Iterator[str]:
         if line is not None and (shown is None or (line.file, line.line) != (shown.file, shown.line)):
             yield _line_text(line)
             shown = line
-        comment = f"  # CO-RE {program.kernel[slot]}" if slot in program.kernel else ""
-        yield f"{slot:8d}: {instruction_text(program, slot, labels)}{comment}"
+        kernel = f" core[{json.dumps(program.kernel[slot])}]" if slot in program.kernel else ""
+        yield f"{slot:8d}: {instruction_text(program, slot, labels)}{kernel}"
 
 
 def _labels(program: Program) -> dict[int, str]:

@@ -154,6 +154,7 @@ def test_names_that_look_like_words_of_the_language() -> None:
 
 
 REFUSED = [
+    ('r0 = 1 core["type_size struct a (0)"]', 8, r"depends on the running kernel's types \(type_size struct a"),
     ("r0 = r1 r2", 9, "this is not understood"),
     ("r11 = 0", 1, "there is no register r11, the last one is r10"),
     ("w0 = r1", 1, r"one operand is a whole register \(r\), the other its half \(w\)"),

@@ -202,7 +202,7 @@ def test_disasm_tells_what_depends_on_the_kernel(tmp_path: Path, capsys: Output)
     object_file = tmp_path / "reading.o"
     assert main(["build", str(policy), "-o", str(object_file)]) == 0
     assert main(["disasm", str(object_file)]) == 0
-    assert "  # CO-RE byte_off struct task_struct::tgid (0:2)\n" in capsys.readouterr().out
+    assert ' core["byte_off struct task_struct::tgid (0:2)"]\n' in capsys.readouterr().out
     assert main(["disasm", str(object_file), "--json"]) == 0
     listed = json.loads(capsys.readouterr().out)["programs"][0]["instructions"]
     told = {each["kernel"]: each["text"] for each in listed if each["kernel"]}
