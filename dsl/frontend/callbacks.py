@@ -13,7 +13,7 @@ from skverdict.dsl.frontend.annotations import read_annotation
 from skverdict.dsl.frontend.definitions import check_definition, refusal
 from skverdict.dsl.frontend.helper_calls import Arguments, wrong
 from skverdict.dsl.frontend.lowering import Lowering
-from skverdict.dsl.frontend.memory import SCALAR_KINDS, pointer
+from skverdict.dsl.frontend.memory import SCALAR_KINDS, check_aligned, pointer
 from skverdict.dsl.frontend.source import FunctionNode, Source
 from skverdict.dsl.frontend.subprograms import Shape, Signature, bind_parameter, lowered
 from skverdict.dsl.frontend.values import (
@@ -222,4 +222,5 @@ def callback_context(
             node, f"{describe(operand)} that is handed on must be one of this function's own",
             "copy it: `.copy()`",
         )  # fmt: skip
+    check_aligned(arguments.lowering, node, operand)
     return pointer(arguments.lowering, node, operand)

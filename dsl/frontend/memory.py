@@ -121,6 +121,18 @@ def member(lowering: Lowering, node: ast.Attribute, reference: Reference) -> Ref
     return reference.part(address, found.type, f"`{lowering.segment(node)}`")
 
 
+def check_aligned(lowering: Lowering, node: ast.AST, reference: Reference) -> None:
+    """Raises Refused for a part of a packed structure of the stack, which a function would not find aligned there.
+
+    Kernels take no access to the stack that is not (`check_ptr_alignment` in kernel/bpf/verifier.c).
+    """
+    if reference.loose and reference.space is Space.STACK:
+        raise lowering.refuse(
+            node, f"{reference.what} is part of a packed structure, and may not be aligned as a function needs it",
+            f"hand over a copy: `{lowering.segment(node)}.copy()`, or leave out `packed=True`",
+        )  # fmt: skip
+
+
 def element(
     lowering: Lowering, node: ast.Subscript, reference: Reference, index_operand: Operand
 ) -> Reference:

@@ -264,7 +264,11 @@ def _bind_result(lowering: Lowering, node: ast.Return, value: Operand) -> None:
         assign_maybe(lowering, node, RESULT, where, value, type_)
         return
     if isinstance(value, NoneValue):
-        raise lowering.refuse(where, f"`{frame.node.name}` must return {with_article(returns.text)}")
+        message = f"`{frame.node.name}` must return {with_article(returns.text)}"
+        if returns.optional:
+            message = f"`{frame.node.name}` returns a place in memory that may be None, and None by itself is no place"
+        hint = "return what was found to be None, such as `entry` behind `if entry is None:`"
+        raise lowering.refuse(where, message, hint if returns.optional else "")
     if returns.is_scalar and not returns.optional:
         assign(lowering, node, RESULT, where, convert(lowering, where, value, returns.scalar))
         return

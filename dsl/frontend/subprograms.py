@@ -18,7 +18,7 @@ from skverdict.dsl.frontend.definitions import check_definition, refusal
 from skverdict.dsl.frontend.dispatch import evaluate
 from skverdict.dsl.frontend.inline import checked_argument
 from skverdict.dsl.frontend.lowering import Frame, Lowering
-from skverdict.dsl.frontend.memory import raw_pointer
+from skverdict.dsl.frontend.memory import check_aligned, raw_pointer
 from skverdict.dsl.frontend.names import assign
 from skverdict.dsl.frontend.refusal import Refused
 from skverdict.dsl.frontend.scope import PolicyScope
@@ -155,6 +155,7 @@ def _passed(
     if isinstance(operand, ContextValue) and not isinstance(operand, MessageValue):
         return operand.value
     if isinstance(operand, Reference):
+        check_aligned(lowering, node, operand)
         address = raw_pointer(lowering, node, operand)
         assert isinstance(address.type, Pointer)
         if annotation.optional or not address.type.nullable:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from skverdict.dsl.errors import Place
 from skverdict.dsl.ir.module import Global, Map, Value
-from skverdict.dsl.ir.types import BOOL, Array, BigEndian, Bool, Int, Opaque, Pointer, Space, Struct, Type
+from skverdict.dsl.ir.types import BOOL, Array, BigEndian, Bool, Int, Opaque, Pointer, Space, Struct, Type, align_of
 
 ScalarType = Int | BigEndian | Bool
 
@@ -149,7 +149,8 @@ class Reference:
     packet is good only during `epoch`. `fresh` means that no name refers to it yet.
 
     `home` is the map whose entry it lies in, if that is known. `lease` is what must be given back, and ends
-    the reference. `read_only` says why it cannot be written to, and is empty where it can.
+    the reference. `loose` means that it may lie at any address, being part of a packed structure. `read_only`
+    says why it cannot be written to, and is empty where it can.
     """
 
     __slots__ = (
@@ -158,6 +159,7 @@ class Reference:
         "home",
         "lease",
         "local",
+        "loose",
         "nullable",
         "origin",
         "pointer",
@@ -184,7 +186,9 @@ class Reference:
         home: Map | None = None,
         lease: Lease | None = None,
         read_only: str = "",
+        loose: bool = False,
     ) -> None:
+        self.loose = loose
         self.target = target
         self.space = space
         self.what = what
@@ -222,6 +226,7 @@ class Reference:
             home=self.home,
             lease=self.lease,
             read_only=self.read_only,
+            loose=self.loose,
         )
 
     def shape(self) -> Reference:
@@ -236,6 +241,7 @@ class Reference:
             home=self.home,
             lease=self.lease,
             read_only=self.read_only,
+            loose=self.loose,
         )
 
     def part(self, address: Value, target: Type, what: str) -> Reference:
@@ -251,6 +257,7 @@ class Reference:
             home=self.home,
             lease=self.lease,
             read_only=self.read_only,
+            loose=self.loose or align_of(self.target) < align_of(target),
         )
 
     def same_storage(self, other: Reference) -> bool:
