@@ -20,7 +20,9 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from skverdict.runtime.machine.run import run, step_through
+from skverdict.runtime.machine.context import Context
+from skverdict.runtime.machine.environment import Environment
+from skverdict.runtime.machine.run import LoadedProgram, Result, run, step_through
 from skverdict.runtime.native import engine, layout
 from skverdict.runtime.native.batch import Batch
 from skverdict.runtime.native.run import NativeCode
@@ -69,7 +71,13 @@ def _best(subject: Callable[[], float], rounds: int) -> float:
     return min(subject() for _ in range(rounds))
 
 
-def _timed(work: Callable[[], object], clock: Callable[[], float] = time.perf_counter) -> float:
+def _clock(is_loop: bool) -> Callable[[], float]:
+    """What measures a subject: the processor's time, to which it is nothing if others have it in between; or the
+    time that goes by, which is finer, for what is over before that."""
+    return time.process_time if is_loop else time.perf_counter
+
+
+def _timed(work: Callable[[], object], clock: Callable[[], float]) -> float:
     start = clock()
     work()
     return clock() - start
@@ -80,15 +88,16 @@ class Repeated:
 
     def __init__(self, code: NativeCode, subject: Subject) -> None:
         self._runs = RUNS[subject.loops]
+        self._clock = _clock(subject.loops)
         self._batch = Batch(code, Shared(), [subject.context() for _ in range(self._runs)], subject.environment)
         self._batch.shared.perform = self._batch.perform
         self._batch.show()
         self._name = code.loaded.name
 
     def __call__(self) -> float:
-        start = time.perf_counter()
+        start = self._clock()
         done = self._batch.advance(self._runs)
-        seconds = time.perf_counter() - start
+        seconds = self._clock() - start
         self._batch.shared[layout.CALL_COUNT] = 0
         if done != self._runs:
             raise BenchError(f"{self._name} needs Python in run {done}")
@@ -105,12 +114,14 @@ def _measure(subject: Subject, shorter: Subject, ubpf: Ubpf | None, rounds: int)
     # Calls that native code makes are noted, and in a long run more than it has room for by itself.
     alone = subject.loops and bool(expected.calls[1:])
     times = 1 if alone else RUNS[subject.loops]
-    subjects: dict[str, Callable[[], float]] = {
-        "step by step": lambda: _timed(lambda: step_through(shorter.program, shorter.context(), shorter.environment)),
-        "interpreter": lambda: _timed(lambda: run(shorter.program, shorter.context(), shorter.environment)),
-    }
+    clock = _clock(subject.loops)
+
+    def timed(work: Callable[[LoadedProgram, Context, Environment], Result], whose: Subject) -> Callable[[], float]:
+        return lambda: _timed(lambda: work(whose.program, whose.context(), whose.environment), clock)
+
+    subjects = {"step by step": timed(step_through, shorter), "interpreter": timed(run, shorter)}
     if alone:
-        subjects["native"] = lambda: _timed(lambda: engine.run(code, subject.context(), subject.environment))
+        subjects["native"] = timed(lambda _, *rest: engine.run(code, *rest), subject)
     else:
         repeated = Repeated(code, subject)
         subjects["native"] = lambda: repeated() / times
@@ -124,7 +135,7 @@ def _measure(subject: Subject, shorter: Subject, ubpf: Ubpf | None, rounds: int)
                 raise BenchError(f"{subject.name} gives {given} in uBPF, {expected.value} in the interpreter")
 
         def repeat(jit: bool, times: int) -> float:
-            return _timed(lambda: ubpf.repeat(loaded, image.address, image.length, times, jit)) / times
+            return _timed(lambda: ubpf.repeat(loaded, image.address, image.length, times, jit), clock) / times
 
         slowly = 1 if subject.loops else times
         subjects["uBPF interpreter"] = lambda: repeat(False, slowly)
