@@ -44,15 +44,20 @@ def listing(name: str, source: str) -> str:
         path = Path(folder, f"{name}.py")
         path.write_text(source, encoding="utf-8")
         content = read_object(build(load_policy(path)))
-    return "\n\n".join("\n".join(_lines(program, source)) for program in content.programs.values())
+    programs = content.programs.values()
+    return "\n\n".join("\n".join(_lines(program, path.name, source)) for program in programs)
 
 
-def _lines(program: Program, source: str) -> Iterator[str]:
+def _lines(program: Program, file: str, source: str) -> Iterator[str]:
     slots = defaultdict(list)
+    elsewhere = 0
     for slot in sorted(program.instructions):
         line = program.line_at(slot)
         assert line is not None, f"instruction {slot} of {program.name} has no line"
-        slots[line.line].append(slot)
+        if line.file == file:
+            slots[line.line].append(slot)
+        else:
+            elsewhere += 1
     yield f"program {program.name}, section {program.section}"
     text = source.splitlines()
     for first, last in _functions(source):
@@ -61,6 +66,8 @@ def _lines(program: Program, source: str) -> Iterator[str]:
                 yield text[number - 1]
                 for slot in slots[number]:
                     yield f"{slot:12}: {instruction_text(program, slot, program.functions)}"
+    if elsewhere:
+        yield f"and {elsewhere} instructions that the compiler brings along"
 
 
 def _functions(source: str) -> Iterator[tuple[int, int]]:

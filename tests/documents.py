@@ -30,7 +30,7 @@ from skverdict.runtime.cli import main
 
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 FILE_NAME = re.compile(r"# (\w+\.py)\n")
-PROGRAM = re.compile(r"^@\w+_(?:parser|verdict)$|^@sock_ops$", re.MULTILINE)
+PROGRAM = re.compile(r"^@\w+_(?:parser|verdict)$|^@sock_ops$|^@framed\(", re.MULTILINE)
 ASKS_A_KERNEL = re.compile(r"\bskverdict\.runtime\.kernel\b|\bKernel\(")
 CLANGS = ("clang-19", "clang")
 
