@@ -298,3 +298,23 @@ def test_a_byte_that_a_test_bounds_is_an_index(target: Target) -> None:
     built = Machine(compiled(program_text(BOUNDED, before=declared)), target)
     for packet, expected in ((b"\2\0\3\1", 121013), (b"\1\4\1\1", 11), (b"\xff", 0), (b"\3\3", 1313), (b"", 0)):
         assert built.run(packet=packet) == expected
+
+
+BOUNDS = """
+at = ctx.len
+kind = ctx.data.view(u16, at)
+if kind is None or kind.value != 7:
+    return 0
+return 1 if ctx.data[at + 9 : at + 20] == b"example.com" else 2
+"""
+
+
+@pytest.mark.parametrize("cpu", ["v1", "v2", "v3", "v4"])
+def test_an_address_is_made_anew_where_its_offset_has_another_bound(cpu: str) -> None:
+    """The verifier goes by the bound that an offset had when it was added (`find_good_pkt_pointers`)."""
+    built = Machine(compiled(program_text(BOUNDS)), Target(cpu))
+    additions = [each for each in built.object.programs["program"].instructions.values() if each.opcode == 0x0F]
+    assert len(additions) == 2
+    packet = b"\7\0" + bytes(7) + b"example.com"
+    assert [built.run(packet=bytes(size) + packet, len=size) for size in (0, 5)] == [1, 1]
+    assert [built.run(packet=packet[:19], len=0), built.run(packet=packet, len=1)] == [2, 0]
