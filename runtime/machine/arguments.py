@@ -55,6 +55,9 @@ def arguments_reader(helper: Helper) -> ArgumentsReader | None:
         readers.append(make(helper, register))
         names.append(argument.name)
 
+    if not readers:
+        return _nothing
+
     def read(call: Call, registers: Sequence[int]) -> list[object]:
         values: list[object] = []
         try:
@@ -68,6 +71,11 @@ def arguments_reader(helper: Helper) -> ArgumentsReader | None:
         return values
 
     return read
+
+
+def _nothing(call: Call, registers: Sequence[int]) -> list[object]:
+    """The arguments of a helper that takes none."""
+    return []
 
 
 #: Arguments that the kernel does not look at in programs for sockets, so that anything may stand there.

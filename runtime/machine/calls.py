@@ -38,6 +38,7 @@ def helper_call(slot: int, helper: Helper, perform: HelperFunction, arguments: A
     calling = Reference(helper.name, slot)
     ends = [number for number in released if helper.arguments[number].kind == "socket"]
     gives = helper.acquires and helper.returns != "i64"
+    make = tuple.__new__
     under_lock = helper.name in ("bpf_spin_lock", "bpf_spin_unlock")
 
     def call_helper(run: Run, registers: Sequence[int]) -> int:
@@ -45,10 +46,11 @@ def helper_call(slot: int, helper: Helper, perform: HelperFunction, arguments: A
         if call.lock is not None and not under_lock:
             raise Misuse(f"{helper.name} is called while a spin lock is held")
         values = arguments(call, registers)
-        for number in released:
-            run.release(registers[number], helper.name)
-        for number in ends:
-            run.memory.end(registers[number], f"{helper.name} at instruction {slot} has released it")
+        if released:
+            for number in released:
+                run.release(registers[number], helper.name)
+            for number in ends:
+                run.memory.end(registers[number], f"{helper.name} at instruction {slot} has released it")
         run.calling = calling
         try:
             value = perform(call, *values) & ADDRESS
@@ -59,7 +61,8 @@ def helper_call(slot: int, helper: Helper, perform: HelperFunction, arguments: A
         if gives and value:
             run.calling = calling
             run.acquire(value)
-        run.calls.append(HelperCall(name, tuple(values), None if void else value))
+        # As `HelperCall` makes one, but for the keywords that it looks for.
+        run.calls.append(make(HelperCall, (name, tuple(values), None if void else value)))
         return UNWRITTEN[0] if void else value
 
     return call_helper

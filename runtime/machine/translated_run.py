@@ -28,6 +28,7 @@ from skverdict.runtime.machine.translation import TRANSLATION, Translation
 _CALLER = -1
 #: What such a function has to keep for its caller, which has it in variables.
 _NOTHING = list(UNWRITTEN[6:10])
+_NEW = tuple.__new__
 
 
 class TranslatedRun(Run):
@@ -74,7 +75,8 @@ class TranslatedRun(Run):
     def begin_function(self) -> None:
         """A function begins that is not the program itself. Raises Misuse if that may not be."""
         self.check_call()
-        self.frames.append(Frame(self.program, self._back, _NOTHING, self.stack, self.loops))
+        # As `Frame` makes one, but for the keywords that it looks for.
+        self.frames.append(_NEW(Frame, (self.program, self._back, _NOTHING, self.stack, self.loops)))
         self._back = _CALLER
         self.open_frame()
 
