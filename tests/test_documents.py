@@ -11,6 +11,7 @@ from pathlib import Path
 from textwrap import dedent
 
 import pytest
+from skverdict import dsl
 from skverdict.runtime.cli.commands import COMMANDS
 
 from docs.bpf_beside import listing, with_bpf
@@ -44,6 +45,13 @@ def test_the_tutorial_shows_the_policy_that_new_makes() -> None:
     shown = next(block.text for block in every if block.text.startswith("# gate.py\n"))
     template = ROOT / "runtime" / "cli" / "templates" / "filter.py.template"
     assert shown == f"# gate.py\n{template.read_text()}"
+
+
+def test_every_name_of_the_language_is_in_its_reference() -> None:
+    text = (ROOT / "docs" / "language.md").read_text(encoding="utf-8")
+    loading = {"Diagnostic", "Policy", "PolicyError", "load_policy"}
+    names = {name for name in dsl.__all__ if not name.isupper() and not name.startswith(("BPF_", "AF_"))} - loading
+    assert sorted(name for name in names if not re.search(rf"\b{name}\b", text)) == []
 
 
 def test_every_command_is_in_the_table_of_commands() -> None:
