@@ -7,6 +7,7 @@ from typing import Literal
 from skverdict.dsl import scalars
 from skverdict.dsl.contexts import CONTEXT_CLASSES, Message
 from skverdict.dsl.ir import types as ir
+from skverdict.dsl.maps import Map
 from skverdict.dsl.structs import ArrayOf, Struct, is_of_kernel, is_struct_class, members_of
 
 TYPE_CHECKING = False
@@ -107,9 +108,19 @@ def type_of(annotation: object) -> ir.Bool | ir.Int | ir.BigEndian | ir.Struct |
         return ir.Array(type_of(annotation.element), int(count))
     if annotation is int:
         raise LayoutError("`int` has no width", "write `u32`, `u64`, `i32`, ...")
-    name = annotation.__name__ if isinstance(annotation, type) else repr(annotation)
-    raise LayoutError(f"`{name}` is not a type of the policy language", "use u8 to u64, i8 to i64, bool, "
-                      "be16, be32, be64, a Struct class or Array[T, n]")  # fmt: skip
+    is_class = isinstance(annotation, type) and not hasattr(annotation, "__origin__")
+    name = annotation.__name__ if is_class else repr(annotation).replace("skverdict.dsl.scalars.", "")  # type: ignore[attr-defined]
+    raise LayoutError(f"`{name}` is not a type of the policy language", _instead_of(annotation))
+
+
+def _instead_of(annotation: object) -> str:
+    """What to write instead of an annotation that is no type of the language."""
+    if isinstance(annotation, type) and issubclass(annotation, Map):
+        return "a map is used by its name, which is global; a loop such as `for m in (a, b):` is for several"
+    plain = getattr(annotation, "__origin__", annotation)
+    if any(plain is each for each in (tuple, list, dict)):
+        return "for several values at once, declare a Struct"
+    return "use u8 to u64, i8 to i64, bool, be16, be32, be64, a Struct class or Array[T, n]"
 
 
 def bit_field(struct: ir.Type, name: str) -> BitField | None:
