@@ -306,6 +306,8 @@ def _carry(route: Route, outcomes: Sequence[Outcome], lengths: Sequence[int]) ->
     """Count the bytes where they have been."""
     whole = sum(lengths)
     route.sender.carried(whole)
+    if whole:
+        route.sender.kernel.page_fragment.renew()
     psock = route.server.psock
     assert psock is not None
     assert psock.parser is not None

@@ -48,6 +48,15 @@ TCP_STATES = (
 )
 
 
+def is_connected(seen: socket.socket) -> bool:
+    """True if the socket has a peer that it sends to."""
+    try:
+        seen.getpeername()
+    except OSError:
+        return False
+    return True
+
+
 class KernelSocket:
     """A non-blocking socket. `python` is Python's own, `name` what tests call it."""
 
@@ -90,7 +99,9 @@ class KernelSocket:
 
     @property
     def state(self) -> str:
-        """The TCP state, such as `ESTABLISHED`."""
+        """The TCP state, such as `ESTABLISHED`; other kinds are in that one if connected and in `CLOSE` if not."""
+        if self.python.family == socket.AF_UNIX or self.python.type != socket.SOCK_STREAM:
+            return "ESTABLISHED" if is_connected(self.python) else "CLOSE"
         return TCP_STATES[self.python.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1)[0]]
 
     @property

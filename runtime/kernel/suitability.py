@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import socket
 
-from skverdict.runtime.kernel.sockets import TCP_STATES
+from skverdict.runtime.kernel.sockets import TCP_STATES, is_connected
 
 #: include/uapi/linux/in.h; not every Python that runs here has a name for it.
 IPPROTO_MPTCP = 262
@@ -34,7 +34,7 @@ def reason_of(seen: socket.socket) -> str:
     if seen.family == socket.AF_UNIX:
         if seen.type == socket.SOCK_SEQPACKET:
             return "it is a unix socket of type SOCK_SEQPACKET"
-        return _PARSER if _connected(seen) or seen.type == socket.SOCK_DGRAM else "it is not connected"
+        return _PARSER if is_connected(seen) or seen.type == socket.SOCK_DGRAM else "it is not connected"
     if seen.family not in (socket.AF_INET, socket.AF_INET6):
         return f"its address family is {seen.family!r}"
     if seen.type == socket.SOCK_STREAM and seen.proto == socket.IPPROTO_TCP:
@@ -43,11 +43,3 @@ def reason_of(seen: socket.socket) -> str:
     if seen.type == socket.SOCK_DGRAM and seen.proto == socket.IPPROTO_UDP:
         return _PARSER if seen.getsockname()[1] else "it is bound to no port"
     return f"its protocol is number {seen.proto}"
-
-
-def _connected(seen: socket.socket) -> bool:
-    try:
-        seen.getpeername()
-    except OSError:
-        return False
-    return True

@@ -55,8 +55,8 @@ class PageFragment:
         self.offset = 0
 
     def renew(self) -> None:
-        """Begin a new page. Each message does, unless it continues a corked one, so that runs can be
-        repeated."""
+        """Begin a new page. Each message does, unless it continues a corked one, and so do bytes that no program
+        looks at, so that runs can be repeated."""
         if self.offset:
             self.page = bytearray(PAGE)
             self.offset = 0

@@ -444,18 +444,21 @@ class TcpSocket(Sock):
         with self.locked():
             if psock is not None and psock.programs.msg_verdict is not None:
                 return send_message(self, psock, memoryview(content), more)
+            if content:
+                # These bytes come to lie behind a corked message's, so that what continues that one does not
+                # (sk_page_frag in tcp_sendmsg_locked, net/ipv4/tcp.c in Linux 6.1 to 7.2).
+                self.kernel.page_fragment.renew()
             return self.send(content, more)
 
     def write_pages(self, content: bytes) -> int:
         """Linux 6.1 hands on one page at a time, later ones what fits into a pipe."""
-        old = self.kernel.settings.kernel == "6.1"
-        size = PAGE_SIZE if old else PIPE
+        size = PAGE_SIZE if self.kernel.settings.kernel == "6.1" else PIPE
         sent = 0
         while sent < len(content):
             part = content[sent : sent + size]
             more = sent + len(part) < len(content)
             try:
-                done = self._write_page(part, more) if old else self.write(part, more)
+                done = self._write_page(part, more)
             except OSError:
                 if sent:
                     break
@@ -466,11 +469,14 @@ class TcpSocket(Sock):
         return sent
 
     def _write_page(self, page: bytes, more: bool) -> int:
+        """A `msg_verdict` gets the page itself from Linux 6.1, and a copy from later ones."""
         psock = self.psock
         with self.locked():
-            if psock is not None and psock.programs.msg_verdict is not None:
+            if psock is None or psock.programs.msg_verdict is None:
+                return self.send(page, more)
+            if self.kernel.settings.kernel == "6.1":
                 return send_pages(self, psock, page, more)
-            return self.send(page, more)
+            return send_message(self, psock, memoryview(page), more)
 
     def send_redirected(self, piece: bytes, linear: bool, more: bool) -> int:
         """Through the socket's own msg_verdict, if it has one. Linux 6.1 hands over fragments as pages, and

@@ -91,3 +91,10 @@ def test_the_peers_reset_is_the_sockets_error(kernel: Kernel) -> None:
 def test_a_family_that_is_none(kernel: Kernel) -> None:
     with pytest.raises(KernelUseError, match="neither v4 nor v6"):
         kernel.tcp_pair(family="v5")
+
+
+def test_the_state_of_other_kinds(kernel: Kernel) -> None:
+    one, _ = kernel.unix_pair("dgram")
+    bound = kernel.udp_socket()
+
+    assert (one.state, bound.state) == ("ESTABLISHED", "CLOSE")

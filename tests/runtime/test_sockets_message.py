@@ -195,6 +195,18 @@ def test_cork_stays_set_once_a_message_was_corked() -> None:
     assert [size for size, _ in bench.seen] == [3, 7, 2, 9]
 
 
+@pytest.mark.parametrize("between", [b"", b"?"])
+def test_what_is_sent_between_parts_the_pieces_of_a_corked_message(between: bytes) -> None:
+    bench = Judged(corking(8))
+    bench.client.send(b"hello")
+    if between:
+        bench.far.send(between)
+    bench.client.send(b"0123456")
+
+    assert bench.seen == [(5, b"hello"), (12, b"hello" if between else b"hello0123456")]
+    assert bench.server.recv(100) == b"hello0123456"
+
+
 def test_corked_bytes_die_with_the_stream() -> None:
     for end in ("shutdown", "close"):
         bench = Judged(corking(100))
