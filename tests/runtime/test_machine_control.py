@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import pytest
 from hypothesis import given
@@ -94,10 +94,14 @@ def test_a_call_takes_the_argument_registers(register: int) -> None:
     assert helper.reason == f"r{register} is used before it is written"
 
 
-@pytest.mark.parametrize("register", [6, 7, 8, 9])
-def test_a_function_does_not_see_its_callers_registers(register: int) -> None:
-    found = fault(mov(register, 0), local(1), EXIT, alu("mov", 0, src=register), EXIT)
-    assert found.reason == f"r{register} is used before it is written"
+@pytest.mark.parametrize("way", [run, step_through])
+@pytest.mark.parametrize("register", [0, 6, 7, 8, 9])
+def test_a_function_does_not_see_its_callers_registers(register: int, way: Callable[..., object]) -> None:
+    use = [alu("mov", 1, src=register), alu("add", 1, imm=1), mov(0, 0), EXIT]
+    program = loaded(object_of([mov(register, 0), local(1), EXIT, *use]))
+    with pytest.raises(Fault) as caught:
+        way(program, TestContext(), environment())
+    assert caught.value.reason == f"r{register} is used before it is written"
 
 
 def test_a_function_can_use_its_callers_stack_but_not_the_other_way_round() -> None:
