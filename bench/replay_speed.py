@@ -13,6 +13,7 @@ import argparse
 import json
 import os
 import random
+import re
 import subprocess
 import sys
 import tempfile
@@ -30,6 +31,18 @@ CONNECTION = 256 << 10
 SEGMENT = 1448
 ANSWER = b"understood\n"
 BEGIN = "<!-- bench.replay_speed -->"
+#: Runs the command, and keeps what the kernel tells of the process in a file. What `wait4` gives counts the memory of
+#: the process that started it, too.
+_CHILD = """
+import runpy, sys
+status = sys.argv.pop(1)
+try:
+    runpy.run_module("skverdict.runtime.cli", run_name="__main__", alter_sys=True)
+finally:
+    with open("/proc/self/status", "rb") as told, open(status, "wb") as kept:
+        kept.write(told.read())
+"""
+_PEAK = re.compile(r"^VmHWM:\s+(\d+) kB$", re.MULTILINE)
 
 
 class Replayed(NamedTuple):
@@ -77,19 +90,23 @@ def make(path: Path, size: int) -> None:
 
 def replayed(path: Path) -> Replayed:
     """Replay a capture in a process of its own. Raises BenchError."""
-    command = [sys.executable, "-m", "skverdict.runtime.cli", "run", str(POLICY), "--capture", str(path), "--json"]
-    with tempfile.TemporaryFile() as output:
-        process = subprocess.Popen(command, stdout=output)
-        _, status, usage = os.wait4(process.pid, 0)
-        process.returncode = os.waitstatus_to_exitcode(status)
+    with tempfile.TemporaryDirectory(prefix="skverdict-bench-") as folder:
+        output, status = Path(folder, "output"), Path(folder, "status")
+        arguments = ["run", str(POLICY), "--capture", str(path), "--json"]
+        with output.open("wb") as file:
+            process = subprocess.Popen([sys.executable, "-c", _CHILD, str(status), *arguments], stdout=file)
+            _, ended, usage = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(ended)
         if process.returncode:
-            raise BenchError(f"{' '.join(command)} ended with {process.returncode}")
-        output.seek(0)
-        report = json.load(output)
+            raise BenchError(f"skverdict {' '.join(arguments)} ended with {process.returncode}")
+        report = json.loads(output.read_bytes())
+        peak = _PEAK.search(status.read_text())
+    if peak is None:
+        raise BenchError("the kernel does not tell how much memory a process had")
     runs = sum(program["runs"] for program in report["programs"])
     ways = [way for row in report["connections"] for way in row["to_server"]["redirected"]]
     seconds = usage.ru_utime + usage.ru_stime
-    return Replayed(seconds, usage.ru_maxrss << 10, runs, sum(way["bytes"] for way in ways))
+    return Replayed(seconds, int(peak[1]) << 10, runs, sum(way["bytes"] for way in ways))
 
 
 def table(size: int, result: Replayed) -> str:

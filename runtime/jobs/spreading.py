@@ -90,7 +90,8 @@ def spread(
         while waiting and len(running) < workers.size:
             index, attempt = waiting.popleft()
             running[workers.submit(function, items[index])] = index, attempt
-        for future in wait(running, PATIENCE, FIRST_COMPLETED).done:
+        done = wait(running, PATIENCE, FIRST_COMPLETED).done
+        for future in [each for each in running if each in done]:
             index, attempt = running.pop(future)
             try:
                 results[index] = future.result()
