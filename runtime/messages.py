@@ -106,7 +106,8 @@ class Outcome(NamedTuple):
 
 
 def replay(sender: Socket, messages: Iterable[bytes], reader: Socket, machine: Machine) -> list[bytes]:
-    """Send each message, and let the reader read all that has come; what it read after each. Raises as `send`."""
+    """Send each message, and let the reader read all that has come; what it read after each. Raises as `send`, and
+    what the messages themselves raise."""
     received: list[bytes] = []
     limit = AT_ONCE
     for chunk in _chunks(map(bytes, messages)):
@@ -129,13 +130,27 @@ def replay(sender: Socket, messages: Iterable[bytes], reader: Socket, machine: M
 
 
 def _chunks(messages: Iterator[bytes]) -> Iterator[list[bytes]]:
-    """The messages in parts of up to `AT_ONCE`, or `BYTES_AT_ONCE` and one more message."""
-    while chunk := list(islice(messages, 1)):
-        size = len(chunk[0])
-        while size < BYTES_AT_ONCE and len(chunk) < AT_ONCE and (some := list(islice(messages, _step(chunk, size)))):
-            chunk += some
-            size += sum(map(len, some))
-        yield chunk
+    """The messages in parts of up to `AT_ONCE`, or `BYTES_AT_ONCE` and one more message.
+
+    What comes before an error of the messages' own is a part, too, and then the error is raised.
+    """
+    failure: Exception | None = None
+    more = True
+    while more:
+        chunk: list[bytes] = []
+        size = 0
+        while more and size < BYTES_AT_ONCE and len(chunk) < AT_ONCE:
+            begin, wanted = len(chunk), _step(chunk, size)
+            try:
+                chunk.extend(islice(messages, wanted))
+            except Exception as error:
+                failure = error
+            more = len(chunk) - begin == wanted
+            size += sum(map(len, chunk[begin:]))
+        if chunk:
+            yield chunk
+    if failure is not None:
+        raise failure
 
 
 def _step(chunk: Sequence[bytes], size: int) -> int:

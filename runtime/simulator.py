@@ -333,7 +333,7 @@ class Simulator:
         where all that messages meet is a parser that takes each segment whole, and a verdict that drops it or
         redirects it, by a sockmap or one of up to 64 keys of a sockhash, to the egress of the reader's peer, both
         without other helpers and stores to maps, and `engine` is not `reference`. Messages are taken some thousands
-        ahead. Raises as `send` and Fault; what was sent before stays so.
+        ahead. Raises as `send`, Fault, and what the messages themselves raise; what came before it is sent.
         """
         return replay(sender, messages, reader, Machine(self._raw_maps, self.environment.budget))
 

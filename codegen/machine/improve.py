@@ -182,7 +182,7 @@ class _Improver:
     def _shorter(self, graph: Graph) -> tuple[Encoded, bool]:
         """The function made shorter; and whether LLVM's code must not be taken even if it is as short."""
         target = self.target
-        place_in_instructions(graph)
+        place_in_instructions(graph, self.structs)
         drop_extensions(graph)
         drop_unused(graph)
         share_loads(graph)

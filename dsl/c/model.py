@@ -6,6 +6,9 @@ from typing import NamedTuple
 
 from skverdict.dsl.ir import types as ir
 
+MOST_BYTES = (1 << 29) - 1
+"""The most bytes of a structure: BTF counts the bits before a member in 32 bits (`struct btf_member`)."""
+
 
 class CArray(NamedTuple):
     """`count` elements in a row; 0 for an array without a length at the end of a structure."""

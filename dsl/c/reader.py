@@ -10,7 +10,7 @@ from typing import NamedTuple
 from lark import Lark, Token, Tree
 from lark.exceptions import UnexpectedCharacters, UnexpectedInput, UnexpectedToken
 from skverdict.dsl.c.errors import CError
-from skverdict.dsl.c.model import CArray, CType, Layout, Record, size_of
+from skverdict.dsl.c.model import MOST_BYTES, CArray, CType, Layout, Record, size_of
 from skverdict.dsl.c.numbers import Evaluator, Number, place_of
 from skverdict.dsl.c.source import Macro, read_source
 from skverdict.dsl.ir import types as ir
@@ -260,12 +260,19 @@ class _Reader:
         for member in members:
             self._member(layout, member, names, member is members[-1])
         self._outer = outer
-        record = layout.finish(shown, aligned)._replace(of_kernel=self.core)
+        record = self._finished(layout, shown, aligned, node)
         if tag is not None:
             if tag in self.records:
                 raise CError(f"`{kind} {tag}` is defined twice", *place_of(node))
             self.records[tag] = record
             self.places[tag] = place_of(node)
+        return record
+
+    def _finished(self, layout: Layout, name: str, aligned: int, node: Node) -> Record:
+        """What the members are together. Raises CError."""
+        record = layout.finish(name, aligned)._replace(of_kernel=self.core)
+        if record.size > MOST_BYTES:
+            raise CError(f"this has {record.size} bytes, more than {MOST_BYTES}, the most there are", *place_of(node))
         return record
 
     def _attributes(self, nodes: list[Node]) -> tuple[bool, int]:
@@ -322,7 +329,7 @@ class _Reader:
         members = [one for one in nodes if not one.data.endswith("attribute")]
         for member in members:
             self._member(inner, member, inner_names, is_last=False)
-        record = inner.finish(shown, aligned)._replace(of_kernel=self.core)
+        record = self._finished(inner, shown, aligned, node)
         if tag:
             self.records[str(tag)] = record
             self.places[str(tag)] = place_of(node)

@@ -12,19 +12,23 @@ from types import TracebackType
 from typing import BinaryIO
 
 from skverdict.runtime.capture.connections import Capture, Event
-from skverdict.runtime.capture.reader import events_of
+from skverdict.runtime.capture.reader import FORMATS, events_of
 from skverdict.runtime.capture.record import Content
 
 KEPT = 16 << 20
 """Bytes of the file that may stay in memory behind what is read."""
 
 
+_HEAD = 64
+"""Bytes that tell what is no capture."""
+
+
 class CaptureFile:
     """A pcap or pcapng file whose events are read anew for each replay; to be used with `with`.
 
     `found` is what the last reading has found so far, without its events. `told` is called now and then with
-    the number of bytes that have been read, of `size` in all. What is no regular file is copied to a temporary
-    one. A file must not be cut short meanwhile.
+    the number of bytes that have been read, of `size` in all. A capture that is no regular file is copied to a
+    temporary one. A file must not be cut short meanwhile.
     """
 
     def __init__(self, file: BinaryIO, name: str, told: Callable[[int], None] | None = None) -> None:
@@ -66,7 +70,11 @@ def _mapped(file: BinaryIO) -> Content:
     if stat.S_ISREG(os.fstat(file.fileno()).st_mode):
         return _map(file)
     with tempfile.TemporaryFile(prefix="skverdict-") as copy:
-        shutil.copyfileobj(file, copy)
+        head = file.read(_HEAD)
+        copy.write(head)
+        if head[:4] in FORMATS:
+            # Of anything else there may be no end.
+            shutil.copyfileobj(file, copy)
         copy.flush()
         return _map(copy)
 

@@ -21,7 +21,10 @@ class Four(Struct):
 
 kernel = c_types('''
 struct cred { unsigned long usage; unsigned int uid; };
-struct task_struct { char comm[16]; int tgid; struct task_struct *parent; struct cred cred; unsigned short flags; };
+struct task_struct {
+    char comm[16]; int tgid; struct task_struct *parent; struct cred cred; unsigned short flags;
+    char far[32714]; int last; int farther;
+};
 ''', core=True)
 """
 ENDS = ("little", "big")
@@ -57,6 +60,15 @@ def test_a_part_of_a_number_is_taken_from_all_of_it() -> None:
     assert found.startswith("= *(u16 *)(r")
     (found,) = references("return SK_PASS if u64(task.cred.usage) >> 32 == 3 else SK_DROP")
     assert found.startswith("= *(u64 *)(r")
+
+
+@pytest.mark.parametrize("endian", ENDS)
+@pytest.mark.parametrize("cpu", ["v1", "v2", "v3", "v4"])
+def test_a_place_that_the_offset_of_a_load_has_no_room_for_is_added(cpu: str, endian: str) -> None:
+    (near,) = references("return SK_PASS if task.last == 7 else SK_DROP", Target(cpu, endian))
+    assert near.endswith(" + 32764) | byte_off struct task_struct::last (0:6)")
+    (far,) = references("return SK_PASS if task.farther == 7 else SK_DROP", Target(cpu, endian))
+    assert far == "+= 32768 | byte_off struct task_struct::farther (0:7)"
 
 
 def test_an_address_is_a_sum_whose_constant_is_the_place() -> None:

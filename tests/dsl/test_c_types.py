@@ -131,6 +131,8 @@ def test_what_is_no_constant(name: str, message: str) -> None:
         ("struct a { struct b c; };", 1, 21, "the size of this type is not known"),
         ("struct a { __u8 x[N]; };", 1, 19, "the constant `N` is not known"),
         ("struct a { __u8 x[-1]; };", 1, 18, "an array cannot have -1 elements"),
+        ("struct a { __u8 x[0x20000000]; };", 1, 1, "this has 536870912 bytes, more than 536870911"),
+        ("struct a { struct { __u64 x[4294967295]; } y; };", 1, 12, "this has 34359738360 bytes, more than 536870911"),
         ("struct a { __le16 x; };", 1, 12, "`__le16` is little-endian on every machine"),
         ("struct a { __u8 x; } __attribute__((mode(SI)));", 1, 37, "the attribute `mode` is not supported"),
         ("struct a { __u8 x; ", 1, 19, "the text ends too early"),

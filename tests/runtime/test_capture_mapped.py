@@ -75,6 +75,11 @@ def test_what_is_no_regular_file_is_read_twice_as_well(tmp_path: Path) -> None:
         assert len(list(capture.events)) == len(list(capture.events)) == len(read_capture(HTTP).events)
 
 
+def test_what_never_ends_and_is_no_capture_is_not_read_on() -> None:
+    with opened(Path("/dev/zero")) as capture, pytest.raises(CaptureError, match="magic number"):
+        list(capture.events)
+
+
 def test_a_bad_file_is_told_when_its_bad_place_is_reached(tmp_path: Path) -> None:
     path = tmp_path / "cut.pcap"
     path.write_bytes(HTTP.read_bytes()[:1000])

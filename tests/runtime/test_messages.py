@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import pytest
@@ -322,6 +322,23 @@ def test_a_trace_goes_on_behind_what_it_has_not_written_yet() -> None:
     assert scene.sim.trace.verdicts() == {("parser", "message"): 41, ("verdict", "redirect"): 41}
     scene.sim.trace.clear()
     assert not scene.sim.trace
+
+
+@pytest.mark.parametrize("count", [0, 1, 47, 130])
+def test_what_comes_before_an_error_of_the_messages_is_sent(count: int) -> None:
+    messages = made(random.Random(count), count, 30)
+
+    def until_it_fails() -> Iterator[bytes]:
+        yield from messages
+        raise LookupError("no more")
+
+    scenes = [Scene(POLICIES["redirect"][0], engine) for engine in ("reference", "native")]
+    for message in messages:
+        scenes[0].client.send(message)
+        scenes[0].reader.recv_all()
+    with pytest.raises(LookupError, match="no more"):
+        scenes[1].sim.replay(scenes[1].client, until_it_fails(), scenes[1].reader)
+    assert list(scenes[1].sim.trace) == list(scenes[0].sim.trace)
 
 
 def test_messages_may_be_any_bytes_and_come_from_a_generator() -> None:
