@@ -56,6 +56,9 @@ def context_attribute(lowering: Lowering, node: ast.Attribute, context: ContextV
 # What a context's socket is: one in the making is known to the kernel by less.
 _SOCKETS = {"__sk_buff": "sock_common"}
 
+# The length, by the name that it has elsewhere.
+_LENGTHS = {("__sk_buff", "size"): "len", ("sk_msg_md", "len"): "size", ("sk_msg_md", "length"): "size"}
+
 
 def _socket(lowering: Lowering, node: ast.AST, context: ContextValue, field: Field) -> Reference:
     target = Opaque(_SOCKETS.get(context.name, "bpf_sock"))
@@ -77,7 +80,13 @@ def _unknown(
         for other in CONTEXTS.values()
         if node.attr in other.fields or node.attr in method_names(other.name)
     ]
-    hint = f"{' and '.join(others)} has it" if others else suggestion(node.attr, known)
+    own = _LENGTHS.get((context.name, node.attr))
+    if own is not None:
+        hint = f"did you mean `{own}`?"
+    elif others:
+        hint = f"{' and '.join(others)} {'has' if len(others) == 1 else 'have'} it"
+    else:
+        hint = suggestion(node.attr, known)
     return lowering.refuse(node, f"`{class_name}` has no `{node.attr}`", hint)
 
 

@@ -80,6 +80,23 @@ def make_plan(
     )
 
 
+def doubt(content: Object, attach: Sequence[str]) -> str:
+    """What to tell where the first socket map may not be the one that was meant, or an empty text.
+
+    That is so where the programs redirect to that map, and there is one that no attached program uses: maps of
+    targets and of watched sockets can be declared in either order.
+    """
+    maps = _socket_maps(content)
+    used = {use.map for name in _attachable(content) for use in content.programs[name].maps.values()}
+    unused = [name for name in maps if name not in used]
+    if attach or not unused or maps[0] not in used:
+        return ""
+    return (
+        f"note: the programs are attached to {maps[0]}, the first socket map, which they use themselves; "
+        f"--attach {unused[0]} attaches them to {unused[0]} instead"
+    )
+
+
 def _attachable(content: Object) -> list[str]:
     return [program.name for program in content.programs.values() if program.kind in ATTACHED_KINDS]
 

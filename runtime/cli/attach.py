@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 from skverdict.runtime.cli.failure import CommandError, UsageError
 from skverdict.runtime.cli.files import write_output
 
@@ -62,7 +64,7 @@ def _seconds(text: str) -> float:
 
 def run(options: Namespace) -> int:
     """Attach, show, and detach."""
-    from skverdict.runtime.capture.plan import PlanError, make_plan
+    from skverdict.runtime.capture.plan import PlanError, doubt, make_plan
     from skverdict.runtime.cli.signals import held_back
     from skverdict.runtime.kernel.bpf import Bpf
     from skverdict.runtime.kernel.installation import installed
@@ -79,6 +81,8 @@ def run(options: Namespace) -> int:
         raise UsageError(f"which connections is {plan.cgroup[0]} for? Say it with --cgroup PATH")
     if not plan.cgroup and not options.pin:
         raise UsageError("no sock_ops program puts sockets into the maps: use --pin, so that others can do it")
+    if note := doubt(source.object, options.attach):
+        print(f"skverdict: {note}", file=sys.stderr)
     name = options.name or source.name.replace(".", "_")
     bpf = Bpf(load_library())
     with held_back():

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 from skverdict.dsl.catalogue.programs import KERNELS
 from skverdict.runtime.cli.failure import CommandError, UsageError
 from skverdict.runtime.cli.files import STANDARD, read_input
@@ -133,7 +135,7 @@ def run(options: Namespace) -> int:
     if many and (options.report or options.pictures):
         raise UsageError("--report and --pictures show one capture, without --jobs and --dask")
     from skverdict.codegen import read_object
-    from skverdict.runtime.capture.plan import PlanError, make_plan
+    from skverdict.runtime.capture.plan import PlanError, doubt, make_plan
 
     policy, content = load_content(options.policy)
     object_ = read_object(content, options.policy)
@@ -147,6 +149,8 @@ def run(options: Namespace) -> int:
         )
     except PlanError as error:
         raise UsageError(str(error)) from None
+    if note := doubt(object_, options.attach):
+        print(f"skverdict: {note}", file=sys.stderr)
     if many:
         return _run_many(options, content, plan)
     if options.report or options.pictures:

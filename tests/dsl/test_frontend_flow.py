@@ -165,3 +165,5 @@ def test_errors_are_collected_in_the_order_of_the_source() -> None:
 def test_unknown_names_suggest_close_ones() -> None:
     assert hint("return SK_PAS") == "did you mean `SK_PASS`?"
     assert hint("return ctx.lenn") == "did you mean `len`?"
+    assert hint("return ctx.size") == "did you mean `len`?"
+    assert hint("return 1 if ctx.len > 3 else 0", "msg_verdict") == "did you mean `size`?"

@@ -272,6 +272,16 @@ def test_run_prints_tables(capsys: Output) -> None:
     assert "sock_map_rx[0] 726 0" in lines
 
 
+def test_run_doubts_a_first_map_that_is_redirected_to(capsys: Output) -> None:
+    router = str(EXAMPLES / "frame_router.py")
+    assert main(["run", router, "--capture", HTTP, "--json"]) == 0
+    printed = capsys.readouterr()
+    assert printed.err.startswith("skverdict: note: the programs are attached to workers, the first socket map")
+    assert json.loads(printed.out)["policy"] == router
+    assert main(["run", router, "--capture", HTTP, "--attach", "clients"]) == 0
+    assert capsys.readouterr().err == ""
+
+
 def test_run_as_json(policy: Path, capsys: Output) -> None:
     assert main(["run", str(policy), "--capture", HTTP, "--json"]) == 0
     report = json.loads(capsys.readouterr().out)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from skverdict.runtime.capture.plan import PlanError, make_plan
+from skverdict.runtime.capture.plan import PlanError, doubt, make_plan
 
 from tests.runtime.replay_kit import PASS_ALL, compiled
 
@@ -49,6 +49,19 @@ def test_upstream_keys_of_both_kinds_of_map() -> None:
         ("second", b"\1\2\3\4\5\6\7\10"),
     ]
     assert not plan.discover
+
+
+def test_a_first_map_that_is_redirected_to_is_doubted() -> None:
+    redirects = "@msg_verdict\ndef judge(msg: SkMsg) -> i32:\n    return {}.redirect(msg, {})\n"
+    content = compiled(MAPS + redirects.format("first", 0))
+    assert doubt(content, []) == (
+        "note: the programs are attached to first, the first socket map, which they use themselves; "
+        "--attach second attaches them to second instead"
+    )
+    assert doubt(content, ["first"]) == ""
+    assert doubt(compiled(MAPS + redirects.format("second", 0)), []) == ""
+    assert doubt(compiled(ALL), []) == ""
+    assert doubt(compiled("first = SockMap(max_entries=4)\n" + redirects.format("first", 0)), []) == ""
 
 
 @pytest.mark.parametrize(
