@@ -201,7 +201,7 @@ def _run_many(options: Namespace, content: bytes, plan: Plan) -> int:
     from skverdict.runtime.cli.many import job_of, print_many, run_many, workers_for
 
     jobs = [job_of(name, content, plan, options.kernel, options.trace) for name in options.capture]
-    results = run_many(jobs, workers_for(options.jobs, options.dask))
+    results = run_many(jobs, workers_for(options.jobs and min(options.jobs, len(jobs)), options.dask))
     return print_many(results, options.policy, as_json=options.json)
 
 

@@ -48,6 +48,8 @@ def test_any_number_of_processes_gives_the_same(capsys: Output) -> None:
     files = (MEMCACHED, TLS, HTTP, TLS)
     one = reported(capsys, *files)
     assert reported(capsys, *files, "--jobs", "3") == one
+    # No more processes than there is something for.
+    assert reported(capsys, *files, "--jobs", "1000000000000") == one
 
 
 def test_a_report_of_many_is_what_each_gives_alone(capsys: Output) -> None:
