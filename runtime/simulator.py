@@ -90,7 +90,8 @@ class Simulator:
         self.kernel = Kernel(Settings(kernel, linear, mss, receive_buffer, send_buffer, hazards))
         self._network = Network(self.kernel)
         self.environment = Environment(HELPER_FUNCTIONS, kernel, cpus=cpus)
-        made = create_maps(self.object, cpus, {"sockmap": SockMap, "sockhash": SockHash}, max_entries)
+        makers = {"sockmap": SockMap, "sockhash": SockHash}
+        made = create_maps(self.object, cpus, makers, max_entries, kernel)
         data = data_memory(self.object)
         for section, content in with_values(self.object, globals or {}).items():
             data[section].content[:] = content

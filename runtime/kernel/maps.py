@@ -17,6 +17,7 @@ from skverdict.runtime.kernel.suitability import unsuitable
 from skverdict.runtime.machine.errno import Errno, KernelError
 from skverdict.runtime.machine.memory import ByteOrder
 from skverdict.runtime.maps.base import BPF_ANY
+from skverdict.runtime.maps.element_flags import is_single
 from skverdict.runtime.maps.map_view import MapView, RawMap
 from skverdict.runtime.maps.typed import ValueMismatch, value_codec
 from skverdict.runtime.maps.user_side import Batch, BatchError, Cursor
@@ -56,9 +57,8 @@ class KernelMap:
     def order(self) -> ByteOrder:
         return sys.byteorder
 
-    @property
-    def entry_size(self) -> int:
-        """Bytes that user space reads and writes for one entry."""
+    def entry_size(self, flags: int = 0) -> int:
+        """Bytes that user space reads and writes for one entry with `flags`."""
         return self.value_size
 
     def _key(self, key: bytes) -> bytes | None:
@@ -67,7 +67,7 @@ class KernelMap:
 
     def read(self, key: bytes, flags: int = 0) -> bytes:
         with refusals(f"map {self.name}"):
-            return self._bpf.lookup(self.descriptor, self._key(key), self.entry_size, flags)
+            return self._bpf.lookup(self.descriptor, self._key(key), self.entry_size(flags), flags)
 
     def update(self, key: bytes, value: bytes, flags: int = BPF_ANY) -> None:
         with refusals(f"map {self.name}"):
@@ -96,7 +96,7 @@ class KernelMap:
     def take(self, key: bytes = b"", flags: int = 0) -> bytes:
         """Read the value at `key`, or the next one of a queue or stack, and remove it."""
         with refusals(f"map {self.name}"):
-            return self._bpf.take(self.descriptor, self._key(key), self.entry_size, flags)
+            return self._bpf.take(self.descriptor, self._key(key), self.entry_size(), flags)
 
     def freeze(self) -> None:
         """Let user space write no more to it."""
@@ -117,7 +117,7 @@ class KernelMap:
         return self._lookups(count, after, flags, delete=True)
 
     def _lookups(self, count: int, after: Cursor | None, flags: int, delete: bool) -> Batch:
-        sizes = (self.key_size, self.entry_size)
+        sizes = (self.key_size, self.entry_size(0 if delete else flags))
         with refusals(f"map {self.name}"):
             found = self._bpf.lookup_batch(
                 self.descriptor, after and after.key, count, sizes, flags, delete=delete
@@ -159,9 +159,13 @@ class KernelPerCpuMap(KernelMap):
         """Bytes from one CPU's value to the next one's."""
         return -(-self.value_size // 8) * 8
 
-    @property
-    def entry_size(self) -> int:
-        return self.stride * self.cpus
+    def entry_size(self, flags: int = 0) -> int:
+        return self.value_size if is_single(flags) else self.stride * self.cpus
+
+    def update(self, key: bytes, value: bytes, flags: int = BPF_ANY) -> None:
+        # A kernel without the flags for CPUs reads a value for each CPU before it refuses them.
+        content = value.ljust(self.entry_size(), b"\0") if is_single(flags) else value
+        super().update(key, content, flags)
 
 
 def descriptor_of(socket: Any, raw: RawMap, part: str) -> int:
@@ -196,9 +200,9 @@ class KernelSocketMapView(MapView):
                 raise
             raise KernelError(error.number, f"{error.reason}; {reason}") from None
 
-    def lookup(self, key: Any) -> int:
+    def lookup(self, key: Any, flags: int = 0) -> int:
         """The cookie of the socket at `key`. ENOENT: there is none. ENOSPC: values have 4 bytes only."""
-        return int.from_bytes(self.raw.read(self.key_bytes(key)), self.raw.order)
+        return int.from_bytes(self.raw.read(self.key_bytes(key), flags), self.raw.order)
 
     def __contains__(self, key: Any) -> bool:
         try:

@@ -10,6 +10,7 @@ from typing import NamedTuple, cast
 from skverdict.codegen.btf import Btf
 from skverdict.codegen.object import MapSpec, Object
 from skverdict.dsl.catalogue.maps import MAPS, MEMORY, MapKind
+from skverdict.dsl.catalogue.programs import KERNELS
 from skverdict.runtime.machine.errno import Errno, KernelError
 from skverdict.runtime.machine.memory import ByteOrder
 from skverdict.runtime.maps.array import ArrayMap
@@ -53,7 +54,7 @@ _MAKERS: dict[str, MapMaker] = {
         StackMap,
     )
 }
-_PER_CPU: dict[str, Callable[[MapSpec, ByteOrder, int], Map]] = {
+_PER_CPU: dict[str, Callable[[MapSpec, ByteOrder, int, str], Map]] = {
     each.kind: each for each in (LruPerCpuHashMap, PerCpuArray, PerCpuHashMap)
 }
 _OF_MAPS: dict[str, Callable[[MapSpec, ByteOrder, Callable[[], Map]], Map]] = {
@@ -65,13 +66,14 @@ _NEVER_INNER = ("array_of_maps", "hash_of_maps", "prog_array")
 
 @dataclass
 class Machine:
-    """Where maps are created: its byte order and CPUs, what makes further kinds, by their names, and the BTF
-    of their types. Each new map gets the next number."""
+    """Where maps are created: its byte order and CPUs, what makes further kinds, by their names, the BTF of
+    their types, and the version of its kernel. Each new map gets the next number."""
 
     order: ByteOrder = "little"
     cpus: int = 1
     makers: Mapping[str, MapMaker] = field(default_factory=dict)
     btf: Btf | None = None
+    kernel: str = KERNELS[-1]
     numbers: Iterator[int] = field(default_factory=lambda: count(1))
 
 
@@ -80,13 +82,14 @@ def create_maps(
     cpus: int = 1,
     makers: Mapping[str, MapMaker] | None = None,
     max_entries: Mapping[str, int] | None = None,
+    kernel: str = KERNELS[-1],
 ) -> dict[str, Map]:
     """The maps of `object_`, by their names, and the maps in maps of maps that it names.
 
-    `max_entries` overrides what maps declare, by their names. Programs in arrays of programs are not put in,
-    since they are loaded later. Raises MapError.
+    `max_entries` overrides what maps declare, by their names. `kernel` is the version of Linux that they follow.
+    Programs in arrays of programs are not put in, since they are loaded later. Raises MapError.
     """
-    machine = Machine(cast(ByteOrder, object_.endian), cpus, makers or {}, object_.btf)
+    machine = Machine(cast(ByteOrder, object_.endian), cpus, makers or {}, object_.btf, kernel)
     specs = {
         name: replace(spec, max_entries=(max_entries or {}).get(name, spec.max_entries))
         for name, spec in object_.maps.items()
@@ -138,7 +141,7 @@ def _create(spec: MapSpec, machine: Machine) -> Map:
 
 def _made(spec: MapSpec, kind: str, machine: Machine) -> Map:
     if kind in _PER_CPU:
-        return _PER_CPU[kind](spec, machine.order, machine.cpus)
+        return _PER_CPU[kind](spec, machine.order, machine.cpus, machine.kernel)
     if kind in _OF_MAPS:
         inner = spec.inner
         if inner is None:

@@ -10,7 +10,8 @@ from typing import Any, NamedTuple, Protocol, cast
 
 from skverdict.codegen.btf import Btf
 from skverdict.runtime.machine.errno import Errno, KernelError
-from skverdict.runtime.maps.typed import Shape, key_codec, value_codec
+from skverdict.runtime.maps.element_flags import is_single
+from skverdict.runtime.maps.typed import Codec, PerCpu, Shape, key_codec, value_codec
 from skverdict.runtime.maps.user_side import BPF_ANY, Batch, Cursor
 
 
@@ -23,7 +24,7 @@ class RawMap(Shape, Protocol):
     @property
     def name(self) -> str: ...
 
-    def read(self, key: bytes) -> bytes: ...
+    def read(self, key: bytes, flags: int = 0) -> bytes: ...
 
     def update(self, key: bytes, value: bytes, flags: int) -> None: ...
 
@@ -77,20 +78,28 @@ class MapView:
         """`key` as the map has it. Raises ValueMismatch."""
         return self._key.encode(key, f"key of {self.raw.name}")
 
-    def value_bytes(self, value: Any) -> bytes:
-        """`value` as the map has it. Raises ValueMismatch."""
-        return self._value.encode(value, f"value of {self.raw.name}")
+    def value_bytes(self, value: Any, flags: int = 0) -> bytes:
+        """`value` as the map takes it with `flags`. Raises ValueMismatch."""
+        return self._codec(flags).encode(value, f"value of {self.raw.name}")
+
+    def _codec(self, flags: int) -> Codec:
+        """How values are written that go with `flags`."""
+        value = self._value
+        return value.element if isinstance(value, PerCpu) and is_single(flags) else value
 
     # One entry
 
-    def lookup(self, key: Any) -> Any:
-        """The value at `key`."""
-        return self._value.decode(self.raw.read(self.key_bytes(key)))
+    def lookup(self, key: Any, flags: int = 0) -> Any:
+        """The value at `key`. `flags` are none, `BPF_F_LOCK` (4) where values have a spin lock, or, for the
+        value of one CPU of a per-CPU map, `BPF_F_CPU` (8) with the CPU in the upper 32 bits
+        (`maps.element_flags`)."""
+        return self._codec(flags).decode(self.raw.read(self.key_bytes(key), flags))
 
     def update(self, key: Any, value: Any, flags: int = BPF_ANY) -> None:
         """Put `value` at `key`; `flags` are `BPF_ANY` (0), `BPF_NOEXIST` (1) or `BPF_EXIST` (2), and
-        `BPF_F_LOCK` (4) where values have a spin lock."""
-        self.raw.update(self.key_bytes(key), self.value_bytes(value), flags)
+        `BPF_F_LOCK` (4) where values have a spin lock. In a per-CPU map a single value is put in for one
+        CPU with `BPF_F_CPU` (8), for all with `BPF_F_ALL_CPUS` (16) (`maps.element_flags`)."""
+        self.raw.update(self.key_bytes(key), self.value_bytes(value, flags), flags)
 
     def delete(self, key: Any) -> None:
         """Remove the entry at `key`."""
@@ -162,26 +171,26 @@ class MapView:
     def lookup_batch(self, count: int, after: Cursor | None = None, flags: int = 0) -> Entries:
         """Up to `count` entries, from where a batch ended on (`after` is its cursor). ENOTSUPP for kinds
         without batches."""
-        return self._decoded(self.commands.lookup_batch(count, after, flags))
+        return self._decoded(self.commands.lookup_batch(count, after, flags), flags)
 
     def lookup_and_delete_batch(self, count: int, after: Cursor | None = None, flags: int = 0) -> Entries:
         """As `lookup_batch`, and the entries are gone. Hashes only."""
-        return self._decoded(self.commands.lookup_and_delete_batch(count, after, flags))
+        return self._decoded(self.commands.lookup_and_delete_batch(count, after, flags), flags)
 
     def update_batch(
         self, entries: Mapping[Any, Any] | Iterable[tuple[Any, Any]], flags: int = BPF_ANY
     ) -> None:
         """Put entries in. The BatchError of a refusal tells in `done` how many were put in before it."""
         pairs = entries.items() if isinstance(entries, Mapping) else entries
-        content = [(self.key_bytes(key), self.value_bytes(value)) for key, value in pairs]
+        content = [(self.key_bytes(key), self.value_bytes(value, flags)) for key, value in pairs]
         self.commands.update_batch(content, flags)
 
     def delete_batch(self, keys: Iterable[Any], flags: int = 0) -> None:
         """Remove entries; refusals as of `update_batch`."""
         self.commands.delete_batch([self.key_bytes(key) for key in keys], flags)
 
-    def _decoded(self, batch: Batch) -> Entries:
-        decode_key, decode = self._key.decode, self._value.decode
+    def _decoded(self, batch: Batch, flags: int) -> Entries:
+        decode_key, decode = self._key.decode, self._codec(flags).decode
         return Entries([(decode_key(key), decode(value)) for key, value in batch.entries], batch.cursor)
 
     # The map

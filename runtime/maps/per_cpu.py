@@ -1,7 +1,7 @@
 """Maps in which each CPU has a value of its own (kernel/bpf/arraymap.c and hashtab.c).
 
 A program works with the value of the CPU that it runs on. User space reads and writes the values of all CPUs
-at once: one after the other, each padded to a multiple of 8 bytes.
+at once: one after the other, each padded to a multiple of 8 bytes. `element_flags` tells how it has a single one.
 """
 
 from __future__ import annotations
@@ -9,25 +9,38 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from skverdict.codegen.object import MapSpec
+from skverdict.dsl.catalogue.programs import KERNELS
 from skverdict.runtime.machine.call import Call
 from skverdict.runtime.machine.errno import Errno, KernelError
 from skverdict.runtime.machine.fault import Misuse
 from skverdict.runtime.machine.memory import ByteOrder
 from skverdict.runtime.maps.array import IndexedMap
 from skverdict.runtime.maps.base import Map
+from skverdict.runtime.maps.element_flags import BPF_F_CPU, chosen_cpus, entry_flags, is_single
 from skverdict.runtime.maps.hash import HashMap, LruHashMap
-from skverdict.runtime.maps.user_side import BPF_ANY, BPF_EXIST
+from skverdict.runtime.maps.user_side import BPF_ANY
 
 
 class PerCpuMap(Map):
-    """A map of one value for each of `cpus`. `lookup` is for the first CPU, as nobody said which."""
+    """A map of one value for each of `cpus`. `lookup` is for the first CPU, as nobody said which.
 
-    def __init__(self, spec: MapSpec, order: ByteOrder = "little", cpus: int = 1) -> None:
+    `kernel` is the version of Linux whose flags user space has.
+    """
+
+    def __init__(
+        self, spec: MapSpec, order: ByteOrder = "little", cpus: int = 1, kernel: str = KERNELS[-1]
+    ) -> None:
         super().__init__(spec, order)
         self.cpus = cpus
+        self.kernel = kernel
 
     def values(self, key: bytes) -> list[bytearray] | None:
         """The live memory of each CPU at `key`; None if there is no entry."""
+        raise NotImplementedError
+
+    def values_to_write(self, key: bytes, flags: int) -> list[bytearray]:
+        """The memory of each CPU at `key`, for an update. Raises KernelError where `flags` or the map forbid it.
+        """
         raise NotImplementedError
 
     def pointer_for(self, call: Call, key: bytes, cpu: int) -> int:
@@ -49,11 +62,30 @@ class PerCpuMap(Map):
         values = self.values(key)
         return None if values is None else values[0]
 
+    def store(self, call: Call, key: bytes, value: bytes, flags: int) -> None:
+        """The values of the other CPUs stay, or are zero in a new entry."""
+        self.values_to_write(key, flags)[self.cpu_of(call)][:] = value
+
+    def write(self, key: bytes, value: bytes, flags: int = BPF_ANY) -> None:
+        """As `store` for one CPU, or for all."""
+        cpus = chosen_cpus(flags, self.kernel, self.cpus)
+        memories = self.values_to_write(key, entry_flags(flags, self.kernel))
+        parts = [value] * len(cpus) if is_single(flags) else self.cut(value)
+        for cpu, part in zip(cpus, parts, strict=True):
+            memories[cpu][:] = part
+
     def copy(self, key: bytes) -> bytes:
+        return self.copy_by(key, 0)
+
+    def copy_by(self, key: bytes, flags: int) -> bytes:
         values = self.values(key)
         if values is None:
             raise KernelError(Errno.ENOENT, f"map {self.name} has no entry at this key")
-        return b"".join(bytes(value).ljust(self.stride, b"\0") for value in values)
+        chosen = [bytes(values[cpu]) for cpu in chosen_cpus(flags, self.kernel, self.cpus)]
+        return chosen[0] if flags & BPF_F_CPU else b"".join(each.ljust(self.stride, b"\0") for each in chosen)
+
+    def check_cpus(self, flags: int) -> None:
+        chosen_cpus(flags, self.kernel, self.cpus)
 
     @property
     def stride(self) -> int:
@@ -71,22 +103,18 @@ class PerCpuArray(PerCpuMap, IndexedMap):
 
     kind = "percpu_array"
 
-    def __init__(self, spec: MapSpec, order: ByteOrder = "little", cpus: int = 1) -> None:
-        super().__init__(spec, order, cpus)
+    def __init__(
+        self, spec: MapSpec, order: ByteOrder = "little", cpus: int = 1, kernel: str = KERNELS[-1]
+    ) -> None:
+        super().__init__(spec, order, cpus, kernel)
         self._values: dict[int, list[bytearray]] = {}
 
     def values(self, key: bytes) -> list[bytearray] | None:
         index = self.index(key)
         return self._at(index) if index < self.max_entries else None
 
-    def store(self, call: Call, key: bytes, value: bytes, flags: int) -> None:
-        self._at(self.check_update(key, flags))[self.cpu_of(call)][:] = value
-
-    def write(self, key: bytes, value: bytes, flags: int = BPF_ANY) -> None:
-        if flags > BPF_EXIST:
-            raise KernelError(Errno.EINVAL, f"map {self.name}: unknown update flags {flags:#x}")
-        for memory, part in zip(self._at(self.check_update(key, flags)), self.cut(value), strict=True):
-            memory[:] = part
+    def values_to_write(self, key: bytes, flags: int) -> list[bytearray]:
+        return self._at(self.check_update(key, flags))
 
     def _at(self, index: int) -> list[bytearray]:
         values = self._values.get(index)
@@ -107,8 +135,10 @@ class PerCpuHashMap(PerCpuMap):
     takes = True
     _hash: type[HashMap] = HashMap
 
-    def __init__(self, spec: MapSpec, order: ByteOrder = "little", cpus: int = 1) -> None:
-        super().__init__(spec, order, cpus)
+    def __init__(
+        self, spec: MapSpec, order: ByteOrder = "little", cpus: int = 1, kernel: str = KERNELS[-1]
+    ) -> None:
+        super().__init__(spec, order, cpus, kernel)
         self._entries = self._hash(spec, order)
         self._values: dict[bytes, list[bytearray]] = {}
 
@@ -119,16 +149,8 @@ class PerCpuHashMap(PerCpuMap):
         self._entries.used(key)
         return super().pointer(call, key)
 
-    def store(self, call: Call, key: bytes, value: bytes, flags: int) -> None:
-        """The values of the other CPUs of a new entry are zero."""
-        self._make(key, flags)[self.cpu_of(call)][:] = value
-
-    def write(self, key: bytes, value: bytes, flags: int = BPF_ANY) -> None:
-        for memory, part in zip(self._make(key, flags), self.cut(value), strict=True):
-            memory[:] = part
-
-    def _make(self, key: bytes, flags: int) -> list[bytearray]:
-        """The values to write to, of a new entry if there was none."""
+    def values_to_write(self, key: bytes, flags: int) -> list[bytearray]:
+        """Of a new entry, all zero, if there was none."""
         old = self.values(key)
         self._entries.write(key, b"", flags)
         if old is None:

@@ -8,6 +8,7 @@ which flags there are, and the batch commands.
 | `BPF_F_LOCK` | EINVAL: the value has no spin lock |
 | `BPF_NOEXIST` | EEXIST: the entry is there |
 | `BPF_EXIST` | ENOENT: the entry is not there |
+| `BPF_F_CPU`, `BPF_F_ALL_CPUS` | as `element_flags` has it; a delete has neither |
 | anything else | EINVAL |
 
 EPERM answers reads of a map made with `BPF_F_WRONLY`, and writes to one that is made with `BPF_F_RDONLY` or
@@ -23,14 +24,14 @@ from typing import NamedTuple, TypeVar
 from skverdict.codegen.object import MapSpec
 from skverdict.runtime.machine.errno import Errno, KernelError
 from skverdict.runtime.machine.memory import ByteOrder
+from skverdict.runtime.maps.element_flags import BPF_ANY as BPF_ANY
+from skverdict.runtime.maps.element_flags import BPF_EXIST as BPF_EXIST
+from skverdict.runtime.maps.element_flags import BPF_F_ALL_CPUS, BPF_F_CPU, LOW, names_cpus
+from skverdict.runtime.maps.element_flags import BPF_F_LOCK as BPF_F_LOCK
+from skverdict.runtime.maps.element_flags import BPF_NOEXIST as BPF_NOEXIST
 from skverdict.runtime.maps.special import Special
 
 T = TypeVar("T")
-
-BPF_ANY = 0
-BPF_NOEXIST = 1
-BPF_EXIST = 2
-BPF_F_LOCK = 4
 
 #: Flags of a map that user space may only read, and of one that it may only write.
 BPF_F_RDONLY = 1 << 3
@@ -116,6 +117,10 @@ class UserSide(ABC):
     def copy(self, key: bytes) -> bytes:
         """The value as user space gets it. Raises KernelError, ENOENT where there is none."""
 
+    def copy_by(self, key: bytes, flags: int) -> bytes:
+        """What of the value `flags` ask for; per-CPU maps have a choice."""
+        return self.copy(key)
+
     @abstractmethod
     def write(self, key: bytes, value: bytes, flags: int = BPF_ANY) -> None:
         """Put `value` at `key`. Raises KernelError with the kernel's errno."""
@@ -144,8 +149,8 @@ class UserSide(ABC):
     def read(self, key: bytes, flags: int = 0) -> bytes:
         """BPF_MAP_LOOKUP_ELEM: a copy of the value; spin locks and timers in it are zero."""
         self.check_readable()
-        self._check_flags(flags, BPF_F_LOCK)
-        return self.copy(key)
+        self._check_flags(flags, BPF_F_LOCK | BPF_F_CPU)
+        return self.copy_by(key, flags)
 
     def update(self, key: bytes, value: bytes, flags: int = BPF_ANY) -> None:
         """BPF_MAP_UPDATE_ELEM."""
@@ -199,23 +204,25 @@ class UserSide(ABC):
         """
         self._check_batch("lookup")
         self.check_readable()
-        return self._lookups(count, after, flags, self.copy)
+        self._check_flags(flags, BPF_F_LOCK | BPF_F_CPU)
+        return self._lookups(count, after, lambda key: self.copy_by(key, flags))
 
     def lookup_and_delete_batch(self, count: int, after: Cursor | None = None, flags: int = 0) -> Batch:
         """BPF_MAP_LOOKUP_AND_DELETE_BATCH: as `lookup_batch`, and the entries are gone."""
         self._check_batch("lookup_and_delete")
         self.check_readable()
         self.check_writable()
-        return self._lookups(count, after, flags, self.withdraw)
+        self._check_flags(flags, BPF_F_LOCK)
+        return self._lookups(count, after, self.withdraw)
 
     def update_batch(self, entries: Iterable[tuple[bytes, bytes]], flags: int = BPF_ANY) -> None:
         """BPF_MAP_UPDATE_BATCH. Raises BatchError at the first entry that is refused.
 
-        `flags` are none or `BPF_F_LOCK`: the batch commands know no others (EINVAL).
+        `flags` are none, `BPF_F_LOCK`, or for CPUs: the batch commands know no others (EINVAL).
         """
         self._check_batch("update")
         self.check_writable()
-        self._check_flags(flags, BPF_F_LOCK)
+        self._check_flags(flags, BPF_F_LOCK | BPF_F_CPU | BPF_F_ALL_CPUS)
         _each(entries, lambda entry: self.write(*entry, flags))
 
     def delete_batch(self, keys: Iterable[bytes], flags: int = 0) -> None:
@@ -225,11 +232,8 @@ class UserSide(ABC):
         self._check_flags(flags, BPF_F_LOCK)
         _each(keys, self.remove)
 
-    def _lookups(
-        self, count: int, after: Cursor | None, flags: int, read: Callable[[bytes], bytes]
-    ) -> Batch:
+    def _lookups(self, count: int, after: Cursor | None, read: Callable[[bytes], bytes]) -> Batch:
         """Up to `count` entries, read by `read`."""
-        self._check_flags(flags, BPF_F_LOCK)
         entries: list[tuple[bytes, bytes]] = []
         cursor = after
         while len(entries) < count:
@@ -269,10 +273,16 @@ class UserSide(ABC):
             raise KernelError(Errno.EPERM, f"map {self.name} {why}")
 
     def _check_flags(self, flags: int, allowed: int) -> None:
-        if flags & ~allowed:
-            raise KernelError(Errno.EINVAL, f"map {self.name}: unknown flags {flags & ~allowed:#x}")
+        if flags & LOW & ~allowed:
+            raise KernelError(Errno.EINVAL, f"map {self.name}: unknown flags {flags & LOW & ~allowed:#x}")
         if flags & BPF_F_LOCK and not self.has_lock:
             raise KernelError(Errno.EINVAL, f"map {self.name} has no spin lock")
+        self.check_cpus(flags)
+
+    def check_cpus(self, flags: int) -> None:
+        """Raise KernelError for flags about CPUs that the map cannot follow."""
+        if names_cpus(flags):
+            raise KernelError(Errno.EINVAL, f"map {self.name}, for flags {flags:#x}, is no per-CPU map")
 
     def _check_batch(self, command: str) -> None:
         if command not in self.batches:

@@ -29,9 +29,9 @@ class SocketMapView(MapView):
             raise ValueMismatch(f"value of {self.raw.name}: {value!r} is no socket")
         self.raw.put(self.key_bytes(key), value.kernel_socket, flags)
 
-    def lookup(self, key: Any) -> int:
+    def lookup(self, key: Any, flags: int = 0) -> int:
         """The cookie of the socket at `key`. ENOENT: there is none. ENOSPC: values have 4 bytes only."""
-        return int.from_bytes(self.raw.read(self.key_bytes(key)), self.raw.order)
+        return int.from_bytes(self.raw.read(self.key_bytes(key), flags), self.raw.order)
 
     def socket(self, key: Any) -> Socket | None:
         """The socket at `key` itself, which real user space cannot get."""

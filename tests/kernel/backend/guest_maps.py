@@ -5,13 +5,22 @@ from __future__ import annotations
 import errno
 import os
 import socket
+import struct
+from collections.abc import Callable, Iterator
+from itertools import product
 from pathlib import Path
 
 import pytest
+from skverdict.codegen.object import MapSpec
+from skverdict.dsl.catalogue.maps import MAPS
+from skverdict.dsl.catalogue.programs import KERNELS
 from skverdict.runtime.kernel.kernel import Kernel
+from skverdict.runtime.kernel.maps import KernelPerCpuMap
+from skverdict.runtime.maps.element_flags import BPF_F_CPU, CPU_SHIFT, is_single
+from skverdict.runtime.maps.per_cpu import LruPerCpuHashMap, PerCpuArray, PerCpuHashMap, PerCpuMap
 from skverdict.runtime.maps.user_side import BatchError
 
-from tests.kernel.backend.kit import LAB, TELLING, nothing_left, telling
+from tests.kernel.backend.kit import BPF, LAB, TELLING, nothing_left, telling
 
 BPFFS = Path("/sys/fs/bpf")
 
@@ -184,3 +193,49 @@ def test_a_python_socket_or_a_descriptor_goes_in() -> None:
         with pytest.raises(OSError) as caught:
             kernel.maps["watched"][0] = os.open("/dev/null", os.O_RDONLY)
         assert caught.value.errno == errno.ENOTSOCK
+
+
+@pytest.mark.parametrize("make", [PerCpuArray, PerCpuHashMap, LruPerCpuHashMap])
+def test_flags_for_one_cpu_and_for_all(make: type[PerCpuArray] | type[PerCpuHashMap]) -> None:
+    spec = MapSpec("cpus", MAPS[make.kind].map_type, 4, 8, 2)
+    release = tuple(int(part) for part in os.uname().release.split(".")[:2])
+    kernel = next(each for each in reversed(KERNELS) if tuple(map(int, each.split("."))) <= release)
+    simulated = make(spec, "little", BPF.cpus, kernel)
+    descriptor = BPF.create_map(*spec_arguments(spec))
+    try:
+        real = KernelPerCpuMap(BPF, descriptor, spec)
+        told = [[*answers_by_flags(map_, BPF.cpus)] for map_ in (real, simulated)]
+    finally:
+        os.close(descriptor)
+    assert told[0] == told[1]
+
+
+def spec_arguments(spec: MapSpec) -> tuple[int, str, int, int, int]:
+    return spec.map_type, spec.name, spec.key_size, spec.value_size, spec.max_entries
+
+
+def answers_by_flags(map_: KernelPerCpuMap | PerCpuMap, cpus: int) -> Iterator[tuple[int, object, object, bytes]]:
+    """Flags, the answers to a lookup and to an update with them, alone or as batches, and the values then."""
+    key, other = bytes(4), b"\1\0\0\0"
+    for low, cpu in product(range(64), (0, cpus - 1, cpus)):
+        flags = low | cpu << CPU_SHIFT
+        map_.update(key, struct.pack("<Q", 5) * cpus)
+        value = struct.pack("<Q", 7) * (1 if is_single(flags) else cpus)
+        read = answer(lambda: map_.read(key, flags))  # noqa: B023
+        update = answer(lambda: map_.update(key, value, flags))  # noqa: B023
+        yield flags, read, update, map_.read(key)
+        batch = answer(lambda: map_.lookup_batch(4, None, flags).entries)  # noqa: B023
+        update = answer(lambda: map_.update_batch([(key, value)], flags))  # noqa: B023
+        yield flags, batch, update, map_.read(key)
+    if map_.kind != "percpu_array":
+        map_.delete(key)
+    yield 0, None, answer(lambda: map_.update(other, struct.pack("<Q", 7), BPF_F_CPU)), b""
+    yield 0, answer(lambda: map_.read(other)), None, b""
+
+
+def answer(action: Callable[[], object]) -> object:
+    """What `action` gives, or the errno of what it raises."""
+    try:
+        return action()
+    except OSError as error:
+        return error.errno
