@@ -16,9 +16,18 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterator, MutableMapping
 from typing import TYPE_CHECKING, Any
 
-from skverdict.dsl.constants import BPF_EXIST, BPF_NOEXIST, BPF_SK_STORAGE_GET_F_CREATE, SK_DROP, SK_PASS
+from skverdict.dsl.constants import (
+    BPF_EXIST,
+    BPF_F_LOCK,
+    BPF_NOEXIST,
+    BPF_SK_STORAGE_GET_F_CREATE,
+    SK_DROP,
+    SK_PASS,
+)
+from skverdict.dsl.kernel_structs import bpf_spin_lock
 from skverdict.dsl.places import encoded, place, read, size
 from skverdict.dsl.scalars import i64
+from skverdict.dsl.structs import is_struct_class, members_of
 
 if TYPE_CHECKING:
     from skverdict.dsl.maps import Map
@@ -42,10 +51,16 @@ def _most(map_: Map) -> int:
     return int(map_.max_entries)  # type: ignore[call-overload, no-any-return]
 
 
+def _has_lock(map_: Map) -> bool:
+    """True if values of the map have a spin lock."""
+    return is_struct_class(map_.value) and bpf_spin_lock in members_of(map_.value).values()
+
+
 class _Table(MutableMapping[Any, Any]):
     """Entries by key (`kernel/bpf/hashtab.c`)."""
 
     forgets = False
+    full = errno.E2BIG
 
     def __init__(self, map_: Map) -> None:
         self._map = map_
@@ -77,22 +92,33 @@ class _Table(MutableMapping[Any, Any]):
         return self.lookup(key) if cpu == 0 else None
 
     def update(self, key: object, value: object, flags: int = 0) -> int:  # type: ignore[override]
-        """Set an entry: 0, or EEXIST, ENOENT or E2BIG, negative."""
+        """Set an entry: 0, or EINVAL, EEXIST, ENOENT, or that the map is full, negative."""
         packed, content = self._key(key), encoded(self._map.value, value)
         found = self._found(packed)
-        if flags == BPF_NOEXIST and found is not None:
-            return _answer(errno.EEXIST)
-        if flags == BPF_EXIST and found is None:
-            return _answer(errno.ENOENT)
+        refusal = self._refusal(found, flags)
+        if refusal:
+            return _answer(refusal)
         if found is None and self._is_full():
-            if not self.forgets:
-                return _answer(errno.E2BIG)
             self._values.popitem(last=False)
-        if found is not None:
+        if found is not None and self._stays(flags):
             found[:] = content
         else:
             self._values[packed] = bytearray(content)
         return _answer()
+
+    def _refusal(self, found: bytearray | None, flags: int) -> int:
+        """The errno that an update gives, or 0."""
+        if flags & ~BPF_F_LOCK > BPF_EXIST or (flags & BPF_F_LOCK and not _has_lock(self._map)):
+            return errno.EINVAL
+        if flags & BPF_NOEXIST and found is not None:
+            return errno.EEXIST
+        if flags & BPF_EXIST and found is None:
+            return errno.ENOENT
+        return self.full if found is None and self._is_full() and not self.forgets else 0
+
+    def _stays(self, flags: int) -> bool:
+        """True if an update changes an entry where it is; otherwise places that are known keep the old one."""
+        return bool(flags & BPF_F_LOCK) or "percpu" in self._map.kind
 
     def delete(self, key: object) -> int:
         """Remove an entry: 0, or ENOENT, negative."""
@@ -148,7 +174,16 @@ class _Array(_Table):
             self._values[key] = bytearray(size(self._map.value))
         return self._values[key]
 
-    def _is_full(self) -> bool:
+    def _refusal(self, found: bytearray | None, flags: int) -> int:
+        if flags & ~BPF_F_LOCK > BPF_EXIST:
+            return errno.EINVAL
+        if found is None:
+            return errno.E2BIG
+        if flags & BPF_NOEXIST:
+            return errno.EEXIST
+        return errno.EINVAL if flags & BPF_F_LOCK and not _has_lock(self._map) else 0
+
+    def _stays(self, flags: int) -> bool:
         return True
 
     def _keys(self) -> list[bytes]:
@@ -161,6 +196,8 @@ class _Array(_Table):
 
 class _LpmTrie(_Table):
     """Entries by the longest prefix of a key: a u32 of bits, and the bytes that they are of."""
+
+    full = errno.ENOSPC
 
     def _key(self, key: object) -> bytes:
         packed = encoded(self._map.key, key)
@@ -239,7 +276,9 @@ class _Values:
         self._values: list[bytearray] = []
 
     def push(self, value: object, flags: int = 0) -> int:
-        """Put a value in: 0, or E2BIG, negative; with BPF_EXIST the oldest makes room."""
+        """Put a value in: 0, or EINVAL or E2BIG, negative; with BPF_EXIST the oldest makes room."""
+        if flags not in (0, BPF_EXIST):
+            return _answer(errno.EINVAL)
         if len(self._values) >= _most(self._map):
             if flags != BPF_EXIST:
                 return _answer(errno.E2BIG)
@@ -273,7 +312,9 @@ class _Filter(_Values):
     """A filter that is never wrong: what it holds was put in."""
 
     def push(self, value: object, flags: int = 0) -> int:
-        """Put a value in."""
+        """Put a value in: 0, or EINVAL, negative."""
+        if flags:
+            return _answer(errno.EINVAL)
         self._values.append(bytearray(encoded(self._map.value, value)))
         return _answer()
 

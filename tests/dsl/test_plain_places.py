@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -116,6 +117,12 @@ def path(tmp_path: Path) -> Path:
 @pytest.fixture
 def plain(path: Path) -> Iterator[ModuleType]:
     """The policy as ordinary Python imports it."""
+    with imported(path) as module:
+        yield module
+
+
+@contextmanager
+def imported(path: Path) -> Iterator[ModuleType]:
     module = ModuleType(path.stem)
     sys.modules[module.__name__] = module
     exec(compile(path.read_text(), str(path), "exec"), module.__dict__)
@@ -129,7 +136,7 @@ def entries(map_: Any) -> list[tuple[bytes, bytes]]:
 
 
 def packed(value: Struct | int, size: int) -> bytes:
-    return value.pack() if isinstance(value, Struct) else int(value).to_bytes(size, sys.byteorder)
+    return value.pack() if isinstance(value, Struct) else int(value).to_bytes(size, sys.byteorder, signed=value < 0)
 
 
 def test_a_policy_leaves_in_packets_and_maps_what_it_leaves_compiled(path: Path, plain: ModuleType) -> None:
@@ -294,3 +301,73 @@ def test_a_map_has_no_entries_while_the_policy_is_compiled(tmp_path: Path) -> No
     path.write_text(POLICY + "\ncounts[1] = 5\n")
     with pytest.raises(PolicyError, match="a HashMap has no entries while the policy is compiled"):
         load_policy(path)
+
+
+UPDATES = """
+from skverdict.dsl import *
+
+hashed = HashMap(key=u32, value=u64, max_entries=2)
+recent = LruHashMap(key=u32, value=u64, max_entries=2)
+fixed = ArrayMap(value=u64, max_entries=2)
+out = ArrayMap(value=i64, max_entries=2)
+
+@skb_verdict
+def program(skb: SkSkb) -> i32:
+    {map}.update(1, 10)
+    place = {map}.lookup(1)
+    out.update(0, {map}.update(skb.local_port, 5, {flags}))
+    if place is not None:
+        out.update(1, i64(place.value))
+    return SK_PASS
+"""
+
+
+@pytest.mark.parametrize("flags", [0, 1, 2, 3, 4, 5, 8, 1 << 40])
+@pytest.mark.parametrize("name", ["hashed", "recent", "fixed"])
+def test_updates_answer_and_leave_what_they_do_in_programs(name: str, flags: int, tmp_path: Path) -> None:
+    path = tmp_path / "policy_of_updates.py"
+    path.write_text(UPDATES.format(map=name, flags=flags))
+    machine = Machine(load_policy(path), Target())
+    with imported(path) as plain:
+        for port in (1, 0, 7):
+            skb = SkSkb(data=b"abcd", local_port=port)
+            assert plain.program(skb) == machine.run(b"abcd", local_port=port)
+            assert [packed(value, 8) for value in plain.out.values()] == [
+                value for _, value in entries(machine.maps["out"])
+            ]
+
+
+OTHERS = """
+from skverdict.dsl import *
+
+class Prefix(Struct):
+    bits: u32
+    address: be32
+
+networks = LpmTrie(key=Prefix, value=u32, max_entries=1, flags=BPF_F_NO_PREALLOC)
+waiting = Queue(value=u32, max_entries=1)
+seen = BloomFilter(value=u32, max_entries=4)
+out = ArrayMap(value=i64, max_entries=4)
+
+@skb_verdict
+def program(skb: SkSkb) -> i32:
+    out.update(0, networks.update(Prefix(bits=8, address=skb.remote_ip4), 1, {flags}))
+    out.update(1, waiting.push(1, {flags}))
+    out.update(2, waiting.push(2, {flags}))
+    out.update(3, seen.push(1, {flags}))
+    return SK_PASS
+"""
+
+
+@pytest.mark.parametrize("flags", [0, 1, 2, 3, 4, 8])
+def test_other_maps_answer_what_they_do_in_programs(flags: int, tmp_path: Path) -> None:
+    path = tmp_path / "policy_of_others.py"
+    path.write_text(OTHERS.format(flags=flags))
+    machine = Machine(load_policy(path), Target())
+    with imported(path) as plain:
+        for address in (0x0A000000, 0x0B000000, 0x0A000000):
+            skb = SkSkb(data=b"abcd", remote_ip4=be32(address))
+            assert plain.program(skb) == machine.run(b"abcd", remote_ip4=address)
+            assert [packed(value, 8) for value in plain.out.values()] == [
+                value for _, value in entries(machine.maps["out"])
+            ]
