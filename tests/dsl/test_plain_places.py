@@ -99,6 +99,10 @@ RUNS: tuple[tuple[bytes, dict[str, Any]], ...] = (
     (b"GET / HTTP", {"local_port": 81, "hash": 3, "remote_ip4": be32(0x0A010203)}),
     (b"GET / HTTP", {"local_port": 80, "hash": 4, "remote_ip4": be32(0x0A020203)}),
     (b"GET / HTTP", {"local_port": 80, "hash": 9, "remote_ip4": be32(0x0B020203)}),
+    (b"G}T / HTTP", {"local_port": 81, "hash": 3, "remote_ip4": be32(0x0A010203)}),
+    (b"G}T / HTTP", {"local_port": 80, "hash": 4, "remote_ip4": be32(0x0A020203)}),
+    (b"G}T / HTTP", {"local_port": 80, "hash": 9, "remote_ip4": be32(0x0B020203)}),
+    (b"\1:\0\5\7\0\0\0", {"local_port": 80, "hash": 1}),
     (b"GET", {"local_port": 80, "hash": 0}),
     (b"xabcdefgh", {"local_port": 82, "hash": 2}),
     (b"xxqcdefghzz", {"local_port": 80, "hash": 2}),
@@ -145,19 +149,23 @@ def test_a_policy_leaves_in_packets_and_maps_what_it_leaves_compiled(path: Path,
         prefix = plain.Prefix(bits=bits, address=be32(address))
         plain.networks[prefix] = value
         machine.maps["networks"].write(prefix.pack(), packed(value, 4), 0)
+    results = []
     for content, fields in RUNS:
         packet = bytearray(content)
-        numbers = {name: one.raw() if isinstance(one, be32) else one for name, one in fields.items()}
+        numbers = {name: one.host() if isinstance(one, be32) else one for name, one in fields.items()}
         numbers = {"len": 0, "remote_ip4": 0, **numbers}
         skb = SkSkb(data=content, **fields)
-        assert plain.program(skb) == machine.run(packet, **numbers), (content, fields)
+        result = plain.program(skb)
+        assert result == machine.run(packet, **numbers), (content, fields)
+        results.append(int(result))
         assert skb.data.content == packet
     for name in ("counts", "stats", "sums"):
         declared = getattr(plain, name)
         assert sorted((packed(key, 4), packed(value, 8)) for key, value in declared.items()) == entries(
             machine.maps[name]
         )
-    # Nine went in, and each time that there were two one had to go.
+    assert results == [9, 9, 9, 9, 9, 8, 7, 5, 107, -1, -2, 7, 8, 9]
+    # Many went in, and each time that there were two one had to go.
     assert len(plain.waiting) == 1
 
 
