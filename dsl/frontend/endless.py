@@ -26,9 +26,8 @@ def check_ends(
             node.test, "this loop never ends, and the kernel takes only programs that do",
             "use `for i in range(n)`, or leave the loop with `break`",
         )  # fmt: skip
-    if returns or _breaks(node):
-        return
-    if not _may_change(lowering, node):
+    leaves = returns or _breaks(node)
+    if not leaves and not _may_change(lowering, node):
         raise lowering.refuse(
             node.test, f"once begun, this loop never ends: nothing in it changes `{lowering.segment(node.test)}`",
             "use `for i in range(n)`, or change what is tested",
@@ -77,7 +76,7 @@ def _check_turns(lowering: Lowering, node: ast.While, head: State) -> None:
         return
     for part, direction in ((test.left, 1 if rises else -1), (test.comparators[0], -1 if rises else 1)):
         binding = head.names.get(part.id) if isinstance(part, ast.Name) else None
-        if not isinstance(part, ast.Name) or not isinstance(binding, Slot):
+        if not isinstance(part, ast.Name) or not isinstance(binding, Slot) or _compares_in(node, part.id):
             continue
         shape = binding.shape
         if direction_of(node, part.id) != direction or not isinstance(shape, Scalar):
@@ -89,6 +88,25 @@ def _check_turns(lowering: Lowering, node: ast.While, head: State) -> None:
                 f"this loop may take {turns} turns, more than the kernel's verifier follows ({MOST_TURNS})",
                 "put an end to it that is known, such as `min(n, 64)`",
             )
+
+
+def _compares_in(node: ast.While, name: str) -> bool:
+    """True if a turn compares the number itself with something, so that it may leave the loop by its size."""
+    return any(
+        isinstance(part, ast.Compare) and any(_is_part_of(name, side) for side in (part.left, *part.comparators))
+        for statement in node.body
+        for part in ast.walk(statement)
+    )
+
+
+def _is_part_of(name: str, expression: ast.expr) -> bool:
+    """True if an expression computes with the number; what lies at an index is not the index."""
+    if isinstance(expression, ast.Subscript):
+        return False
+    if isinstance(expression, ast.Name):
+        return expression.id == name
+    parts = ast.iter_child_nodes(expression)
+    return any(_is_part_of(name, part) for part in parts if isinstance(part, ast.expr))
 
 
 def _longest_step(node: ast.While, name: str) -> int:

@@ -86,15 +86,22 @@ def doubt(content: Object, attach: Sequence[str]) -> str:
     That is so where the programs redirect to that map, and there is one that no attached program uses: maps of
     targets and of watched sockets can be declared in either order.
     """
+    doubtful = None if attach else doubtful_maps(content)
+    if doubtful is None:
+        return ""
+    first, unused = doubtful
+    return (
+        f"note: the programs are attached to {first}, the first socket map, which they use themselves; "
+        f"--attach {unused} attaches them to {unused} instead"
+    )
+
+
+def doubtful_maps(content: Object) -> tuple[str, str] | None:
+    """The first socket map, if programs redirect to it, and one that no attached program uses; None if not so."""
     maps = _socket_maps(content)
     used = {use.map for name in _attachable(content) for use in content.programs[name].maps.values()}
-    unused = [name for name in maps if name not in used]
-    if attach or not unused or maps[0] not in used:
-        return ""
-    return (
-        f"note: the programs are attached to {maps[0]}, the first socket map, which they use themselves; "
-        f"--attach {unused[0]} attaches them to {unused[0]} instead"
-    )
+    unused = next((name for name in maps if name not in used), None)
+    return None if unused is None or maps[0] not in used else (maps[0], unused)
 
 
 def _attachable(content: Object) -> list[str]:

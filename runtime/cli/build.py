@@ -94,13 +94,24 @@ def _skeleton_path(output: str, language: str) -> str:
 def _loader(content: bytes, output: str, language: str) -> bytes:
     """The source of a loader."""
     import os
+    import sys
 
     from skverdict.codegen import read_object
+    from skverdict.runtime.capture.plan import doubtful_maps
     from skverdict.runtime.skeleton import LANGUAGES
     from skverdict.runtime.skeleton.parts import SkeletonError, parts_of
 
     name = os.path.basename(output)
+    read = read_object(content, name)
     try:
-        return LANGUAGES[language].text(parts_of(read_object(content, name), name)).encode()
+        text = LANGUAGES[language].text(parts_of(read, name)).encode()
     except SkeletonError as error:
         raise UsageError(str(error)) from None
+    if doubtful := doubtful_maps(read):
+        first, unused = doubtful
+        print(
+            f"skverdict: note: the loader attaches the programs to {first}, the first socket map, which they use "
+            f"themselves; if that is to be {unused}, declare it first",
+            file=sys.stderr,
+        )
+    return text

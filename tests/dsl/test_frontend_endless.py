@@ -52,6 +52,7 @@ ENDING = (
     "n = 0\nwhile n < ctx.len:\n    n += 65536",
     "n = 0\nwhile n < ctx.len and n < 64:\n    n += 1",
     "n = 0\nwhile n < ctx.len:\n    n += 1\n    if n > 9:\n        break",
+    "n = 0\nwhile n < ctx.hash:\n    if n + 4 > 64:\n        return 1\n    n += 1",
 )
 
 
@@ -66,6 +67,9 @@ LONG = {
     "n = 0\nwhile n < ctx.hash:\n    n += 1\n    if ctx.len:\n        n += 2": 1431655765,
     "n = ctx.hash\nwhile n > 3:\n    n -= 1": 4294967295,
     "n = 0\nwhile n < 1000003:\n    n += 1": 1000003,
+    # What may end these early is nothing that bounds them.
+    "n = 0\nwhile n < ctx.hash:\n    n += 1\n    if ctx.len:\n        break": 4294967295,
+    "n: u32 = 0\nwhile n < ctx.hash:\n    if ctx.data[n] == 10:\n        return 1\n    n += 1": 4294967295,
 }
 
 

@@ -282,6 +282,16 @@ def test_run_doubts_a_first_map_that_is_redirected_to(capsys: Output) -> None:
     assert capsys.readouterr().err == ""
 
 
+def test_a_loader_doubts_a_first_map_that_is_redirected_to(tmp_path: Path, capsys: Output) -> None:
+    def built(name: str) -> int:
+        return main(["build", str(EXAMPLES / f"{name}.py"), "-o", str(tmp_path / f"{name}.o"), "--skeleton", "c"])
+
+    assert built("frame_router") == 0
+    assert "the loader attaches the programs to workers, the first socket map" in capsys.readouterr().err
+    assert built("port_redirect") == 0
+    assert "the loader" not in capsys.readouterr().err
+
+
 def test_run_as_json(policy: Path, capsys: Output) -> None:
     assert main(["run", str(policy), "--capture", HTTP, "--json"]) == 0
     report = json.loads(capsys.readouterr().out)
