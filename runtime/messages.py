@@ -22,7 +22,7 @@ from skverdict.runtime.native.noted import Noted, noted
 from skverdict.runtime.program import SimulatedProgram
 from skverdict.runtime.sockets.buffer import SocketBuffer
 from skverdict.runtime.sockets.contexts import SkBuffContext
-from skverdict.runtime.sockets.socket import Socket
+from skverdict.runtime.sockets.socket import Socket, whole
 from skverdict.runtime.sockets.tcp import TcpSocket
 from skverdict.runtime.sockets.verdict import SK_PASS
 from skverdict.runtime.trace import HEAD
@@ -110,7 +110,7 @@ def replay(sender: Socket, messages: Iterable[bytes], reader: Socket, machine: M
     what the messages themselves raise."""
     received: list[bytes] = []
     limit = AT_ONCE
-    for chunk in _chunks(map(bytes, messages)):
+    for chunk in _chunks(map(whole, messages)):
         at = 0
         while at < len(chunk):
             some = chunk[at : at + limit]

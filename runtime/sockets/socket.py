@@ -18,6 +18,11 @@ Content = bytes | bytearray | memoryview
 SHUT_RD, SHUT_WR, SHUT_RDWR = 0, 1, 2
 
 
+def whole(content: Content) -> bytes:
+    """The bytes of what is sent. Raises TypeError for a number, of which `bytes` would make as many zeros."""
+    return content if type(content) is bytes else bytes(memoryview(content))
+
+
 class Socket:
     """A non-blocking socket. Errors are OSErrors with Linux's errno, as Python's own sockets raise them.
 
@@ -197,7 +202,7 @@ class Socket:
     ) -> int:
         """Send `parts` as one message, as `sendmsg` does with several buffers."""
         self._check_open()
-        content = bytes(parts[0]) if len(parts) == 1 else b"".join(parts)
+        content = whole(parts[0]) if len(parts) == 1 else b"".join(parts)
         socket = self._socket
         plan = list(segments)
         if not isinstance(socket, TcpSocket):
@@ -218,13 +223,13 @@ class Socket:
     def sendfile(self, content: Content) -> int:
         """Send `content` from a file, as `sendfile` does: programs may find its bytes not yet readable."""
         self._check_open()
-        pages = bytes(content)
+        pages = whole(content)
         return self._call("sent", pages, lambda: self._socket.write_pages(pages))
 
     def sendto(self, content: Content, to: Socket) -> int:
         """Send a datagram to the address of another socket."""
         self._check_open()
-        datagram = bytes(content)
+        datagram = whole(content)
         return self._call("sent", datagram, lambda: self._socket.write_to(datagram, to.kernel_socket))
 
     def _call(self, way: str, content: bytes, perform: Callable[[], int]) -> int:

@@ -259,3 +259,13 @@ def test_waiting_moves_the_clock() -> None:
     before = simulator.environment.clock_ns
     simulator.wait(1.5)
     assert simulator.environment.clock_ns - before == 1_500_000_000
+
+
+@pytest.mark.parametrize("content", [3, "text", None])
+def test_what_is_no_bytes_is_not_sent(content: Any) -> None:
+    client, server = Simulator(LAB).tcp_pair()
+    for send in (client.send, client.sendfile, lambda each: client.sendmsg([each])):
+        with pytest.raises(TypeError, match="bytes-like"):
+            send(content)
+    with pytest.raises(BlockingIOError):
+        server.recv()
