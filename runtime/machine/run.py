@@ -187,10 +187,12 @@ class Run:
             raise Misuse(f"the program {does} without releasing what {helper} gave at instruction {slot}")
 
     def call_back(self, slot: int, arguments: Sequence[int]) -> int:
-        """Run the program's function at `slot` for a helper, to its end; what it returns in r0."""
+        """Run the program's function at `slot` for a helper, to its end; what it returns in r0.
+
+        It finds nothing in the registers behind `arguments` (set_loop_callback_state, kernel/bpf/verifier.c).
+        """
         self.enter(None)
-        for register, argument in enumerate(arguments, start=1):
-            self.registers[register] = argument
+        self.registers[1:6] = [*arguments, *UNWRITTEN[1 + len(arguments) : 6]]
         self.advance(slot)
         return +self.registers[0]
 

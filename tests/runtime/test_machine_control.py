@@ -225,6 +225,15 @@ def test_a_callback_runs_with_index_and_context() -> None:
     assert execute(loop(5, *add)).value == 100 * (0 + 1 + 2 + 3 + 4) + 5
 
 
+@pytest.mark.parametrize("way", [run, step_through])
+@pytest.mark.parametrize("register", [0, 3, 4, 5, 6])
+def test_a_callback_finds_nothing_behind_its_arguments(register: int, way: Callable[..., object]) -> None:
+    program = loaded(object_of(loop(1, alu("mov", 1, src=register), alu("add", 1, imm=1), mov(0, 0))))
+    with pytest.raises(Fault) as caught:
+        way(program, TestContext(), environment())
+    assert caught.value.reason == f"r{register} is used before it is written"
+
+
 def test_a_callback_that_returns_one_ends_the_loop() -> None:
     stop = [mov(0, 0), op("jump", "jne", dst=1, imm=2, offset=1, bits=64), mov(0, 1)]
     assert execute(loop(5, *stop)).value == 3
