@@ -74,6 +74,19 @@ class Region:
         """Put `content` at `offset`, for a helper."""
         raise self.refuse("cannot be written", offset, len(content))
 
+    def check_shared(self, offset: int, size: int, reads: bool, writes: bool) -> None:
+        """Raise unless an atomic access may go there. It must be aligned, and to memory that allows it."""
+        if not self.atomic:
+            # Memory that allows no access at all has the better reason.
+            self.load(offset, size)
+            raise self.refuse("allows no atomic access", offset, size)
+        if offset % size:
+            raise self.refuse(f"must be accessed atomically at a multiple of {size} bytes", offset, size)
+        if reads:
+            self.read(offset, size)
+        if writes:
+            self.check_write(offset, size)
+
     def refuse(self, reason: str, offset: int, size: int) -> AccessError:
         """The error of an access at `offset`; `reason` continues the region's name."""
         return AccessError(f"{self.name} {reason}", self.name, offset, size)
@@ -408,16 +421,7 @@ class Memory:
         if content is not None and not place % size and 0 <= place <= len(content) - size:
             return content, place
         region = self.regions[address >> REGION_SHIFT]
-        if not region.atomic:
-            # Memory that allows no access at all has the better reason.
-            region.load(place, size)
-            raise region.refuse("allows no atomic access", place, size)
-        if place % size:
-            raise region.refuse(f"must be accessed atomically at a multiple of {size} bytes", place, size)
-        if reads:
-            region.read(place, size)
-        if writes:
-            region.check_write(place, size)
+        region.check_shared(place, size, reads, writes)
         return region.content, place
 
     def region(self, address: int) -> Region:

@@ -197,16 +197,13 @@ def store(site: Site) -> Step:
     return register if site.operation.source == "reg" else immediate
 
 
-def _shared_memory(run: Run, base: int, offset: int, size: int) -> tuple[Region, int]:
-    """The region and offset of an atomic access, which must be aligned and to memory that allows it."""
+def _shared_memory(
+    run: Run, base: int, offset: int, size: int, reads: bool = True, writes: bool = True
+) -> tuple[Region, int]:
+    """The region and offset of an atomic access that may be made. What it writes is looked at after that."""
     address = (base + offset) & ADDRESS
     region, place = run.regions[address >> REGION_SHIFT], (address & OFFSET_BITS) - ORIGIN
-    if not region.atomic:
-        # Memory that allows no access at all has the better reason.
-        region.load(place, size)
-        raise region.refuse("allows no atomic access", place, size)
-    if place % size:
-        raise region.refuse(f"must be accessed atomically at a multiple of {size} bytes", place, size)
+    region.check_shared(place, size, reads, writes)
     return region, place
 
 
@@ -248,7 +245,7 @@ def load_acquire(site: Site) -> Step:
     dst, src = site.instruction.dst, site.instruction.src
 
     def step(r: list[int], run: Run) -> int:
-        region, place = _shared_memory(run, r[src], offset, size)
+        region, place = _shared_memory(run, r[src], offset, size, writes=False)
         r[dst] = region.load(place, size)
         return after
 
@@ -260,7 +257,7 @@ def store_release(site: Site) -> Step:
     dst, src, kept = site.instruction.dst, site.instruction.src, mask(8 * site.operation.size)
 
     def step(r: list[int], run: Run) -> int:
-        region, place = _shared_memory(run, r[dst], offset, size)
+        region, place = _shared_memory(run, r[dst], offset, size, reads=False)
         region.store(place, size, r[src] & kept)
         return after
 

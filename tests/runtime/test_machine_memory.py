@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import pytest
 from hypothesis import given
@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from skverdict.codegen.instruction import Instruction
 from skverdict.codegen.object import DataReference, DataSection, Program, SourceLine
 from skverdict.runtime.machine.fault import Fault, MemoryAccess
-from skverdict.runtime.machine.run import run
+from skverdict.runtime.machine.run import run, step_through
 from skverdict.runtime.maps.array import ArrayMap
 from skverdict.runtime.maps.hash import HashMap
 
@@ -270,6 +270,23 @@ def test_data_sections_are_memory_and_constants_are_read_only() -> None:
     constant = loaded(**data_program(store(1, 0, 1, imm=0), read_only=True))  # type: ignore[arg-type]
     with pytest.raises(Fault, match=r"data section .d is read-only"):
         run(constant, context, surroundings)
+
+
+@pytest.mark.parametrize("way", [run, step_through])
+@pytest.mark.parametrize(
+    "access",
+    [
+        op("atomic", "add", dst=1, src=4, offset=-2, size=4, fetch=False),
+        op("atomic", "xchg", dst=1, src=4, offset=-2, size=4, fetch=True),
+        op("atomic", "cmpxchg", dst=1, src=4, offset=-2, size=4),
+        op("store_release", dst=1, src=4, offset=-2, size=4),
+    ],
+)
+def test_the_place_is_looked_at_before_what_an_atomic_access_writes(
+    access: Instruction, way: Callable[..., object]
+) -> None:
+    with pytest.raises(Fault, match=r"data section .d is read-only"):
+        way(loaded(**data_program(access, read_only=True)), TestContext(), environment())  # type: ignore[arg-type]
 
 
 def test_a_fault_tells_program_instruction_and_source_line() -> None:
