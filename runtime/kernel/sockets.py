@@ -48,13 +48,15 @@ TCP_STATES = (
 )
 
 
-def is_connected(seen: socket.socket) -> bool:
-    """True if the socket has a peer that it sends to."""
+def state_of(seen: socket.socket) -> str:
+    """The TCP state, such as `ESTABLISHED`; other kinds are in that one if connected and in `CLOSE` if not."""
+    if seen.family != socket.AF_UNIX and seen.type == socket.SOCK_STREAM:
+        return TCP_STATES[seen.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1)[0]]
     try:
         seen.getpeername()
     except OSError:
-        return False
-    return True
+        return "CLOSE"
+    return "ESTABLISHED"
 
 
 class KernelSocket:
@@ -99,10 +101,8 @@ class KernelSocket:
 
     @property
     def state(self) -> str:
-        """The TCP state, such as `ESTABLISHED`; other kinds are in that one if connected and in `CLOSE` if not."""
-        if self.python.family == socket.AF_UNIX or self.python.type != socket.SOCK_STREAM:
-            return "ESTABLISHED" if is_connected(self.python) else "CLOSE"
-        return TCP_STATES[self.python.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1)[0]]
+        """What `state_of` tells of the socket."""
+        return state_of(self.python)
 
     @property
     def connected(self) -> bool:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import socket
 
-from skverdict.runtime.kernel.sockets import TCP_STATES, is_connected
+from skverdict.runtime.kernel.sockets import state_of
 
 #: include/uapi/linux/in.h; not every Python that runs here has a name for it.
 IPPROTO_MPTCP = 262
@@ -34,12 +34,12 @@ def reason_of(seen: socket.socket) -> str:
     if seen.family == socket.AF_UNIX:
         if seen.type == socket.SOCK_SEQPACKET:
             return "it is a unix socket of type SOCK_SEQPACKET"
-        return _PARSER if is_connected(seen) or seen.type == socket.SOCK_DGRAM else "it is not connected"
+        goes_in = seen.type == socket.SOCK_DGRAM or state_of(seen) == "ESTABLISHED"
+        return _PARSER if goes_in else "it is not connected"
     if seen.family not in (socket.AF_INET, socket.AF_INET6):
         return f"its address family is {seen.family!r}"
     if seen.type == socket.SOCK_STREAM and seen.proto == socket.IPPROTO_TCP:
-        state = TCP_STATES[seen.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1)[0]]
-        return f"it is in state {state}, and only ESTABLISHED and LISTEN go in"
+        return f"it is in state {state_of(seen)}, and only ESTABLISHED and LISTEN go in"
     if seen.type == socket.SOCK_DGRAM and seen.proto == socket.IPPROTO_UDP:
         return _PARSER if seen.getsockname()[1] else "it is bound to no port"
     return f"its protocol is number {seen.proto}"

@@ -52,6 +52,19 @@ def _settings(way: str) -> dict[int, int]:
     return {MODE: TO_INDEX, TARGET: 0, REDIRECT_FLAGS: WAYS[way]}
 
 
+def _overfilled(count: int, reader: str) -> list[Step]:
+    """So many messages of 1000 bytes for a target with small buffers, which are read, and one more behind them."""
+    return [
+        *(["buffers", socket, SMALL] for socket in "ub"),
+        ["burst", "c", 1000, count],
+        ["drain", reader],
+        ["send", "c", "after"],
+        ["recv", reader, 10],
+        ["error", "u"],
+        ["error", "s"],
+    ]
+
+
 def _full(kind: str, way: str) -> Iterator[dict[str, Any]]:
     """More than the target holds comes, and is read afterwards."""
     reader = READER[way]
@@ -59,13 +72,7 @@ def _full(kind: str, way: str) -> Iterator[dict[str, Any]]:
         f"a full target, {way} of {kind}",
         _settings(way),
         *_start("TCP over IPv4", kind, way),
-        *(["buffers", socket, SMALL] for socket in "ub"),
-        ["burst", "c", 1000, 60],
-        ["drain", reader],
-        ["send", "c", "after"],
-        ["recv", reader, 10],
-        ["error", "u"],
-        ["error", "s"],
+        *_overfilled(60, reader),
     )
     yield net_scenario(
         f"a full target is closed, {way} of {kind}",
@@ -137,13 +144,7 @@ def _full_sources() -> Iterator[dict[str, Any]]:
                     f"many messages of {source} to {way} of {target}",
                     _settings(way),
                     *_start(source, target, way),
-                    *(["buffers", socket, SMALL] for socket in "ub"),
-                    ["burst", "c", 1000, 40],
-                    ["drain", reader],
-                    ["send", "c", "after"],
-                    ["recv", reader, 10],
-                    ["error", "u"],
-                    ["error", "s"],
+                    *_overfilled(40, reader),
                 )
         yield net_scenario(
             f"many messages passed, {source}",
