@@ -7,7 +7,7 @@ from importlib import import_module
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
     from typing import Any
 
 COMMANDS = {
@@ -72,13 +72,26 @@ def _sentence(words: str) -> str:
 
 
 def _parser(program: str, description: str, epilog: str) -> ArgumentParser:
-    return ArgumentParser(
+    return _Parser(
         prog=program,
         description=description,
         epilog=epilog,
         formatter_class=_Help,
         allow_abbrev=False,
     )
+
+
+class _Parser(ArgumentParser):
+    """Names the option that was meant before it asks for what is missing."""
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        for argument in args:
+            if argument == "--":
+                break
+            option = argument.split("=", 1)[0]
+            if option.startswith("--") and option not in self._option_string_actions:
+                self.error(f"there is no option {option!r}{_meant(option, self._option_string_actions, '; ')}")
+        return super().parse_known_args(args, namespace)
 
 
 class _Help(HelpFormatter):
@@ -96,10 +109,15 @@ class _Help(HelpFormatter):
 
 
 def _unknown(name: str) -> str:
+    return f"there is no command {name!r}; " + (_meant(name, COMMANDS) or "see skverdict --help")
+
+
+def _meant(name: str, known: Iterable[str], before: str = "") -> str:
+    """A question for the known name that is closest, behind `before`; empty where none is close."""
     from difflib import get_close_matches
 
-    close = get_close_matches(name, COMMANDS, 1)
-    return f"there is no command {name!r}; " + (f"did you mean {close[0]!r}?" if close else "see skverdict --help")
+    close = get_close_matches(name, known, 1)
+    return f"{before}did you mean {close[0]!r}?" if close else ""
 
 
 def _general_parser() -> ArgumentParser:

@@ -32,7 +32,6 @@ POLICIES = (
     "examples/port_redirect.py",
     "tests/kernel/backend/holding.py",
     "tests/corpus/kernel_types/reading.py",
-    "tests/kernel/backend/small_bypass.py",
     "tests/kernel/backend/telling.py",
     "tests/kernel/backend/too_long.py",
 )
@@ -45,7 +44,17 @@ def files(tree: Tree) -> dict[str, bytes]:
     sources = [*(SOURCES / TESTS).glob("*.py"), *(SOURCES / TESTS).glob("*.c"), *LABS.glob("*.o")]
     content |= {str(path.relative_to(SOURCES)): path.read_bytes() for path in sources}
     content |= {policy.replace(".py", ".o"): build(load_policy(SOURCES / policy)) for policy in POLICIES}
+    content[f"{TESTS}/small_bypass.o"] = small_bypass()
     return content | bpftool(tree) | dict(refused_objects())
+
+
+def small_bypass() -> bytes:
+    """The object of examples/local_bypass.py with room for two sockets."""
+    text = (SOURCES / "examples/local_bypass.py").read_text()
+    with tempfile.TemporaryDirectory(prefix="skverdict-policy-") as folder:
+        policy = Path(folder) / "small_bypass.py"
+        policy.write_text(text.replace("max_entries=65535", "max_entries=2"))
+        return build(load_policy(policy))
 
 
 def bpftool(tree: Tree) -> dict[str, bytes]:

@@ -122,6 +122,20 @@ def test_an_unknown_command_is_told_what_it_may_be(word: str, advice: str, capsy
     assert f"there is no command {word!r}; {advice}\n" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["build", "gate.py", "--kernl", "6.1"], "there is no option '--kernl'; did you mean '--kernel'?"),
+        (["build", "gate.py", "--outptu=gate.o"], "there is no option '--outptu'; did you mean '--output'?"),
+        (["check", "--frobnicate", "gate.py"], "there is no option '--frobnicate'"),
+        (["--versoin"], "there is no option '--versoin'; did you mean '--version'?"),
+    ],
+)
+def test_an_unknown_option_is_told_what_it_may_be(arguments: list[str], told: str, capsys: Output) -> None:
+    assert main(arguments) == 2
+    assert f"error: {told}\n" in capsys.readouterr().err
+
+
 def test_a_page_has_standard_output_for_itself(capsys: Output) -> None:
     arguments = ["run", POLICY, "--capture", CAPTURE, "--report", "-"]
     assert main([*arguments, "--json"]) == 2
