@@ -95,7 +95,6 @@ class Engine:
 
     def _made_alone(self, redirects_in: str) -> NativeCode | None:
         from skverdict.runtime.native.code import NoNativeCode
-        from skverdict.runtime.native.columns import needs_nobody
         from skverdict.runtime.native.engine import compile_program
 
         maps, data, environment = self._surroundings
@@ -104,4 +103,4 @@ class Engine:
             code = compile_program(self._loaded, table, maps, data, environment, redirects_in)
         except NoNativeCode:
             return None
-        return code if needs_nobody(code) else None
+        return code if code.outline.alone else None

@@ -101,7 +101,7 @@ class Batch:
         region = ContextRegion(reader, context)
         packet = region.make_packet() if code.needs.packet else None
         self.packets.append(packet)
-        if packet is not None and code.moves:
+        if packet is not None and code.outline.moves:
             self.sharing.setdefault(id(packet.content), []).append(index)
         place = (self.pins.address(packet.content), len(packet.content), packet.writable) if packet else (0, 0, 0)
         fields = (region.load(offset, size) for offset, size in code.needs.fields)
@@ -110,7 +110,7 @@ class Batch:
     def _show_moved(self, index: int) -> None:
         """What the runs behind one on the same packet find of it."""
         packet = self.packets[index]
-        if packet is None or not self.code.moves:
+        if packet is None or not self.code.outline.moves:
             return
         for other in self.sharing[id(packet.content)]:
             if other > index:
@@ -131,7 +131,7 @@ class Batch:
                 before = self.code.row.unpack_from(self.rows, at - self.code.row.size)[5] * layout.CALL_SIZE
             self.calls = calls[:before]
             packet = self.packets[index]
-            if packet is not None and self.code.moves:
+            if packet is not None and self.code.outline.moves:
                 self.pins.release(packet.content)
             self.run = NativeRun(self.code, shared, self.contexts[index], self.environment, packet, self.rows, at)
             self.run.made.add(calls[before:])

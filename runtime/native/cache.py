@@ -1,8 +1,7 @@
 """Native code on disk, so that a program is compiled once on a machine.
 
-A file is named after all that its content follows from: the module's text, LLVM's release and the processor. It
-is only believed if nobody else can have written it, and if its content is what was put there; anything else is as
-if it were not there, and is written anew.
+A file is named after all that its content follows from. It is only believed if nobody else can have written it, and if
+its content is what was put there; anything else is as if it were not there, and is written anew.
 """
 
 from __future__ import annotations

@@ -12,11 +12,8 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from skverdict.runtime.native import layout
-from skverdict.runtime.native.graph import all_sites, is_local_call
 from skverdict.runtime.native.run import NativeCode, next_run, show_code
 from skverdict.runtime.native.shared import Pins, Shared
-
-_UNCHANGING = frozenset(("stack", "context", "packet", "data"))
 
 
 class Done(NamedTuple):
@@ -33,23 +30,6 @@ class Done(NamedTuple):
             end = count * layout.CALL_SIZE
             yield value, calls[begin:end]
             begin = end
-
-
-def needs_nobody(code: NativeCode) -> bool:
-    """True if runs change nothing but their stack, and call nothing but functions of the program and redirects that
-    are noted."""
-    facts = code.facts
-    if facts.handed_back or facts.uncounted:
-        return False
-    for site in all_sites(facts.graph):
-        family, access = site.operation.family, facts.proof.accesses.get(site.slot)
-        if family == "call" and not is_local_call(site) and site.slot not in facts.redirects:
-            return False
-        if access is None:
-            continue
-        if access.base not in _UNCHANGING or (family not in ("load", "load_acquire") and access.base != "stack"):
-            return False
-    return True
 
 
 class Columns:

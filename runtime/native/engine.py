@@ -12,13 +12,14 @@ from skverdict.runtime.machine.run import LoadedProgram, Result
 from skverdict.runtime.maps.array import ArrayMap
 from skverdict.runtime.maps.base import Map
 from skverdict.runtime.native.batch import Batch
-from skverdict.runtime.native.code import NoNativeCode, draft
+from skverdict.runtime.native.code import NoNativeCode
 from skverdict.runtime.native.columns import Columns, Done
-from skverdict.runtime.native.graph import all_sites
-from skverdict.runtime.native.run import NativeCode, Work, moves_packet, row_of
+from skverdict.runtime.native.run import NativeCode, row_of
 from skverdict.runtime.native.shared import Shared
+from skverdict.runtime.native.source import source_of
 from skverdict.runtime.native.tables import ArrayTable
 from skverdict.runtime.native.tiers import MachineCode
+from skverdict.runtime.native.work import Work
 
 # Shared memory that no run uses now.
 _idle: list[Shared] = []
@@ -36,19 +37,16 @@ def compile_program(
 
     Redirects by the socket map `redirects_in` are only noted, which is for `run_columns` alone. Raises NoNativeCode.
     """
-    made = draft(loaded, table, maps, data, environment, redirects_in)
+    source = source_of(loaded, table, maps, data, environment, redirects_in)
     try:
-        machine = MachineCode(made.module.text)
+        machine = MachineCode(source)
     except RuntimeError as error:
         raise NoNativeCode(f"LLVM makes no code of {loaded.name}: {error}") from None
-    things = tuple(maps[name] if kind == "map" else data[name] for kind, name in made.module.needs.addresses)
-    arrays = [maps[name] for name in made.module.needs.tables]
+    known = machine.outline
+    things = tuple(maps[name] if kind == "map" else data[name] for kind, name in known.needs.addresses)
+    arrays = [maps[name] for name in known.needs.tables]
     tables = tuple(ArrayTable(map_) for map_ in arrays if isinstance(map_, ArrayMap))
-    needs = made.module.needs
-    gives = bool(made.facts.registers.gives[0].always & 1)
-    moves = any(moves_packet(made.facts, site) for site in all_sites(made.facts.graph))
-    work = Work(made.facts, needs)
-    return NativeCode(loaded, machine, needs, made.facts, things, tables, row_of(needs), work, gives, moves)
+    return NativeCode(loaded, machine, known, things, tables, row_of(known.needs), Work(loaded.program, known))
 
 
 def run(code: NativeCode, context: Context, environment: Environment) -> Result:
@@ -73,7 +71,7 @@ def run_batch(code: NativeCode, contexts: Sequence[Context], environment: Enviro
 
 
 def run_columns(code: NativeCode, columns: Columns, targets: bytearray, budget: int) -> Done:
-    """Run native code for which `needs_nobody` holds once for each row of `columns`, up to the first run that it
+    """Run native code that runs `alone` once for each row of `columns`, up to the first run that it
     cannot do by itself.
 
     `targets` has a byte for each entry of the map that redirects are noted in: 1 where one may go there, else 0.

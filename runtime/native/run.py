@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import struct
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from itertools import count
 from operator import length_hint
 from typing import NamedTuple, overload
@@ -24,129 +24,31 @@ from skverdict.runtime.machine.memory import (
 )
 from skverdict.runtime.machine.registers import UNWRITTEN
 from skverdict.runtime.machine.run import MISDEEDS, Finished, Frame, HelperCall, LoadedProgram, Result, Run
-from skverdict.runtime.machine.semantics import mask
 from skverdict.runtime.maps.base import Map
 from skverdict.runtime.native import layout
-from skverdict.runtime.native.facts import Facts, Needs, marks_stack
-from skverdict.runtime.native.graph import Function, Site
+from skverdict.runtime.native.facts import Needs
+from skverdict.runtime.native.outline import Outline
 from skverdict.runtime.native.shared import CALL, PLACE, WORD, NativeFrame, Pins, Shared
 from skverdict.runtime.native.tables import ArrayTable
 from skverdict.runtime.native.tiers import MachineCode
-from skverdict.runtime.native.written import helper_of, sets, uses
-
-_ALL_WRITTEN = mask(STACK_SIZE)
-
-
-class Performed(NamedTuple):
-    """An instruction that Python does: the registers it reads, those of them that hold nothing, the one that it
-    sets, the bytes of the stack that are known to be written then, and what is to be seen to around it.
-
-    `fresh`: nothing has been noted of which bytes of the stack are written until Python looks at it.
-    `gives_value`: it gives the address of plain bytes, of the map that has table number `table`; `counts`: it
-    uses up some of the budget; `moves`: it may move the packet; `rereads`: fields of the context may be read behind it.
-    """
-
-    site: Site
-    reads: tuple[int, ...]
-    missing: tuple[int, ...]
-    sets: int | None
-    written: int
-    fresh: bool
-    is_helper: bool
-    gives_value: bool
-    table: int | None
-    counts: bool
-    moves: bool
-    rereads: bool
+from skverdict.runtime.native.work import Performed, Work
 
 
 class NativeCode(NamedTuple):
     """A program as native code, with what its runs need; `things` are the maps and data that it names, and `row` is
-    the form in which it is told of a run. `gives`: it always has a result where it exits; `moves`: it may move the
-    packet."""
+    the form in which it is told of a run."""
 
     loaded: LoadedProgram
     machine: MachineCode
-    needs: Needs
-    facts: Facts
+    outline: Outline
     things: tuple[Map | Bytes, ...]
     tables: tuple[ArrayTable, ...]
     row: struct.Struct
-    performed: Mapping[int, Performed]
-    gives: bool
-    moves: bool
+    performed: Work
 
-
-class Work(dict[int, Performed]):
-    """How Python does each instruction, by its slot; made when the first one is to be done."""
-
-    def __init__(self, facts: Facts, needs: Needs) -> None:
-        super().__init__()
-        self._facts = facts
-        self._needs = needs
-
-    def __missing__(self, slot: int) -> Performed:
-        self.update(_performed(self._facts, self._needs))
-        return self[slot]
-
-
-def _performed(facts: Facts, needs: Needs) -> dict[int, Performed]:
-    table, fields, tables = {}, needs.fields, needs.tables
-    for function in facts.graph.values():
-        rereading = _rereading(facts, function)
-        observed, fresh = function.slot in facts.proof.observed, not marks_stack(facts, function)
-        for block in function.blocks.values():
-            for site in block.sites:
-                helper = helper_of(site)
-                reads = tuple(range(1, 6)) if helper else uses(site)
-                always = facts.registers.before[site.slot].always
-                missing = tuple(register for register in reads if not always >> register & 1)
-                state = facts.proof.before.get(site.slot)
-                written = state.always if observed and state is not None else _ALL_WRITTEN
-                counts = site.slot in facts.uncounted
-                values, lookup = site.slot in facts.proof.lookups, facts.proof.lookups.get(site.slot)
-                place = tables.index(lookup.name) if lookup is not None and lookup.name in tables else None
-                rereads = bool(fields) and block.slot in rereading
-                table[site.slot] = Performed(
-                    site,
-                    reads,
-                    missing,
-                    sets(site),
-                    written,
-                    fresh,
-                    helper is not None,
-                    values,
-                    place,
-                    counts,
-                    moves_packet(facts, site),
-                    rereads,
-                )
-    return table
-
-
-def moves_packet(facts: Facts, site: Site) -> bool:
-    """True if the packet may lie elsewhere behind an instruction."""
-    helper = helper_of(site)
-    return site.slot in facts.uncounted or (helper is not None and helper.moves_buffer)
-
-
-def _rereading(facts: Facts, function: Function) -> set[int]:
-    """The blocks of a function in which, or behind which, fields of the context may be read. Where functions call
-    others these are all."""
-    if len(facts.graph) > 1:
-        return set(function.blocks)
-    accesses = facts.proof.accesses
-    found = {
-        slot
-        for slot, block in function.blocks.items()
-        if any(site.slot in accesses and accesses[site.slot].base == "context" for site in block.sites)
-    }
-    grown = True
-    while grown:
-        more = {slot for slot, block in function.blocks.items() if found.intersection(block.successors)} - found
-        found |= more
-        grown = bool(more)
-    return found
+    @property
+    def needs(self) -> Needs:
+        return self.outline.needs
 
 
 class Calls(Sequence[HelperCall]):
@@ -192,9 +94,7 @@ class Calls(Sequence[HelperCall]):
 
     def _call(self, place: int, result: int) -> HelperCall:
         slot, index = divmod(place, 1 << 32)
-        lookup = self._code.facts.proof.lookups[slot]
-        assert lookup is not None
-        table = self._code.tables[self._code.needs.tables.index(lookup.name)]
+        table = self._code.tables[self._code.performed[slot].table]
         return HelperCall("bpf_map_lookup_elem", (table.map, table.key(index)), result)
 
 
@@ -278,7 +178,7 @@ class NativeRun(Run):
             raise self.fault(error, slot) from None
 
     def _holds(self, slot: int, register: int) -> bool:
-        return bool(self.code.facts.registers.before[slot].always >> register & 1)
+        return self.code.performed[slot].holds(register)
 
     def let_go(self) -> None:
         """Forget what the shared memory was told of this run."""
@@ -495,7 +395,7 @@ class NativeRun(Run):
         region = self.regions[address >> REGION_SHIFT]
         assert isinstance(region, Bytes)
         assert not isinstance(region, MapValue)
-        if work.table is not None:
+        if work.table >= 0:
             self._show_found(self.code.tables[work.table], address)
         return self.pins.address(region.content) - address
 
@@ -507,10 +407,10 @@ class NativeRun(Run):
 
     def _show_access(self, work: Performed, base: int) -> None:
         """What has changed with an access through address `base` that native code could not do."""
-        if not work.site.operation.size:
+        if not work.size:
             return
         region = self.call.context_region
-        number = (base + work.site.instruction.offset & ADDRESS) >> REGION_SHIFT
+        number = (base + work.offset & ADDRESS) >> REGION_SHIFT
         if self.regions[number] is region:
             self._show_context()
             if region.packet_address != self.shared[layout.PACKET]:
@@ -537,7 +437,7 @@ def show_code(code: NativeCode, shared: Shared, pins: Pins, budget: int) -> None
 
 def show_beginning(code: NativeCode, shared: Shared) -> None:
     """Have native code begin a run with which Python has nothing to do, unless it has to see to its result."""
-    shared[layout.TOUCHED] = not code.gives
+    shared[layout.TOUCHED] = not code.outline.gives
     shared[layout.CALL_COUNT] = shared[layout.GIVEN_COUNT] = 0
 
 

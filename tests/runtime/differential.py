@@ -177,6 +177,9 @@ def compare(object_: Object, tally: Tally, fast: bool) -> str | None:
         return None
     if fast:
         code.machine.improve()
+    if tally.programs % 2:
+        # The same from disk.
+        code = engine.compile_program(there.program, "__sk_buff", there.maps, there.data, there.environment)
     tally.programs += 1
     for number in range(RUNS):
         expected = outcome(here, number, run)

@@ -137,6 +137,9 @@ def use(seed: int, which: Subject) -> int:
         return 0
     if seed % 8 < 1 or seed % 16 == 3:
         code.machine.improve()
+    if seed % 3:
+        # The same from disk.
+        code = engine.compile_program(there.program, table, there.maps, there.data, there.environment)
     contexts = [_context(there.program.kind, seed, number) for number in range(ALONE + TOGETHER)]
     found = [
         attempt(there, context, lambda program, *rest: engine.run(code, *rest)) for context in contexts[:ALONE]
