@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from skverdict.codegen.object import Object
 from skverdict.codegen.object_reader import read_object
-from skverdict.dsl.catalogue.programs import KERNELS, PROGRAMS
+from skverdict.dsl.catalogue.programs import KERNELS
 from skverdict.runtime.engines import ENGINES, Engine, Surroundings
 from skverdict.runtime.helpers import sockets
 from skverdict.runtime.helpers.generic import GENERIC
@@ -18,11 +18,13 @@ from skverdict.runtime.machine.environment import Environment
 from skverdict.runtime.machine.errno import Errno, KernelError
 from skverdict.runtime.machine.load import data_memory, load
 from skverdict.runtime.machine.run import LoadedProgram
+from skverdict.runtime.maps import attachment
+from skverdict.runtime.maps.attachment import Link
 from skverdict.runtime.maps.base import Map
 from skverdict.runtime.maps.create import create_maps
 from skverdict.runtime.maps.program_array import insert_programs
 from skverdict.runtime.maps.socket_storage import SocketStorage
-from skverdict.runtime.maps.sockmap import SocketMap, SockHash, SockMap
+from skverdict.runtime.maps.sockmap import SockHash, SockMap
 from skverdict.runtime.maps.thing_views import view_of
 from skverdict.runtime.messages import Machine, replay
 from skverdict.runtime.program import SimulatedProgram, note_calls
@@ -141,15 +143,10 @@ class Simulator:
         `verdict` goes where its kind belongs, as stream_verdict or skb_verdict. A program replaces the one
         in its place without a word. Raises OSError: EBUSY for a stream_verdict beside a skb_verdict, EINVAL
         for a program of another type or a parser that may change the packet (Linux 7.2), EOPNOTSUPP for a
-        map of another kind.
+        map of another kind. EBUSY also where a link holds a program.
         """
         for place, program in self._places(verdict, parser, stream_verdict, skb_verdict, msg_verdict):
-            map_ = self._socket_map(map_name, place)
-            self._check_type(program, place)
-            if place == "stream_parser" and program.changes_packet and self.kernel.settings.kernel == "7.2":
-                raise KernelError(Errno.EINVAL, f"parser {program.name} calls what may change the packet")
-            setattr(map_.programs, place, program)
-            self.kernel.changed(map_name, f"{place} {program.name} attached")
+            attachment.attach(self.kernel, self._map(map_name), place, program)
 
     def detach(
         self,
@@ -166,12 +163,28 @@ class Simulator:
         Raises OSError: ENOENT if the program is not the one attached, and otherwise as `attach`.
         """
         for place, program in self._places(verdict, parser, stream_verdict, skb_verdict, msg_verdict):
-            self._check_type(program, place)
-            map_ = self._socket_map(map_name, place)
-            if getattr(map_.programs, place) is not program:
-                raise KernelError(Errno.ENOENT, f"{program.name} is not attached to {map_name}")
-            setattr(map_.programs, place, None)
-            self.kernel.changed(map_name, f"{place} {program.name} detached")
+            attachment.detach(self.kernel, self._map(map_name), place, program)
+
+    def link(
+        self,
+        map_name: str,
+        *,
+        parser: str | None = None,
+        verdict: str | None = None,
+        msg_verdict: str | None = None,
+        stream_verdict: str | None = None,
+        skb_verdict: str | None = None,
+    ) -> Link:
+        """Attach one program to a socket map for as long as the link that this gives is there; meanwhile nobody
+        else can attach, detach or link in its place, which is EBUSY. Linux 6.10 and later.
+
+        Raises OSError as `attach`, but EINVAL for a map of another kind, and on Linux 6.1.
+        """
+        places = list(self._places(verdict, parser, stream_verdict, skb_verdict, msg_verdict))
+        if len(places) > 1:
+            raise SimulationError("a link holds one program")
+        ((place, program),) = places
+        return Link(self.kernel, self._map(map_name), place, program, self._program)
 
     def _places(
         self, verdict: str | None, *others: str | None
@@ -186,22 +199,10 @@ class Simulator:
             raise SimulationError(f"no program {name!r}; there are {', '.join(self.programs) or 'none'}")
         return self.programs[name]
 
-    def _check_type(self, program: SimulatedProgram, place: str) -> None:
-        if PROGRAMS[program.kind].prog_type != PROGRAMS[place].prog_type:
-            raise KernelError(Errno.EINVAL, f"{program.name} is a {program.kind} program, not a {place}")
-
-    def _socket_map(self, name: str, place: str) -> SocketMap:
-        """The map, if `place` can be changed there."""
+    def _map(self, name: str) -> Map:
         if name not in self._raw_maps:
             raise SimulationError(f"no map {name!r}; there are {', '.join(self._raw_maps) or 'none'}")
-        map_ = self._raw_maps[name]
-        if not isinstance(map_, SocketMap):
-            raise KernelError(Errno.EOPNOTSUPP, f"map {name} takes no programs")
-        if place == "stream_verdict" and map_.programs.skb_verdict is not None:
-            raise KernelError(Errno.EBUSY, f"map {name} has a skb_verdict")
-        if place == "skb_verdict" and map_.programs.stream_verdict is not None:
-            raise KernelError(Errno.EBUSY, f"map {name} has a stream_verdict")
-        return map_
+        return self._raw_maps[name]
 
     def attach_cgroup(self, name: str) -> None:
         """Attach a sock_ops program to the cgroup of all sockets made from now on, behind those attached
@@ -210,7 +211,7 @@ class Simulator:
         Raises OSError EINVAL for a program of another kind, and for one that is attached already.
         """
         program = self._program(name)
-        self._check_type(program, "sock_ops")
+        attachment.check_type(program, "sock_ops")
         if program in self.kernel.sock_ops:
             raise KernelError(Errno.EINVAL, f"{name} is attached to the cgroup already")
         self.kernel.sock_ops.append(program)

@@ -72,11 +72,12 @@ class Attachments:
                 steps.callback(self._withdraw, place, held.program)
 
     def _withdraw(self, place: Place, program: int) -> None:
-        """Detach, unless someone else put another program there or the cgroup is gone."""
+        """Detach, unless someone else put another program there, a link keeps it there (EBUSY), or the cgroup is
+        gone."""
         try:
             self._release(place, program)
         except OSError as error:
-            if error.errno not in (errno.ENOENT, errno.ENODEV):
+            if error.errno not in (errno.ENOENT, errno.EBUSY, errno.ENODEV):
                 raise
 
     def forget(self) -> None:

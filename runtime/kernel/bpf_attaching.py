@@ -2,10 +2,20 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
-from ctypes import byref, c_uint32
+from ctypes import byref, c_size_t, c_uint32
 
 from skverdict.runtime.kernel.bpf_calls import Calls
+
+#: `BPF_F_REPLACE`: only in the place of a program that is named.
+_REPLACE = 4
+
+
+class _LinkUpdateOptions(ctypes.Structure):
+    """The beginning of `struct bpf_link_update_opts`; `size` tells libbpf that it ends here."""
+
+    _fields_ = (("size", c_size_t), ("flags", c_uint32), ("old_program", c_uint32))
 
 
 class Attaching(Calls):
@@ -28,9 +38,16 @@ class Attaching(Calls):
         """Attach for as long as the descriptor that this gives, or a pin of it, is there. To be closed."""
         return self._checked(self.library.bpf_link_create(program, target, attach_type, None), "link")
 
-    def update_link(self, link: int, program: int) -> None:
-        """Let another program take the place of the link's."""
-        self._checked(self.library.bpf_link_update(link, program, None), "link update")
+    def update_link(self, link: int, program: int, old: int | None = None) -> None:
+        """Let another program take the place of the link's, if that is `old` or `old` is None."""
+        options = None
+        if old is not None:
+            options = byref(_LinkUpdateOptions(ctypes.sizeof(_LinkUpdateOptions), _REPLACE, old))
+        self._checked(self.library.bpf_link_update(link, program, options), "link update")
+
+    def detach_link(self, link: int) -> None:
+        """Detach the link's program before the link is closed."""
+        self._checked(self.library.bpf_link_detach(link), "link detach")
 
     def pin(self, descriptor: int, path: str) -> None:
         """Give a map, program or link a name in a BPF file system. EEXIST if the path is taken."""

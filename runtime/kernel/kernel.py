@@ -18,6 +18,7 @@ from skverdict.runtime.kernel.errors import NO_HINTS, KernelUseError, refusals
 from skverdict.runtime.kernel.information import ProgramInfo
 from skverdict.runtime.kernel.ledger import Ledger
 from skverdict.runtime.kernel.libbpf import load_library
+from skverdict.runtime.kernel.link import KernelLink
 from skverdict.runtime.kernel.loading import LoadedObject
 from skverdict.runtime.kernel.maps import KernelMap
 from skverdict.runtime.kernel.printed import TracePipe
@@ -106,6 +107,7 @@ class Kernel:
         self._attachments = Attachments(self.bpf, links, ledger)
         self._cgroups: dict[str, int] = {}
         self._sockets: list[KernelSocket] = []
+        self._links: list[KernelLink] = []
         self._pairs = 0
         self._open = True
         if ledger is not None:
@@ -160,6 +162,8 @@ class Kernel:
             for descriptor in self._cgroups.values():
                 steps.callback(os.close, descriptor)
             steps.callback(self._attachments.forget if self._keep else self._attachments.close)
+            for link in self._links:
+                steps.callback(link.close)
             for each in self._sockets:
                 steps.callback(each.python.close)
 
@@ -180,7 +184,8 @@ class Kernel:
         `verdict` goes where its kind belongs, as stream_verdict or skb_verdict. A program replaces the one
         in its place without a word. Raises OSError: EBUSY for a stream_verdict beside a skb_verdict, EINVAL
         for a program of another type or a parser that may change the packet (Linux 7.2), EOPNOTSUPP for a
-        map of another kind, and for a parser on a kernel without CONFIG_BPF_STREAM_PARSER.
+        map of another kind, and for a parser on a kernel without CONFIG_BPF_STREAM_PARSER. EBUSY also where a link
+        of somebody else holds a program.
         """
         given = {"stream_parser": parser, "stream_verdict": stream_verdict, "skb_verdict": skb_verdict}
         for place, program in self._places({**given, "msg_verdict": msg_verdict}, verdict):
@@ -209,6 +214,33 @@ class Kernel:
                 map_ = self._map(map_name)
                 attach_type = PROGRAMS[place].attach_type
                 self._attachments.detach_from_map(program.descriptor, map_.descriptor, attach_type)
+
+    def link(
+        self,
+        map_name: str,
+        *,
+        parser: str | None = None,
+        verdict: str | None = None,
+        msg_verdict: str | None = None,
+        stream_verdict: str | None = None,
+        skb_verdict: str | None = None,
+    ) -> KernelLink:
+        """Attach one program to a socket map for as long as the link that this gives is there; meanwhile nobody
+        else can attach, detach or link in its place, which is EBUSY. Linux 6.10 and later. `close` closes it.
+
+        Raises OSError as `attach`, but EINVAL for a map of another kind, and where there are no such links.
+        """
+        given = {"stream_parser": parser, "stream_verdict": stream_verdict, "skb_verdict": skb_verdict}
+        places = list(self._places({**given, "msg_verdict": msg_verdict}, verdict))
+        if len(places) > 1:
+            raise KernelUseError("a link holds one program")
+        ((place, program),) = places
+        with refusals(f"a link of {program.name} on map {map_name}", HINTS.get(place, NO_HINTS)):
+            map_ = self._map(map_name)
+            descriptor = self.bpf.link(program.descriptor, map_.descriptor, PROGRAMS[place].attach_type)
+        link = KernelLink(self.bpf, descriptor, map_name, lambda name: self._program(name).descriptor)
+        self._links.append(link)
+        return link
 
     def _places(
         self, given: Mapping[str, str | None], verdict: str | None

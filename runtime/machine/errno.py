@@ -33,6 +33,7 @@ class Errno(IntEnum):
     EPROTOTYPE = 91
     EMSGSIZE = 90
     ENODATA = 61
+    ENOLINK = 67
     EPROTO = 71
     ESTRPIPE = 86
     ENOPROTOOPT = 92

@@ -20,20 +20,24 @@ from skverdict.runtime.sockets.structures import BpfSock
 
 if TYPE_CHECKING:
     from skverdict.runtime.machine.call import Call
+    from skverdict.runtime.maps.attachment import Link
     from skverdict.runtime.sockets.sock import Sock
 
 
 class SocketMap(Map):
-    """What both kinds share. `programs` are those attached to the map.
+    """What both kinds share. `programs` are those attached to the map, and `links` those of them that hold their
+    place, by place.
 
     Values are sockets. `lookup` is what a program gets, and `read` what user space gets: the socket's cookie.
     """
 
     programs: Programs
+    links: dict[str, Link]
 
     def __init__(self, spec: MapSpec, order: ByteOrder = "little") -> None:
         super().__init__(spec, order)
         self.programs = Programs()
+        self.links = {}
 
     @abstractmethod
     def socket(self, key: bytes) -> Sock | None:

@@ -5,6 +5,10 @@ item the verb, and each gives one outcome:
 
     ["attach", map, program, place]     errno name, or "ok"; `place` is the program's own if it is left out
     ["detach", map, program]            the same
+    ["link", name, map, program, place] the same, held by a new link
+    ["update_link", name, program, old] the same; `old` is the program that must be there, if it is given
+    ["detach_link", name]               the same
+    ["close_link", name]                the same
     ["attach_cgroup", program]          to the cgroup of the sockets made from now on, the same
     ["detach_cgroup", program]          the same
     ["pair", client, server, options]   TCP, over IPv4 loopback without `options`; no outcome (null)

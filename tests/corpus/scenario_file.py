@@ -20,6 +20,10 @@ Scenario = dict[str, Any]
 VERBS: dict[str, str] = {
     "attach": "map program place?",
     "detach": "map program",
+    "link": "new_link map program place?",
+    "update_link": "link program program?",
+    "detach_link": "link",
+    "close_link": "link",
     "attach_cgroup": "name",
     "detach_cgroup": "name",
     "pair": "new new options?",
@@ -62,6 +66,8 @@ _OPTIONS = {
     "server_port": int, "client_port": int, "port": int, "family": str, "address": str, "server_address": str,
     "client_address": str, "bound": bool,
 }  # fmt: skip
+#: Names: what they are of, and whether it is a new one.
+_NAMED = {"new": ("socket", True), "socket": ("socket", False), "new_link": ("link", True), "link": ("link", False)}
 _PLACES = ("parser", "stream_verdict", "skb_verdict", "msg_verdict")
 _LARGEST = (1 << 64) - 1
 _MOST, _FEW = 1 << 22, 1 << 10
@@ -99,9 +105,9 @@ def check(scenario: Any, where: str) -> None:
         _refuse(where, "its settings are no object of numbers by number")
     if not isinstance(steps, list):
         _refuse(where, "its steps are no array")
-    sockets: set[str] = set()
+    known: set[tuple[str, str]] = set()
     for number, step in enumerate(steps):
-        _check_step(step, sockets, f"{where}, step {number}")
+        _check_step(step, known, f"{where}, step {number}")
     _check_outcomes(scenario, len(steps), where)
 
 
@@ -118,8 +124,8 @@ def _is_number(value: Any) -> bool:
     return type(value) is int and abs(value) <= _LARGEST
 
 
-def _check_step(step: Any, sockets: set[str], where: str) -> None:
-    """`sockets` are those that earlier steps have made; those of this one are added."""
+def _check_step(step: Any, known: set[tuple[str, str]], where: str) -> None:
+    """`known` are the sockets and links that earlier steps have made; those of this one are added."""
     if not isinstance(step, list) or not step or not isinstance(step[0], str) or step[0] not in VERBS:
         _refuse(where, "it is no array that begins with a verb")
     verb, *arguments = step
@@ -129,10 +135,11 @@ def _check_step(step: Any, sockets: set[str], where: str) -> None:
         _refuse(where, f"{verb} takes {VERBS[verb] or 'nothing'}")
     for argument, kind in zip(arguments, wanted, strict=False):
         kind = kind.removesuffix("?")
-        if kind in ("new", "socket"):
-            if not isinstance(argument, str) or (argument in sockets) is (kind == "new"):
-                _refuse(where, f"{verb}: {argument!r} is no {'name for a new' if kind == 'new' else 'known'} socket")
-            sockets.add(argument)
+        if kind in _NAMED:
+            what, new = _NAMED[kind]
+            if not isinstance(argument, str) or ((what, argument) in known) is new:
+                _refuse(where, f"{verb}: {argument!r} is no {'name for a new' if new else 'known'} {what}")
+            known.add((what, argument))
         elif not _KINDS[kind](argument):
             _refuse(where, f"{verb}: {str(argument)[:40]!r} is no {kind}")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 from array import array
 from typing import Any
 
@@ -11,8 +12,10 @@ ATTACH = {
     "parser": "parser",
     "pulling_parser": "parser",
     "verdict": "verdict",
+    "dropping_verdict": "verdict",
     "skb_verdict": "verdict",
     "msg_verdict": "msg_verdict",
+    "dropping_msg_verdict": "msg_verdict",
     "sock_ops": "verdict",
 }
 
@@ -66,6 +69,7 @@ class BackendWorld:
         self.backend = backend
         self.sockets: dict[str, Any] = {}
         self.cookies: dict[int, str] = {}
+        self.links: dict[str, Any] = {}
 
     def act(self, verb: str, *arguments: Any) -> Any:
         try:
@@ -88,6 +92,28 @@ class BackendWorld:
     def do_detach(self, map_name: str, program: str) -> str:
         self.backend.detach(map_name, **{ATTACH[program]: program})
         return "ok"
+
+    def do_link(self, name: str, map_name: str, program: str, place: str = "") -> str:
+        self.links[name] = self.backend.link(map_name, **{place or ATTACH[program]: program})
+        return "ok"
+
+    def do_update_link(self, name: str, program: str, old: str | None = None) -> str:
+        self._link(name).update(program, old)
+        return "ok"
+
+    def do_detach_link(self, name: str) -> str:
+        self._link(name).detach()
+        return "ok"
+
+    def do_close_link(self, name: str) -> str:
+        self._link(name).close()
+        return "ok"
+
+    def _link(self, name: str) -> Any:
+        """The link that was made under that name; one that was refused has no descriptor."""
+        if name not in self.links:
+            raise OSError(errno.EBADF, os.strerror(errno.EBADF))
+        return self.links[name]
 
     def do_attach_cgroup(self, program: str) -> str:
         self.backend.attach_cgroup(program)

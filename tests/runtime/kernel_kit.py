@@ -7,7 +7,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from skverdict.codegen.object_reader import read_object
 from skverdict.runtime.kernel.bpf import Bpf
@@ -19,7 +19,7 @@ LAB = Path(__file__).parents[1] / "corpus" / "lab" / "lab.o"
 SOCKMAP, QUEUE = 15, 22
 
 
-def refuse(number: int) -> None:
+def refuse(number: int) -> NoReturn:
     raise OSError(number, os.strerror(number))
 
 
@@ -193,9 +193,17 @@ class StandIn(Bpf):
         self.linked[descriptor] = (program, target)
         return descriptor
 
-    def update_link(self, link: int, program: int) -> None:
+    def update_link(self, link: int, program: int, old: int | None = None) -> None:
         self._called("update link")
-        self.linked[link] = (program, self.linked[link][1])
+        held, target = self.linked.get(link) or refuse(errno.EBADF)
+        if old not in (None, held):
+            refuse(errno.EPERM)
+        self.linked[link] = (program, target)
+
+    def detach_link(self, link: int) -> None:
+        self._called("detach link")
+        if link not in self.linked:
+            refuse(errno.EBADF)
 
 
 def lab(bpf: StandIn, **options: Any) -> Kernel:

@@ -219,6 +219,51 @@ def test_without_links_for_maps_the_older_attach_does() -> None:
     assert not bpf.attached_programs
 
 
+def test_a_link_goes_from_program_to_program() -> None:
+    bpf = StandIn()
+    with lab(bpf) as kernel:
+        with kernel.link("watched", verdict="verdict") as link:
+            assert list(bpf.linked.values()) == [(VERDICT, WATCHED)]
+            with pytest.raises(OSError, match=r"parser by the link at map watched: .*EPERM"):
+                link.update("parser", old="parser")
+            link.update("parser", old="verdict")
+            link.update("verdict")
+            link.detach()
+            descriptor = link.descriptor
+            assert bpf.linked[descriptor] == (VERDICT, WATCHED)
+            assert is_open(descriptor)
+        assert not is_open(descriptor)
+        with pytest.raises(OSError, match="EBADF"):
+            link.update("verdict")
+        with pytest.raises(OSError, match="EBADF"):
+            link.detach()
+    assert not bpf.open_handles
+
+
+def test_leaving_closes_links() -> None:
+    with lab(StandIn()) as kernel:
+        descriptor = kernel.link("watched", verdict="verdict").descriptor
+        assert is_open(descriptor)
+    assert not is_open(descriptor)
+
+
+def test_what_is_no_link() -> None:
+    with lab(StandIn(links=False)) as kernel:
+        with pytest.raises(OSError, match=r"a link of verdict on map watched: .*EINVAL"):
+            kernel.link("watched", verdict="verdict")
+        with pytest.raises(KernelUseError, match="a link holds one program"):
+            kernel.link("watched", parser="parser", verdict="verdict")
+
+
+def test_a_program_that_somebody_linked_is_left_alone() -> None:
+    bpf = StandIn()
+    with lab(bpf) as kernel:
+        kernel.attach("watched", verdict="verdict")
+        bpf.refusals["detach"] = errno.EBUSY
+    assert bpf.attached_programs == {(WATCHED, STREAM_VERDICT): VERDICT}
+    assert not bpf.open_handles
+
+
 def test_programs_that_are_kept_stay() -> None:
     bpf = StandIn()
     with lab(bpf, pins={"watched": "/sys/fs/bpf/watched"}, keep=True) as kernel:

@@ -98,6 +98,32 @@ def test_attaching() -> None:
     assert refusal(lambda: simulator.attach("watched", verdict="verdict")) == errno.EBUSY
 
 
+def test_the_wrong_type_is_told_before_the_wrong_map_and_the_other_verdict() -> None:
+    simulator = lab()
+    assert refusal(lambda: simulator.attach("config", stream_verdict="msg_verdict")) == errno.EINVAL
+    assert refusal(lambda: simulator.detach("config", stream_verdict="msg_verdict")) == errno.EINVAL
+    simulator.attach("watched", verdict="skb_verdict")
+    assert refusal(lambda: simulator.attach("watched", stream_verdict="msg_verdict")) == errno.EINVAL
+
+
+def test_a_link_holds_its_place_until_it_is_closed() -> None:
+    simulator = lab()
+    with simulator.link("watched", verdict="verdict") as link:
+        assert refusal(lambda: simulator.attach("watched", verdict="verdict")) == errno.EBUSY
+        assert refusal(lambda: simulator.link("watched", stream_verdict="parser")) == errno.EBUSY
+        assert refusal(lambda: link.update("verdict", old="parser")) == errno.EPERM
+        assert refusal(lambda: link.update("parser")) == errno.EINVAL
+    assert refusal(link.detach) == errno.EBADF
+    simulator.attach("watched", verdict="verdict")
+
+
+def test_a_link_is_for_one_program() -> None:
+    with pytest.raises(SimulationError, match="a link holds one program"):
+        lab().link("watched", parser="parser", verdict="verdict")
+    with pytest.raises(SimulationError, match="no program 'nobody'"):
+        lab().link("watched", verdict="verdict").update("nobody")
+
+
 def test_a_parser_may_be_attached_as_verdict() -> None:
     simulator = lab()
     simulator.attach("watched", stream_verdict="parser")
