@@ -42,8 +42,8 @@ class Batch:
         self.first = 0
         #: The number of the first run of all.
         self.number = next_run()
-        #: Calls that native code made in the runs before that one.
-        self.calls = b""
+        #: Calls that native code made in the runs before that one, and the keys that they tell of.
+        self.calls, self.keys = b"", code.keys()
 
     def go(self) -> list[Result | Fault]:
         """Do them all."""
@@ -76,13 +76,16 @@ class Batch:
 
     def _clean(self, count: int) -> Iterator[Result]:
         """The runs that native code has done by itself."""
-        row, calls, begin = self.code.row, self.shared.take_calls() if self.run is None else self.calls, 0
+        row, begin = self.code.row, 0
+        calls, keys = self.calls, self.keys
+        if self.run is None:
+            calls, keys = self.code.take_calls(self.shared), self.code.keys()
         for index in range(self.first, self.first + count):
             _, _, _, value, spent, made, *_ = row.unpack_from(self.rows, index * row.size)
             noted = Calls(self.code, [])
             if calls:
                 end = made * layout.CALL_SIZE
-                noted.add(calls[begin:end])
+                noted.add(calls[begin:end], keys)
                 begin = end
             yield Result(value, spent, noted)
 
@@ -90,6 +93,8 @@ class Batch:
         """Put the runs into rows, and what they share into the shared memory."""
         for index, context in enumerate(self.contexts):
             self._show_run(index, context)
+        for table in self.code.tables:
+            table.on_cpu(self.environment.cpu)
         show_code(self.code, self.shared, self.pins, self.environment.budget)
 
     def _show_run(self, index: int, context: Context) -> None:
@@ -126,15 +131,15 @@ class Batch:
     def _joined(self, index: int) -> NativeRun:
         if self.run is None:
             shared, at = self.shared, index * self.code.row.size
-            calls, before = shared.take_calls(), 0
+            calls, before = self.code.take_calls(shared), 0
             if index > self.first:
                 before = self.code.row.unpack_from(self.rows, at - self.code.row.size)[5] * layout.CALL_SIZE
-            self.calls = calls[:before]
+            self.calls, self.keys = calls[:before], self.code.keys()
             packet = self.packets[index]
             if packet is not None and self.code.outline.moves:
                 self.pins.release(packet.content)
             self.run = NativeRun(self.code, shared, self.contexts[index], self.environment, packet, self.rows, at)
-            self.run.made.add(calls[before:])
+            self.run.made.add(calls[before:], self.keys)
             shared[layout.TOUCHED] = 1
         return self.run
 

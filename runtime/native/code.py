@@ -61,6 +61,7 @@ def draft(source: Source) -> Draft:
     except UnclearRegister as error:
         raise NoNativeCode(f"{name}: {error}") from None
     tail_calls = {slot for slot, helper in helpers.items() if helper.name == "bpf_tail_call"}
+    tables = {name: map_ for name, map_ in source.maps.items() if map_.table and not takes_locks}
     surroundings = Surroundings(
         {name: Area(map_.value_size, map_.writable) for name, map_ in source.maps.items() if map_.plain},
         source.data,
@@ -69,10 +70,8 @@ def draft(source: Source) -> Draft:
             for field in CONTEXTS[source.table].fields.values()
             if field.role
         },
+        {name: map_.key_size for name, map_ in tables.items()},
     )
-    arrays = {
-        name: map_.max_entries for name, map_ in source.maps.items() if map_.table and not takes_locks
-    }
     proof = prove(program, flow, surroundings)
     readable = _readable(source.table, program.kind, source.kernel)
     facts = Facts(
@@ -84,7 +83,7 @@ def draft(source: Source) -> Draft:
         readable,
         uncounted,
         registers.faults | tail_calls,
-        arrays,
+        tables,
         _redirects(helpers, proof, registers, source),
     )
     text, needs = emit(facts)

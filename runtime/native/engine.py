@@ -9,7 +9,6 @@ from skverdict.runtime.machine.environment import Environment
 from skverdict.runtime.machine.fault import Fault
 from skverdict.runtime.machine.memory import Bytes
 from skverdict.runtime.machine.run import LoadedProgram, Result
-from skverdict.runtime.maps.array import ArrayMap
 from skverdict.runtime.maps.base import Map
 from skverdict.runtime.native.batch import Batch
 from skverdict.runtime.native.code import NoNativeCode
@@ -17,7 +16,7 @@ from skverdict.runtime.native.columns import Columns, Done
 from skverdict.runtime.native.run import NativeCode, row_of
 from skverdict.runtime.native.shared import Shared
 from skverdict.runtime.native.source import source_of
-from skverdict.runtime.native.tables import ArrayTable
+from skverdict.runtime.native.tables import table as table_of
 from skverdict.runtime.native.tiers import MachineCode
 from skverdict.runtime.native.work import Work
 
@@ -44,8 +43,7 @@ def compile_program(
         raise NoNativeCode(f"LLVM makes no code of {loaded.name}: {error}") from None
     known = machine.outline
     things = tuple(maps[name] if kind == "map" else data[name] for kind, name in known.needs.addresses)
-    arrays = [maps[name] for name in known.needs.tables]
-    tables = tuple(ArrayTable(map_) for map_ in arrays if isinstance(map_, ArrayMap))
+    tables = tuple(table_of(maps[name]) for name in known.needs.tables)
     return NativeCode(loaded, machine, known, things, tables, row_of(known.needs), Work(loaded.program, known))
 
 

@@ -11,6 +11,7 @@ from skverdict.runtime.machine.semantics import mask
 from skverdict.runtime.native import layout
 from skverdict.runtime.native.graph import Function, Graph, Site
 from skverdict.runtime.native.proof import Proof
+from skverdict.runtime.native.source import MapTraits
 from skverdict.runtime.native.written import Registers
 
 
@@ -33,9 +34,9 @@ class Facts(NamedTuple):
     """Everything that is known of a program.
 
     `uncounted` are the calls that use up an unknown part of the budget, `handed_back` the instructions at which the
-    interpreter goes on, and `arrays` the maps in which native code may look up by itself, with their numbers of
-    entries. `redirects` are the calls of `bpf_sk_redirect_map` and `bpf_sk_redirect_hash` that native code makes by
-    itself: it notes them, and somebody else does what they ask for.
+    interpreter goes on, and `tables` the maps that native code may look up by itself. `redirects` are the calls of
+    `bpf_sk_redirect_map` and `bpf_sk_redirect_hash` that native code makes by itself: it notes them, and somebody else
+    does what they ask for.
     """
 
     program: Program
@@ -46,14 +47,14 @@ class Facts(NamedTuple):
     readable: Readable
     uncounted: Collection[int]
     handed_back: Collection[int]
-    arrays: Mapping[str, int]
+    tables: Mapping[str, MapTraits]
     redirects: Mapping[int, Redirect]
 
 
 class Needs(NamedTuple):
     """What native code wants in the shared memory: which fields of the context, as offset and size in bytes, and
     the addresses of which maps and data sections, as kind (`map` or `data`) and name; whether the packet; the
-    tables of which array maps; and whether room to note calls."""
+    tables of which maps; and whether room to note calls."""
 
     fields: tuple[tuple[int, int], ...]
     addresses: tuple[tuple[str, str], ...]
@@ -78,7 +79,7 @@ def needs(facts: Facts) -> Needs:
         address = named_address(facts, site)
         if address is not None:
             addresses[address] = None
-        if lookup is not None and lookup.name in facts.arrays:
+        if lookup is not None and lookup.name in facts.tables:
             tables[lookup.name] = None
         if access is not None and access.base == "context" and access.offset is not None:
             field = (access.offset, site.operation.size)

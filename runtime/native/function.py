@@ -17,11 +17,10 @@ from collections.abc import Callable
 from skverdict.runtime.machine.memory import ADDRESS, OFFSET_BITS, ORIGIN, REGION_SHIFT, STACK_SIZE, address_of
 from skverdict.runtime.machine.run import MAX_LOOPS
 from skverdict.runtime.machine.semantics import mask
-from skverdict.runtime.native import layout
+from skverdict.runtime.native import entries, layout
 from skverdict.runtime.native.facts import Facts, Needs, Redirect, leads, marked, marks_stack, named_address
 from skverdict.runtime.native.graph import Block, Function, Site, is_local_call
 from skverdict.runtime.native.proof import Access, Lookup
-from skverdict.runtime.native.tables import ENTRY_SIZE
 from skverdict.runtime.native.text import CONDITIONS, OPERATIONS, Writer, conversion
 from skverdict.runtime.native.values import Pointer
 from skverdict.runtime.native.written import helper_of, sets, uses
@@ -33,6 +32,7 @@ ENTRY = "enter"
 # What functions give before the variables of the run: r0, how they ended, and how many instructions that took.
 _VALUE, _STATUS, _SPENT, _FIRST_VARIABLE = range(4)
 _CONTEXT = address_of(1)
+_ARRAYS = ("array", "percpu_array")
 
 
 class _Function:
@@ -569,12 +569,10 @@ class _Function:
             self._perform(site)
 
     def _lookup(self, site: Site, lookup: Lookup) -> None:
-        """Look up an entry of an array map, which gets an address if it has none in this run yet."""
+        """Look up an entry of a map, whose value gets an address if it has none in this run yet."""
         writer = self.writer
         table = layout.TABLES + layout.WORD * self.needs.tables.index(lookup.name)
         there, known, new, give, found, done = (writer.label() for _ in range(6))
-        key = self._from_memory(writer.load(writer.at("%frame", lookup.offset), 32), 4)
-        index = writer.resized(key, 32, 64)
         count = self._variable("calls")
         python = self._python_instead(site, done)
         room = writer.label()
@@ -582,14 +580,10 @@ class _Function:
         writer.begin(room)
         self._put(0, 0)
         self._point(0, "0")
-        inside = writer.value(f"icmp ult i64 {index}, {self.facts.arrays[lookup.name]}")
-        writer.branch(inside, there, found)
-
-        writer.begin(there)
-        entries = writer.value(f"inttoptr i64 {self._shared(table)} to ptr")
-        entry = writer.at(entries, writer.value(f"mul i64 {index}, {ENTRY_SIZE}"))
-        run_at, address_at = writer.at(entry, layout.WORD), writer.at(entry, 2 * layout.WORD)
-        bytes_at = writer.load(entry)
+        find = self._index if self.facts.tables[lookup.name].kind in _ARRAYS else self._key
+        place, entry = find(lookup, self._shared(table), there, found, python)
+        run_at, address_at = writer.at(entry, entries.RUN), writer.at(entry, entries.ADDRESS)
+        bytes_at = writer.load(writer.at(entry, entries.BYTES))
         writer.branch(writer.value(f"icmp eq i64 {writer.load(run_at)}, %run"), known, new)
         writer.begin(known)
         self._put(0, writer.load(address_at))
@@ -607,17 +601,46 @@ class _Function:
         self._set_variable("last", number)
         writer.store("%run", run_at)
         writer.store(address, address_at)
-        self._note(layout.GIVEN, given, layout.GIVEN_SIZE, (table, index, address))
+        self._note(layout.GIVEN, given, layout.GIVEN_SIZE, (table, place, address))
         self._set_variable("given", writer.value(f"add i64 {given}, 1"))
         self._put(0, address)
         self._point(0, bytes_at)
         writer.add(f"br label %{found}")
 
         writer.begin(found)
-        call = writer.value(f"or i64 {index}, {site.slot << 32}")
+        call = writer.value(f"or i64 {place}, {site.slot << 32}")
         self._note(layout.CALLS, count, layout.CALL_SIZE, (call, self._get(0)))
         self._set_variable("calls", writer.value(f"add i64 {count}, 1"))
         self._end_reach(done)
+
+    def _index(self, lookup: Lookup, table: str, there: str, found: str, python: str) -> tuple[str, str]:
+        """Begin `there` with the entry that an array has at an index, or go to `found` if that is past its end; the
+        index and the entry."""
+        writer, traits = self.writer, self.facts.tables[lookup.name]
+        key = self._from_memory(writer.load(writer.at("%frame", lookup.offset), 32), 4)
+        index = writer.resized(key, 32, 64)
+        inside = writer.value(f"icmp ult i64 {index}, {traits.max_entries}")
+        # Python knows whether the map has anything for the CPU at all.
+        writer.branch(inside, there, python if traits.kind == "percpu_array" else found)
+        writer.begin(there)
+        rows = writer.value(f"inttoptr i64 {table} to ptr")
+        return index, writer.at(rows, writer.value(f"mul i64 {index}, {entries.SIZE}"))
+
+    def _key(self, lookup: Lookup, table: str, there: str, found: str, python: str) -> tuple[str, str]:
+        """Likewise for a hash and the place of a key: to `found` if it is known that the map has no such key, to
+        `python` if nothing is known."""
+        writer, traits = self.writer, self.facts.tables[lookup.name]
+        known = writer.label()
+        rows, key = writer.value(f"inttoptr i64 {table} to ptr"), writer.at("%frame", lookup.offset)
+        shift = 64 - entries.hashed_bits(traits.max_entries)
+        entry = writer.value(f"call fastcc ptr @find_{traits.key_size}(ptr {rows}, ptr {key}, i64 {shift})")
+        writer.branch(writer.value(f"icmp eq ptr {entry}, null"), python, known, "rare")
+        writer.begin(known)
+        place = writer.load(writer.at(entry, entries.PLACE))
+        state = writer.load(writer.at(entry, entries.STATE))
+        writer.branch(writer.value(f"icmp eq i64 {state}, {entries.ABSENT}"), found, there)
+        writer.begin(there)
+        return place, entry
 
     def _redirect(self, site: Site) -> None:
         """Note a redirect, which succeeds where the map has a socket that takes one."""
@@ -657,17 +680,17 @@ class _Function:
         others."""
         writer = self.writer
         look, compare, following, found = (writer.label() for _ in range(4))
-        parts = parts_of_key(redirect.key_size)
+        parts = entries.parts_of_key(redirect.key_size)
         key = [writer.load(writer.at("%frame", offset + at), 8 * size) for at, size in parts]
         size = layout.TARGET_KEY + -(-redirect.key_size // layout.WORD) * layout.WORD
-        count, entries = writer.load(targets), writer.at(targets, layout.WORD)
+        count, rows = writer.load(targets), writer.at(targets, layout.WORD)
         self._set_variable("scan", 0)
         writer.add(f"br label %{look}")
         writer.begin(look)
         place = self._variable("scan")
         writer.branch(writer.value(f"icmp ult i64 {place}, {count}"), compare, python)
         writer.begin(compare)
-        entry = writer.at(entries, writer.value(f"mul i64 {place}, {size}"))
+        entry = writer.at(rows, writer.value(f"mul i64 {place}, {size}"))
         same = "true"
         for (at, bytes_), part in zip(parts, key, strict=True):
             other = writer.load(writer.at(entry, layout.TARGET_KEY + at), 8 * bytes_)
@@ -845,16 +868,6 @@ class Main(_Function):
         if self.needs.notes:
             self._set_shared(layout.CALL_COUNT, self._variable("calls"))
         writer.add("ret i64 %index")
-
-
-def parts_of_key(size: int) -> list[tuple[int, int]]:
-    """The numbers that the bytes of a key are compared as: where each is, and its size."""
-    parts, at = [], 0
-    for each in (8, 4, 2, 1):
-        while size - at >= each:
-            parts.append((at, each))
-            at += each
-    return parts
 
 
 def _state(needs: Needs) -> dict[str, int]:

@@ -53,7 +53,7 @@ TARGET_KEY = WORD
 ADDRESSES = 256
 MAX_FIELDS = 64
 BYTES = ADDRESSES + MAX_FIELDS * WORD
-#: The tables of array maps.
+#: The tables of maps (`entries`).
 TABLES = BYTES + MAX_FIELDS * WORD
 MAX_TABLES = 16
 

@@ -1,15 +1,20 @@
-"""What modules of native code begin with: access to memory of which nothing is proven.
+"""What modules of native code begin with: access to memory of which nothing is proven, and to entries of hashes.
 
 `reach` takes an address and a size and gives where the bytes are, or NULL if only Python can tell. A region that
 was met before stands in its place (`layout.REGIONS`); for the stack each byte that is read must have been
 written, which is noted of what is written.
+
+`find` takes a hash's entries, a key of a known size, and by how much a 64-bit number must be shifted to be the key's
+hash, and gives the key's entry, or NULL if it has none.
 """
 
 from __future__ import annotations
 
+import re
+
 from skverdict.runtime.machine.memory import ORIGIN, REGION_SHIFT
-from skverdict.runtime.native import layout
-from skverdict.runtime.native.text import METADATA
+from skverdict.runtime.native import entries, layout
+from skverdict.runtime.native.text import METADATA, Writer
 
 #: Ways to reach memory, each with the field that says how much of a region allows it.
 WAYS = {
@@ -90,6 +95,35 @@ _CHECKS = {
     "atomic": _ALIGNED,
 }
 
+_FIND = """
+define internal fastcc ptr @find_{size}(ptr %entries, ptr %key, i64 %shift) noinline {{
+begin:
+{hashing}
+  %place = lshr i64 {hash}, %shift
+  %behind = mul i64 %place, {entry_size}
+  %first = getelementptr i8, ptr %entries, i64 %behind
+  %end = getelementptr i8, ptr %first, i64 {all_probes}
+  br label %look
+look:
+  %entry = phi ptr [ %first, %begin ], [ %following, %other ]
+  %state_at = getelementptr i8, ptr %entry, i64 {state}
+  %state = load i64, ptr %state_at
+  %empty = icmp eq i64 %state, {empty}
+  br i1 %empty, label %none, label %compare
+compare:
+{comparing}
+  br i1 {same}, label %found, label %other
+other:
+  %following = getelementptr i8, ptr %entry, i64 {entry_size}
+  %last = icmp eq ptr %following, %end
+  br i1 %last, label %none, label %look
+found:
+  ret ptr %entry
+none:
+  ret ptr null
+}}
+"""
+
 _FORGET = """
 define internal fastcc void @forget(ptr noalias %s, i64 %number) noinline {{
   %place = and i64 %number, {last_place}
@@ -133,6 +167,37 @@ def _parts() -> dict[str, str]:
 _PARTS = _parts()
 
 
+_FINDS = re.compile(r"@find_(\d+)\(")
+
+
 def prelude(text: str) -> str:
     """What the functions of a program call."""
-    return "".join(part for name, part in _PARTS.items() if f" {name}(" in text) + METADATA
+    parts = [part for name, part in _PARTS.items() if f" {name}(" in text]
+    sizes = sorted({int(size) for size in _FINDS.findall(text)})
+    return "".join((*parts, *map(_find, sizes))) + METADATA
+
+
+def _find(size: int) -> str:
+    """The function that finds the entry of a key of so many bytes."""
+    hashing, comparing = Writer(), Writer("c")
+    result, same = "0", "true"
+    for at, bytes_ in entries.parts_of_key(size):
+        bits = 8 * bytes_
+        part = hashing.load(hashing.at("%key", at), bits)
+        mixed = hashing.value(f"xor i64 {result}, {hashing.resized(part, bits, 64)}")
+        result = hashing.value(f"mul i64 {mixed}, {entries.MULTIPLIER}")
+        other = comparing.load(comparing.at("%entry", entries.KEY + at), bits)
+        equal = comparing.value(f"icmp eq i{bits} {other}, {part}")
+        same = comparing.value(f"and i1 {same}, {equal}")
+    entry_size = entries.hashed_size(size)
+    return _FIND.format(
+        size=size,
+        hashing="\n".join(hashing.lines),
+        hash=result,
+        comparing="\n".join(comparing.lines),
+        same=same,
+        entry_size=entry_size,
+        all_probes=entry_size * entries.PROBES,
+        state=entries.STATE,
+        empty=entries.EMPTY,
+    )

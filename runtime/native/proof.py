@@ -41,7 +41,6 @@ _LONGEST = (1 << 31) - 1
 _PATIENCE = 2
 
 _LOOKUPS = ("bpf_map_lookup_elem", "bpf_map_lookup_percpu_elem")
-_INDEX_SIZE = 4
 _WRITING = ("buffer", "value_buffer", "number")
 
 
@@ -54,11 +53,13 @@ class Area(NamedTuple):
 
 class Surroundings(NamedTuple):
     """What a program is loaded with: maps whose values it may use as plain bytes, data sections, and the fields
-    of its context that hold pointers, by their offsets: to the `packet`, its `end`, or elsewhere (empty)."""
+    of its context that hold pointers, by their offsets: to the `packet`, its `end`, or elsewhere (empty). `keys` are
+    the sizes of keys, in bytes, of the maps that native code looks up by itself."""
 
     values: Mapping[str, Area]
     data: Mapping[str, Area]
     pointers: Mapping[int, str]
+    keys: Mapping[str, int]
 
 
 class Access(NamedTuple):
@@ -75,10 +76,11 @@ class Access(NamedTuple):
 
 
 class Lookup(NamedTuple):
-    """A lookup of map `name` with a key that lies at `offset` in the stack, wholly written."""
+    """A lookup in map `name` by native code: the key of so many bytes lies at `offset` in the stack, wholly written."""
 
     name: str
     offset: int
+    size: int
 
 
 class State:
@@ -214,7 +216,7 @@ def _looked_at(
 
 def _looked_at_before(site: Site, after: int, access: Access | None, lookup: Lookup | None) -> int:
     if lookup is not None:
-        return after | mask(_INDEX_SIZE) << lookup.offset
+        return after | mask(lookup.size) << lookup.offset
     if access is None:
         return mask(STACK_SIZE) if site.operation.family == "call" else after
     if access.base == "stack" and access.offset is not None:
@@ -378,15 +380,18 @@ class _Walk:
         return pointer.last + size <= area.size and (area.writable or not writes)
 
     def lookup(self, site: Site, state: State) -> Lookup | None:
-        """A call that looks up a known map with a key of four bytes in the stack; None for others."""
+        """A call that looks up a map which native code looks up by itself; None for others."""
         helper, map_, key = helper_of(site), state.registers[1], state.registers[2]
         if helper is None or helper.name != "bpf_map_lookup_elem":
             return None
         if not (isinstance(map_, Pointer) and isinstance(key, Pointer) and key.base == "stack"):
             return None
-        touched = mask(_INDEX_SIZE) << max(key.first, 0)
-        inside = key.first == key.last and 0 <= key.first <= STACK_SIZE - _INDEX_SIZE
-        return Lookup(map_.name, key.first) if inside and state.always & touched == touched else None
+        size = self.surroundings.keys.get(map_.name)
+        if size is None or map_ != Pointer("map", map_.name):
+            return None
+        touched = mask(size) << max(key.first, 0)
+        inside = key.first == key.last and 0 <= key.first <= STACK_SIZE - size
+        return Lookup(map_.name, key.first, size) if inside and state.always & touched == touched else None
 
     # Effects
 

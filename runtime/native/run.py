@@ -29,9 +29,12 @@ from skverdict.runtime.native import layout
 from skverdict.runtime.native.facts import Needs
 from skverdict.runtime.native.outline import Outline
 from skverdict.runtime.native.shared import CALL, PLACE, WORD, NativeFrame, Pins, Shared
-from skverdict.runtime.native.tables import ArrayTable
+from skverdict.runtime.native.tables import Table
 from skverdict.runtime.native.tiers import MachineCode
 from skverdict.runtime.native.work import Performed, Work
+
+#: The keys in each table, at their places.
+Keys = tuple[Sequence[bytes], ...]
 
 
 class NativeCode(NamedTuple):
@@ -42,13 +45,26 @@ class NativeCode(NamedTuple):
     machine: MachineCode
     outline: Outline
     things: tuple[Map | Bytes, ...]
-    tables: tuple[ArrayTable, ...]
+    tables: tuple[Table, ...]
     row: struct.Struct
     performed: Work
 
     @property
     def needs(self) -> Needs:
         return self.outline.needs
+
+    def keys(self) -> Keys:
+        """The keys that places of entries stand for now."""
+        return tuple(table.keys for table in self.tables)
+
+    def take_calls(self, shared: Shared) -> bytes:
+        """The calls that native code has made by itself since this was last asked, of which maps have been told."""
+        rows = shared.take_calls()
+        if any(table.tracks for table in self.tables):
+            for call, _ in CALL.iter_unpack(rows):
+                slot, place = divmod(call, 1 << 32)
+                self.tables[self.performed[slot].table].used(place)
+        return rows
 
 
 class Calls(Sequence[HelperCall]):
@@ -58,13 +74,14 @@ class Calls(Sequence[HelperCall]):
     def __init__(self, code: NativeCode, calls: list[HelperCall]) -> None:
         self._code = code
         self._latest = calls
-        self._parts: list[bytes | HelperCall] = []
+        # Of calls that native code made, the keys in each table that their rows have places of.
+        self._parts: list[HelperCall | tuple[bytes, Keys]] = []
 
-    def add(self, rows: bytes) -> None:
+    def add(self, rows: bytes, keys: Keys) -> None:
         """Add calls that native code made, which come behind those that Python has made so far."""
         self._parts += self._latest
         self._latest.clear()
-        self._parts.append(rows)
+        self._parts.append((rows, keys))
 
     def __len__(self) -> int:
         return len(self._complete())
@@ -88,14 +105,15 @@ class Calls(Sequence[HelperCall]):
                 if isinstance(part, HelperCall):
                     calls.append(part)
                 else:
-                    calls += (self._call(*row) for row in CALL.iter_unpack(part))
+                    rows, keys = part
+                    calls += (self._call(call, result, keys) for call, result in CALL.iter_unpack(rows))
             self._parts, self._latest = [], calls
         return self._latest
 
-    def _call(self, place: int, result: int) -> HelperCall:
-        slot, index = divmod(place, 1 << 32)
-        table = self._code.tables[self._code.performed[slot].table]
-        return HelperCall("bpf_map_lookup_elem", (table.map, table.key(index)), result)
+    def _call(self, call: int, result: int, keys: Keys) -> HelperCall:
+        slot, place = divmod(call, 1 << 32)
+        table = self._code.performed[slot].table
+        return HelperCall("bpf_map_lookup_elem", (self._code.tables[table].map, keys[table][place]), result)
 
 
 # Tables tell old addresses from new ones by the numbers of runs; a batch has room for its runs below each.
@@ -219,11 +237,11 @@ class NativeRun(Run):
         shared[layout.LAST_REGION] = self.regions.last
 
     def _show_entry(self, number: int) -> None:
-        """The address of an array's entry that Python was the first to ask for."""
+        """The address of an entry's value that Python was the first to ask for."""
         region = self.regions[number]
         for table in self.code.tables:
-            if isinstance(region, Bytes) and (index := table.index(region.content)) is not None:
-                table.put(index, self.number, address_of(number))
+            if isinstance(region, Bytes) and (place := table.place(region.content)) is not None:
+                table.put(place, self.number, address_of(number))
 
     def _show_region(self, number: int) -> None:
         """Let native code reach a region by itself from now on, if its rules are simple."""
@@ -268,17 +286,17 @@ class NativeRun(Run):
                 self.memory.adopt(thing, thing if isinstance(thing, Bytes) else MapRegion(thing), address)
 
     def _learn_given(self) -> None:
-        """The addresses that native code has given to entries of arrays."""
-        for place, index, address in self.shared.take_given():
-            table = self.code.tables[(place - layout.TABLES) // layout.WORD]
-            memory = table.memory(index)
+        """The addresses that native code has given to values of entries."""
+        for at, place, address in self.shared.take_given():
+            table = self.code.tables[(at - layout.TABLES) // layout.WORD]
+            memory = table.memory(place)
             name = f"a value of map {table.map.name}"
             self.memory.adopt(memory, Bytes(name, memory, self.memory.order, table.map.writable), address)
 
     def _learn_calls(self) -> None:
         """The calls that native code has made by itself."""
         if self.shared[layout.CALL_COUNT]:
-            self.made.add(self.shared.take_calls())
+            self.made.add(self.code.take_calls(self.shared), self.code.keys())
 
     def _open_stacks(self, level: int, slot: int) -> None:
         """Have the stacks of the functions down to `level`, which are those that native code is in, there at
@@ -376,8 +394,10 @@ class NativeRun(Run):
                 self._show_context()
             if work.moves:
                 self._show_packet()
+            if work.table >= 0:
+                self._show_found(self.code.tables[work.table], value)
             if work.gives_value and value:
-                distance = self._distance(work, value)
+                distance = self._distance(value)
         else:
             self._show_access(work, operands[0])
         if self.regions.last != last:
@@ -390,20 +410,18 @@ class NativeRun(Run):
             self._forget(self.call.context_region.packet_address >> REGION_SHIFT)
             self.pins.release(self.packet.content)
 
-    def _distance(self, work: Performed, address: int) -> int:
+    def _distance(self, address: int) -> int:
         """How far the bytes of a map's value are from its address, which a helper has just given."""
         region = self.regions[address >> REGION_SHIFT]
         assert isinstance(region, Bytes)
         assert not isinstance(region, MapValue)
-        if work.table >= 0:
-            self._show_found(self.code.tables[work.table], address)
         return self.pins.address(region.content) - address
 
-    def _show_found(self, table: ArrayTable, address: int) -> None:
-        """An entry of an array that Python has looked up."""
+    def _show_found(self, table: Table, address: int) -> None:
+        """What Python has found in a map."""
         key = self.calls[-1].arguments[1]
         assert isinstance(key, bytes)
-        table.put(table.map.index(key), self.number, address)
+        table.found(key, self.number, address)
 
     def _show_access(self, work: Performed, base: int) -> None:
         """What has changed with an access through address `base` that native code could not do."""

@@ -13,10 +13,9 @@ from skverdict.runtime.machine.environment import Environment
 from skverdict.runtime.machine.memory import ByteOrder, Bytes
 from skverdict.runtime.machine.run import LoadedProgram
 from skverdict.runtime.machine.semantics import mask
-from skverdict.runtime.maps.array import ArrayMap
 from skverdict.runtime.maps.base import Map
 from skverdict.runtime.native.proof import Area
-from skverdict.runtime.native.tables import MOST_ENTRIES
+from skverdict.runtime.native.tables import searchable
 
 #: Kinds of maps whose values programs get as plain bytes.
 _PLAIN = frozenset(
@@ -93,5 +92,5 @@ def source_of(
 
 def _traits(map_: Map, looks_up: bool) -> MapTraits:
     plain = map_.kind in _PLAIN and map_.readable and not map_.special
-    table = looks_up and plain and type(map_) is ArrayMap and map_.max_entries <= MOST_ENTRIES
+    table = looks_up and plain and searchable(map_)
     return MapTraits(map_.kind, map_.key_size, map_.value_size, map_.max_entries, map_.writable, plain, table)

@@ -14,16 +14,17 @@ METADATA = """
 
 
 class Writer:
-    """The lines of one function, and a supply of names."""
+    """The lines of one function, and a supply of names, which begin with `prefix`."""
 
-    def __init__(self) -> None:
+    def __init__(self, prefix: str = "t") -> None:
         self.lines: list[str] = []
+        self._prefix = f"%{prefix}"
         self._names = 0
 
     def name(self) -> str:
         """A name that was not used before."""
         self._names += 1
-        return f"%t{self._names}"
+        return f"{self._prefix}{self._names}"
 
     def label(self) -> str:
         """As `name`, without the sign."""
@@ -36,7 +37,7 @@ class Writer:
     def value(self, line: str) -> str:
         """Write an instruction; the name of what it gives."""
         self._names += 1
-        name = f"%t{self._names}"
+        name = f"{self._prefix}{self._names}"
         self.lines.append(f"  {name} = {line}")
         return name
 

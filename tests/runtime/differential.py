@@ -15,25 +15,28 @@ import os
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from random import Random
 from typing import NamedTuple
 
 from skverdict.codegen.object import Object
 from skverdict.runtime.machine.environment import Environment
+from skverdict.runtime.machine.errno import KernelError
 from skverdict.runtime.machine.fault import Fault, LoadError
 from skverdict.runtime.machine.load import data_memory, load
 from skverdict.runtime.machine.memory import Bytes
 from skverdict.runtime.machine.run import LoadedProgram, Result, run, step_through
 from skverdict.runtime.maps.array import ArrayMap
 from skverdict.runtime.maps.base import Map
-from skverdict.runtime.maps.hash import HashMap
+from skverdict.runtime.maps.hash import HashMap, LruHashMap
+from skverdict.runtime.maps.per_cpu import PerCpuArray
 from skverdict.runtime.native import engine
 from skverdict.runtime.native.code import NoNativeCode
 from skverdict.runtime.native.run import NativeCode
 
 from tests.runtime.machine_kit import TestContext, environment, spec
-from tests.runtime.random_programs import VALUE_SIZE, changed, random_program
+from tests.runtime.random_programs import MAPS, VALUE_SIZE, changed, random_program
 
 RUNS = 8
 _BUDGETS = (5000, 5000, 5000, 300, 90, 40, 17, 3)
@@ -66,12 +69,20 @@ class Outcome(NamedTuple):
     data: dict[str, bytes]
 
 
+def random_maps() -> dict[str, Map]:
+    """The maps of random programs."""
+    return {
+        "values": ArrayMap(spec("values", MAPS["values"], VALUE_SIZE, 4)),
+        "entries": HashMap(spec("entries", MAPS["entries"], VALUE_SIZE, 2)),
+        "wide": HashMap(spec("wide", MAPS["wide"], VALUE_SIZE, 3)),
+        "recent": LruHashMap(spec("recent", MAPS["recent"], VALUE_SIZE, 2)),
+        "each": PerCpuArray(spec("each", MAPS["each"], VALUE_SIZE, 4), cpus=2),
+    }
+
+
 def world(object_: Object) -> World:
     """Everything new. Raises LoadError."""
-    maps: dict[str, Map] = {
-        "values": ArrayMap(spec("values", 4, VALUE_SIZE, 4)),
-        "entries": HashMap(spec("entries", 4, VALUE_SIZE, 2)),
-    }
+    maps = random_maps()
     surroundings = environment(helpers={"bpf_skb_pull_data": _pull})
     data = data_memory(object_)
     return World(load(object_, "main", maps, data, surroundings), maps, data, surroundings)
@@ -113,24 +124,37 @@ def outcome(
     """Run once, as run `number` of a program."""
     context = _context(number)
     where.environment.budget = _BUDGETS[number % RUNS]
+    # The third CPU is one that the map of values for each CPU was not made for.
+    where.environment.cpu = (0, 0, 1, 1, 0, 2, 0, 1)[number % RUNS]
+    _change(where.maps, Random(number))
     done = attempt(where, context, execute)
-    values = {
-        name: {key: bytes(map_.lookup(key) or b"") for key in map_.walk()} for name, map_ in where.maps.items()
-    }
+    values = {name: {key: map_.copy(key) for key in map_.walk()} for name, map_ in where.maps.items()}
     data = {name: bytes(region.content) for name, region in where.data.items()}
     return Outcome(result(done), bytes(context.content), dict(context.fields), values, data)
 
 
+def _change(maps: Mapping[str, Map], random: Random) -> None:
+    """Do to hashes between runs what user space may do."""
+    for name in ("entries", "wide", "recent"):
+        map_, key = maps[name], random.choice((0, 1, 9)).to_bytes(4, "little")
+        key = key.ljust(map_.key_size, random.choice((b"\0", b"\3")))
+        with suppress(KernelError):
+            if random.random() < 0.4:
+                map_.write(key, random.randbytes(VALUE_SIZE))
+            elif random.random() < 0.3:
+                map_.remove(key)
+
+
 def batch(where: World, code: NativeCode) -> list[tuple[object, ...]]:
     """The results of all runs at once, each on a packet of its own, with the first budget."""
-    where.environment.budget = _BUDGETS[0]
+    where.environment.budget, where.environment.cpu = _BUDGETS[0], 0
     outcomes = engine.run_batch(code, [_context(number) for number in range(RUNS)], where.environment)
     return [result(each) for each in outcomes]
 
 
 def one_by_one(where: World) -> list[tuple[object, ...]]:
     """The same in the interpreter."""
-    where.environment.budget = _BUDGETS[0]
+    where.environment.budget, where.environment.cpu = _BUDGETS[0], 0
     return [_interpreted(where, number) for number in range(RUNS)]
 
 

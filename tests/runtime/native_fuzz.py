@@ -31,18 +31,16 @@ from skverdict.runtime.helpers.sockets import FUNCTIONS
 from skverdict.runtime.machine.fault import LoadError
 from skverdict.runtime.machine.load import data_memory, load
 from skverdict.runtime.machine.run import step_through
-from skverdict.runtime.maps.array import ArrayMap
-from skverdict.runtime.maps.base import Map, MapError
+from skverdict.runtime.maps.base import MapError
 from skverdict.runtime.maps.create import create_maps
-from skverdict.runtime.maps.hash import HashMap
 from skverdict.runtime.maps.sockmap import SockHash, SockMap
 from skverdict.runtime.native import engine
 from skverdict.runtime.native.code import NoNativeCode
 
-from tests.runtime.differential import World, attempt, result
+from tests.runtime.differential import World, attempt, random_maps, result
 from tests.runtime.fuzz import rewritten, seeds
-from tests.runtime.machine_kit import TestContext, environment, spec
-from tests.runtime.random_programs import VALUE_SIZE, changed, random_program
+from tests.runtime.machine_kit import TestContext, environment
+from tests.runtime.random_programs import changed, random_program
 
 BUDGET = 1000
 #: Runs of each program, alone and in a batch.
@@ -107,12 +105,7 @@ def _any(random: Random) -> Instruction:
 def _world(which: Subject) -> World:
     """A program with everything new. Raises LoadError and MapError."""
     object_ = which.object
-    maps: dict[str, Map] = {
-        "values": ArrayMap(spec("values", 4, VALUE_SIZE, 4)),
-        "entries": HashMap(spec("entries", 4, VALUE_SIZE, 2)),
-    }
-    if object_.maps:
-        maps = create_maps(object_, 1, {"sockmap": SockMap, "sockhash": SockHash})
+    maps = create_maps(object_, 1, {"sockmap": SockMap, "sockhash": SockHash}) if object_.maps else random_maps()
     data = data_memory(object_)
     surroundings = environment(helpers=dict.fromkeys(FUNCTIONS, _nothing), budget=BUDGET)
     return World(load(object_, which.name, maps, data, surroundings), maps, data, surroundings)

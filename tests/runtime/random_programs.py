@@ -17,6 +17,8 @@ from skverdict.runtime.machine.memory import ORIGIN
 from tests.runtime.machine_kit import EXIT, alu, call, load_, mov, op, store, wide
 
 VALUE_SIZE = 24
+#: The maps that programs look up and change, each with the size of its keys.
+MAPS = {"values": 4, "entries": 4, "wide": 12, "recent": 5, "each": 4}
 DATA = (DataSection(".data", bytes(range(32)), False), DataSection(".rodata", bytes(range(100, 116)), True))
 LOOKUP, UPDATE, DELETE, CLOCK, RANDOM, CPU, PULL, LOOP = 1, 2, 3, 5, 7, 8, 39, 181
 PLAIN = (0, 1, 2, 3, 4, 5)
@@ -187,10 +189,11 @@ class _Function:
 
     def value(self) -> None:
         random = self.random
-        self.put(store(10, -4, 4, imm=random.choice((0, 1, 2, 9))))
-        self.maps[self.slot] = "values"
+        name = random.choice(("values", "values", *MAPS))
+        key = self.key(name)
+        self.maps[self.slot] = name
         self.put(op("constant", "map_fd", dst=1, imm=0))
-        self.put(alu("mov", 2, src=10), alu("add", 2, imm=-4), call(LOOKUP), alu("mov", 8, src=0))
+        self.put(alu("mov", 2, src=10), alu("add", 2, imm=key), call(LOOKUP), alu("mov", 8, src=0))
         self.numbers()
         over = self.label()
         if random.random() < 0.9:
@@ -200,6 +203,19 @@ class _Function:
         self.here(over)
         if random.random() < 0.3:
             self.put(mov(8, 0))
+
+    def key(self, name: str) -> int:
+        """Put a key of a map into the stack; where it is from r10."""
+        random, size = self.random, MAPS[name]
+        number = random.choice((0, 1, 2, 9))
+        if size == 4:
+            self.put(store(10, -4, 4, imm=number))
+            return -4
+        at = random.choice((-64, -64, -72))
+        self.put(store(10, at, 4, imm=number))
+        if random.random() < 0.97:
+            self.put(store(10, at + 4, size - 4 if size == 5 else 8, imm=random.choice((0, 3))))
+        return at
 
     def _use_value(self) -> None:
         random, size = self.random, self.random.choice(_SIZES)
@@ -247,11 +263,13 @@ class _Function:
         random = self.random
         number = random.choice((CLOCK, RANDOM, CPU, UPDATE, DELETE, PULL))
         if number in (UPDATE, DELETE):
-            self.put(store(10, -4, 4, imm=random.choice((0, 1, 9))), store(10, -32, 8, src=random.choice(PLAIN)))
+            name = random.choice([*MAPS])
+            key = self.key(name)
+            self.put(store(10, -32, 8, src=random.choice(PLAIN)))
             self.put(store(10, -24, 8, imm=1), store(10, -16, 8, imm=2))
-            self.maps[self.slot] = random.choice(("values", "entries"))
+            self.maps[self.slot] = name
             self.put(op("constant", "map_fd", dst=1, imm=0))
-            self.put(alu("mov", 2, src=10), alu("add", 2, imm=-4))
+            self.put(alu("mov", 2, src=10), alu("add", 2, imm=key))
             self.put(alu("mov", 3, src=10), alu("add", 3, imm=-32), mov(4, random.choice((0, 0, 1))))
         elif number == PULL:
             self.put(alu("mov", 1, src=6), mov(2, random.choice((0, 8, 40, 200))))

@@ -13,7 +13,7 @@ license "GPL"
 map values array key 4 value 16 max_entries 4 flags 0
 program main sk_skb/stream_verdict
 """
-_SURROUNDINGS = Surroundings({"values": Area(16, True)}, {}, {76: "packet", 80: "end"})
+_SURROUNDINGS = Surroundings({"values": Area(16, True)}, {}, {76: "packet", 80: "end"}, {"values": 4})
 
 #: r7 is the packet, r8 its end.
 _PACKET = """
