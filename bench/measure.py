@@ -25,8 +25,13 @@ class Times(NamedTuple):
 
 
 def whole_process(command: Sequence[str], folder: Path, path: str | None = None) -> Subject:
-    """A subject that runs `command` in `folder` from start to end, with PATH set to `path` if given."""
-    environment = {**os.environ, "PATH": path} if path else None
+    """A subject that runs `command` in `folder` from start to end, with PATH set to `path` if given.
+
+    Python's modules are compiled by the first run and kept, as pip compiles those that it installs.
+    """
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    if path:
+        environment["PATH"] = path
 
     def once() -> float:
         start = time.perf_counter()
