@@ -15,7 +15,12 @@ def loop(call: Call, times: int, function: int, context: int, flags: int) -> int
         raise KernelError(Errno.EINVAL, f"flags {flags:#x}")
     if times > MAX_LOOPS:
         raise KernelError(Errno.E2BIG, f"{times} loops")
-    for index in range(times):
+    return go_round(call, 0, times, function, context)
+
+
+def go_round(call: Call, first: int, times: int, function: int, context: int) -> int:
+    """What `loop` gives after so many calls, of which it makes those from number `first` on."""
+    for index in range(first, times):
         if call.call_back(function, (index, context)):
             return index + 1
     return times

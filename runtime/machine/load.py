@@ -123,6 +123,8 @@ class _Loader:
         self.functions = sorted({0, *self.calls.values()})
         #: What instructions call when they run, by their slots.
         self.called: dict[int, Callable[..., Any]] = {}
+        #: The functions whose addresses instructions load, by their slots.
+        self.named: dict[int, FunctionRegion] = {}
 
     def load(self) -> LoadedProgram:
         if not self.operations:
@@ -144,7 +146,8 @@ class _Loader:
             _HELPERS.__getitem__,
             self.order,
         )
-        return LoadedProgram(self.program, self.order, made, Translation(self.program.name, code, self.called))
+        translation = Translation(self.program.name, code, self.called)
+        return LoadedProgram(self.program, self.order, made, translation, self.named)
 
     def _refuse(self, slot: int, reason: str, error: type[LoadError] = LoadError) -> NoReturn:
         raise error(f"{self.program.name} {reason}", Place(self.program, slot))
@@ -206,7 +209,7 @@ class _Loader:
             region = self.data[data_reference.section]
             return self._address(site, region, region, data_reference.offset)
         if site.operation.name == "function":
-            function = FunctionRegion(site.target)
+            function = self.named[site.slot] = FunctionRegion(site.target)
             return self._address(site, function, function)
         return steps.number(site)
 

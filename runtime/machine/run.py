@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from operator import length_hint
 from typing import NamedTuple
 
@@ -12,7 +12,15 @@ from skverdict.runtime.machine.call_graph import MAX_FRAMES
 from skverdict.runtime.machine.context import Context
 from skverdict.runtime.machine.environment import Environment
 from skverdict.runtime.machine.fault import Fault, MemoryAccess, Misuse, Place
-from skverdict.runtime.machine.memory import FRAME_ENDED, STACK_SIZE, AccessError, ByteOrder, Memory, StackFrame
+from skverdict.runtime.machine.memory import (
+    FRAME_ENDED,
+    STACK_SIZE,
+    AccessError,
+    ByteOrder,
+    FunctionRegion,
+    Memory,
+    StackFrame,
+)
 from skverdict.runtime.machine.registers import UNWRITTEN, UnwrittenRegister
 from skverdict.runtime.machine.translation import Translation
 
@@ -26,12 +34,16 @@ Step = Callable[["list[int]", "Run"], int]
 
 
 class LoadedProgram(NamedTuple):
-    """A program ready to run: `steps` has one entry a slot, and `translation` the functions that do the same."""
+    """A program ready to run: `steps` has one entry a slot, and `translation` the functions that do the same.
+
+    `named` are the functions whose addresses instructions load, by the slots of these.
+    """
 
     program: Program
     order: ByteOrder
     steps: Sequence[Step]
     translation: Translation
+    named: Mapping[int, FunctionRegion]
 
     @property
     def name(self) -> str:

@@ -13,7 +13,7 @@ from skverdict.runtime.machine.semantics import mask
 from skverdict.runtime.machine.structures import layout as structure_layout
 from skverdict.runtime.native.emit import emit
 from skverdict.runtime.native.facts import Facts, Readable, Redirect
-from skverdict.runtime.native.graph import all_sites, graph, is_local_call
+from skverdict.runtime.native.graph import Graph, all_sites, calls_function, graph, is_local_call
 from skverdict.runtime.native.outline import Outline, outline
 from skverdict.runtime.native.proof import Area, Proof, Surroundings, prove
 from skverdict.runtime.native.source import Source
@@ -24,6 +24,8 @@ _LEADS = {"data": "packet", "data_end": "end"}
 _CALL = 0x85
 #: The registers r3 and r4.
 _KEY_AND_FLAGS = 0b11000
+#: The registers r1 to r4.
+_LOOP_ARGUMENTS = 0b11110
 #: Keys of sockhashes that native code looks for, in bytes.
 _LONGEST_KEY = 64
 
@@ -52,8 +54,9 @@ def draft(source: Source) -> Draft:
         if kinds[slot] & {"dynptr", "new_dynptr"}:
             raise NoNativeCode(f"{name} calls {helper.name}, and dynptrs hide bytes of the stack")
     uncounted = frozenset(slot for slot in helpers if "callback" in kinds[slot])
-    flow = graph(program, uncounted)
     takes_locks = any(helper.name == "bpf_spin_lock" for helper in helpers.values())
+    loops = [slot for slot, helper in helpers.items() if helper.name == "bpf_loop"]
+    flow = graph(program, uncounted, loops if source.has_loops and not takes_locks else ())
     if takes_locks and source.kernel == "6.1" and any(is_local_call(site) for site in all_sites(flow)):
         raise NoNativeCode(f"{name} takes locks and calls functions, which Linux 6.1 does not allow at once")
     try:
@@ -85,9 +88,22 @@ def draft(source: Source) -> Draft:
         registers.faults | tail_calls,
         tables,
         _redirects(helpers, proof, registers, source),
+        _loops(flow, registers),
     )
     text, needs = emit(facts)
     return Draft(text, outline(facts, needs))
+
+
+def _loops(flow: Graph, registers: Registers) -> frozenset[int]:
+    """The calls of `bpf_loop` of which it is known that they have their arguments, and what they call a result."""
+    return frozenset(
+        site.slot
+        for site in all_sites(flow)
+        if calls_function(site)
+        and not is_local_call(site)
+        and registers.before[site.slot].always & _LOOP_ARGUMENTS == _LOOP_ARGUMENTS
+        and registers.gives[site.target].always & 1
+    )
 
 
 def _redirects(

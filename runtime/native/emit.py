@@ -20,7 +20,7 @@ class Module(NamedTuple):
 def emit(facts: Facts) -> Module:
     """Write the module for a program."""
     wants = needs(facts)
-    called = {site.target for site in all_sites(facts.graph) if is_local_call(site)}
+    called = {site.target for site in all_sites(facts.graph) if is_local_call(site) or site.slot in facts.loops}
     functions = [Callee(facts, function, wants).text() for slot, function in facts.graph.items() if slot in called]
     text = "\n".join([Main(facts, facts.graph[0], wants).text(), *functions])
     return Module(f"{prelude(text)}\n{text}", wants)

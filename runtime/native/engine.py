@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from skverdict.runtime.machine.context import Context
 from skverdict.runtime.machine.environment import Environment
 from skverdict.runtime.machine.fault import Fault
-from skverdict.runtime.machine.memory import Bytes
+from skverdict.runtime.machine.memory import Bytes, FunctionRegion
 from skverdict.runtime.machine.run import LoadedProgram, Result
 from skverdict.runtime.maps.base import Map
 from skverdict.runtime.native.batch import Batch
@@ -42,7 +42,12 @@ def compile_program(
     except RuntimeError as error:
         raise NoNativeCode(f"LLVM makes no code of {loaded.name}: {error}") from None
     known = machine.outline
-    things = tuple(maps[name] if kind == "map" else data[name] for kind, name in known.needs.addresses)
+    find: dict[str, Callable[[str], Map | Bytes | FunctionRegion]] = {
+        "map": maps.__getitem__,
+        "data": data.__getitem__,
+        "function": lambda slot: loaded.named[int(slot)],
+    }
+    things = tuple(find[kind](name) for kind, name in known.needs.addresses)
     tables = tuple(table_of(maps[name]) for name in known.needs.tables)
     return NativeCode(loaded, machine, known, things, tables, row_of(known.needs), Work(loaded.program, known))
 

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterator, Mapping
 from typing import NamedTuple
 
 from skverdict.codegen.object import Program
-from skverdict.runtime.machine.memory import ByteOrder
+from skverdict.runtime.machine.memory import STACK_SIZE, ByteOrder
 from skverdict.runtime.machine.semantics import mask
 from skverdict.runtime.native import layout
 from skverdict.runtime.native.graph import Function, Graph, Site
@@ -36,7 +36,7 @@ class Facts(NamedTuple):
     `uncounted` are the calls that use up an unknown part of the budget, `handed_back` the instructions at which the
     interpreter goes on, and `tables` the maps that native code may look up by itself. `redirects` are the calls of
     `bpf_sk_redirect_map` and `bpf_sk_redirect_hash` that native code makes by itself: it notes them, and somebody else
-    does what they ask for.
+    does what they ask for. `loops` are the calls of `bpf_loop` that it makes by itself.
     """
 
     program: Program
@@ -49,12 +49,13 @@ class Facts(NamedTuple):
     handed_back: Collection[int]
     tables: Mapping[str, MapTraits]
     redirects: Mapping[int, Redirect]
+    loops: Collection[int]
 
 
 class Needs(NamedTuple):
     """What native code wants in the shared memory: which fields of the context, as offset and size in bytes, and
-    the addresses of which maps and data sections, as kind (`map` or `data`) and name; whether the packet; the
-    tables of which maps; and whether room to note calls."""
+    the addresses of which maps, data sections and functions, as kind (`map`, `data` or `function`) and name, which of a
+    function is the slot that names it; whether the packet; the tables of which maps; and whether room to note calls."""
 
     fields: tuple[tuple[int, int], ...]
     addresses: tuple[tuple[str, str], ...]
@@ -91,7 +92,7 @@ def needs(facts: Facts) -> Needs:
         tuple(addresses)[: layout.MAX_FIELDS],
         packet,
         tuple(tables)[: layout.MAX_TABLES],
-        bool(tables or facts.redirects),
+        bool(tables or facts.redirects or facts.loops),
     )
 
 
@@ -106,11 +107,14 @@ def written_sites(facts: Facts) -> Iterator[Site]:
 
 
 def named_address(facts: Facts, site: Site) -> tuple[str, str] | None:
-    """The map or data section whose address an instruction loads, as kind and name."""
+    """What an instruction loads the address of, as kind and name (`Needs`)."""
     map_, data = facts.program.maps.get(site.slot), facts.program.data.get(site.slot)
     if map_ is not None:
         return "map", map_.map
-    return None if data is None else ("data", data.section)
+    if data is not None:
+        return "data", data.section
+    is_function = site.operation.family == "constant" and site.operation.name == "function"
+    return ("function", str(site.slot)) if is_function else None
 
 
 def leads(facts: Facts, site: Site, field: tuple[int, int]) -> str | None:
@@ -119,9 +123,12 @@ def leads(facts: Facts, site: Site, field: tuple[int, int]) -> str | None:
 
 
 def marks_stack(facts: Facts, function: Function) -> bool:
-    """True if the text of a function looks at which bytes of its stack were written, or notes it, by itself."""
+    """True if the text of a function looks at which bytes of its stack were written, or notes it, by itself; or hands
+    its stack to one that may."""
     if function.slot not in facts.proof.observed:
         return False
+    if facts.proof.unsure[function.slot] == mask(STACK_SIZE):
+        return True
     return any(_marks(facts, function, site) for block in function.blocks.values() for site in block.sites)
 
 

@@ -12,7 +12,7 @@ Python to end it. Every other function is called by those above it.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from skverdict.runtime.machine.memory import ADDRESS, OFFSET_BITS, ORIGIN, REGION_SHIFT, STACK_SIZE, address_of
 from skverdict.runtime.machine.run import MAX_LOOPS
@@ -198,7 +198,7 @@ class _Function:
         self._leave(layout.HANDED_BACK)
         writer.begin("stop")
         self._leave(layout.STOPPED)
-        if any(is_local_call(site) for site in self._sites()):
+        if any(is_local_call(site) or site.slot in self.facts.loops for site in self._sites()):
             writer.begin("unwind")
             self._give_registers(self._variable("slot"))
             self._leave(self._variable("extra"))
@@ -559,12 +559,14 @@ class _Function:
 
     def _call(self, site: Site) -> None:
         lookup = self.facts.proof.lookups.get(site.slot)
-        if helper_of(site) is None:
+        if is_local_call(site):
             self._local_call(site)
         elif lookup is not None and lookup.name in self.needs.tables:
             self._lookup(site, lookup)
         elif site.slot in self.facts.redirects:
             self._redirect(site)
+        elif site.slot in self.facts.loops:
+            self._loop(site)
         else:
             self._perform(site)
 
@@ -715,11 +717,9 @@ class _Function:
     def _local_call(self, site: Site) -> None:
         writer = self.writer
         writer.store(site.slot, writer.at("%frame", layout.FRAME_SLOT))
-        frame = writer.at("%frame", layout.FRAME_SIZE)
-        end = writer.value(f"inttoptr i64 {self._shared(layout.FRAMES_END)} to ptr")
-        room = writer.value(f"icmp ult ptr {frame}, {end}")
         enter, full = writer.label(), writer.label()
-        writer.branch(room, enter, full, "usual")
+        frame = self._frame_behind()
+        writer.branch(self._has_room(frame), enter, full, "usual")
 
         def write() -> None:
             writer.begin(full)
@@ -728,14 +728,26 @@ class _Function:
 
         self.cold.append(write)
         writer.begin(enter)
+        always = self.facts.registers.before[site.slot].always
+        arguments = [self._get(register) if always >> register & 1 else "0" for register in range(1, 6)]
+        self._put(0, self._enter(site, frame, arguments))
+
+    def _frame_behind(self) -> str:
+        """The frame of a function that is called here."""
+        return self.writer.at("%frame", layout.FRAME_SIZE)
+
+    def _has_room(self, frame: str) -> str:
+        """Whether there is room for a frame."""
+        end = self.writer.value(f"inttoptr i64 {self._shared(layout.FRAMES_END)} to ptr")
+        return self.writer.value(f"icmp ult ptr {frame}, {end}")
+
+    def _enter(self, site: Site, frame: str, arguments: Sequence[str]) -> str:
+        """Call a function of the program, and go on where it returns; what it gives."""
+        writer = self.writer
         number = writer.value(f"add i64 {self._variable('last')}, 1")
         self._set_variable("last", number)
-        always = self.facts.registers.before[site.slot].always
-        arguments = [
-            *("0" if not always >> register & 1 else self._get(register) for register in range(1, 6)),
-            *map(self._variable, self.state),
-        ]
-        given = ", ".join(f"i64 {argument}" for argument in (number, self._left(), *arguments))
+        values = (number, self._left(), *arguments, *map(self._variable, self.state))
+        given = ", ".join(f"i64 {value}" for value in values)
         result = writer.value(f"call fastcc {self.result} @f{site.target}(ptr %s, ptr {frame}, ptr %row, {given})")
 
         def part(place: int) -> str:
@@ -755,8 +767,50 @@ class _Function:
         writer.begin(returned)
         for place, name in enumerate(self.state, _FIRST_VARIABLE):
             self._set_variable(name, part(place))
-        self._put(0, part(_VALUE))
         self._set_variable("left", writer.value(f"sub i64 {self._variable('left')}, {part(_SPENT)}"))
+        return part(_VALUE)
+
+    def _loop(self, site: Site) -> None:
+        """Call a function until it gives other than zero, at most so many times."""
+        writer = self.writer
+        begin, look, again, over, done = (writer.label() for _ in range(5))
+        python = self._python_instead(site, done)
+        rounds, context = writer.resized(self._low(1, 32), 32, 64), self._get(3)
+        frame = self._frame_behind()
+        conditions = (
+            self._has_room(frame),
+            writer.value(f"icmp eq i64 {self._get(4)}, 0"),
+            writer.value(f"icmp ule i64 {rounds}, {MAX_LOOPS}"),
+            writer.value(f"icmp ult i64 {self._variable('calls')}, {layout.MAX_CALLS}"),
+        )
+        holds = "true"
+        for condition in conditions:
+            holds = writer.value(f"and i1 {holds}, {condition}")
+        writer.branch(holds, begin, python, "usual")
+        writer.begin(begin)
+        for value, place in (
+            (site.slot, layout.FRAME_SLOT),
+            (rounds, layout.FRAME_ROUNDS),
+            (context, layout.FRAME_CONTEXT),
+        ):
+            writer.store(value, writer.at("%frame", place))
+        self._set_variable("scan", 0)
+        writer.add(f"br label %{look}")
+        writer.begin(look)
+        round_ = self._variable("scan")
+        writer.branch(writer.value(f"icmp ult i64 {round_}, {rounds}"), again, over)
+        writer.begin(again)
+        writer.store(round_, writer.at("%frame", layout.FRAME_ROUND))
+        value = self._enter(site, frame, (round_, context, "0", "0", "0"))
+        self._set_variable("scan", writer.value(f"add i64 {round_}, 1"))
+        writer.branch(writer.value(f"icmp eq i64 {value}, 0"), look, over)
+        writer.begin(over)
+        self._put(0, self._variable("scan"))
+        count = self._variable("calls")
+        call = writer.value(f"or i64 {rounds}, {site.slot << 32}")
+        self._note(layout.CALLS, count, layout.CALL_SIZE, (call, self._get(0), context, site.target))
+        self._set_variable("calls", writer.value(f"add i64 {count}, 2"))
+        self._end_reach(done)
 
 
 class Callee(_Function):

@@ -12,10 +12,14 @@ from typing import NamedTuple
 from skverdict.codegen.instruction import Instruction
 from skverdict.codegen.instruction_set import Operation, jump_target, operation
 from skverdict.codegen.object import Program
+from skverdict.runtime.machine.semantics import signed
 
 
 class Site(NamedTuple):
-    """An instruction at `slot`; `next` is the slot behind it, `target` where it may go beside that, or -1."""
+    """An instruction at `slot`; `next` is the slot behind it, `target` where it may go beside that, or -1.
+
+    That of a call is the function that it calls, or has called again and again.
+    """
 
     slot: int
     instruction: Instruction
@@ -46,25 +50,28 @@ class Function(NamedTuple):
     checks: dict[int, int]
 
 
+#: The register in which helpers get the function to call.
+_CALLBACK = 2
+
 #: The functions of a program that can be reached by calls, by their slots, callers first.
 Graph = dict[int, Function]
 
 
-def graph(program: Program, uncounted: Collection[int]) -> Graph:
+def graph(program: Program, uncounted: Collection[int], loops: Collection[int] = ()) -> Graph:
     """The control flow of a program that `machine.load` has accepted.
 
-    `uncounted` are the slots of helper calls that use up an unknown part of the budget. What only helpers call
-    is left out.
+    `uncounted` are the slots of helper calls that use up an unknown part of the budget. What only these call is left
+    out, but for those at `loops`, whose function is in r2, where it is plain which one that is.
     """
     sites = dict(_sites(program))
     functions: Graph = {}
     finished: list[int] = []
 
     def visit(slot: int) -> None:
-        functions[slot] = made = _function(sites, slot, uncounted)
+        functions[slot] = made = _function(sites, slot, uncounted, loops)
         for block in made.blocks.values():
             for site in block.sites:
-                if is_local_call(site) and site.target not in functions:
+                if calls_function(site) and site.target not in functions:
                     visit(site.target)
         finished.append(slot)
 
@@ -82,6 +89,11 @@ def all_sites(graph: Graph) -> Iterator[Site]:
 def is_local_call(site: Site) -> bool:
     """True for a call of a function of the program."""
     return site.operation.family == "call" and site.operation.name == "local"
+
+
+def calls_function(site: Site) -> bool:
+    """True for a call of a function of the program, once or in a loop."""
+    return site.operation.family == "call" and site.target >= 0
 
 
 def _sites(program: Program) -> Iterator[tuple[int, Site]]:
@@ -103,7 +115,9 @@ def _following(site: Site) -> tuple[int, ...]:
     return (site.next,)
 
 
-def _function(sites: Mapping[int, Site], begin: int, uncounted: Collection[int]) -> Function:
+def _function(
+    sites: Mapping[int, Site], begin: int, uncounted: Collection[int], loops: Collection[int]
+) -> Function:
     leaders, seen, pending = {begin}, {begin}, [begin]
     after_calls = set()
     while pending:
@@ -118,7 +132,7 @@ def _function(sites: Mapping[int, Site], begin: int, uncounted: Collection[int])
                 seen.add(slot)
                 pending.append(slot)
     leaders |= after_calls
-    blocks = {slot: _block(sites, slot, leaders) for slot in leaders}
+    blocks = {slot: _with_loops(_block(sites, slot, leaders), loops) for slot in leaders}
     order, loops = _order(blocks, begin)
     checks = {begin} | after_calls | loops
     return Function(begin, {slot: blocks[slot] for slot in order}, _lengths(blocks, order, checks))
@@ -131,6 +145,28 @@ def _block(sites: Mapping[int, Site], slot: int, leaders: Collection[int]) -> Bl
         if len(following) != 1 or following[0] in leaders:
             return Block(tuple(members), following)
         members.append(sites[following[0]])
+
+
+def _with_loops(block: Block, loops: Collection[int]) -> Block:
+    """The block, with the functions that its calls at `loops` call for their targets."""
+    if not any(site.slot in loops for site in block.sites):
+        return block
+    made, named = [], -1
+    for site in block.sites:
+        if site.slot in loops:
+            site = site._replace(target=named)
+        made.append(site)
+        fetches = site.operation.family == "atomic" and site.instruction.src == _CALLBACK
+        if site.instruction.dst == _CALLBACK or fetches or site.operation.family == "call":
+            named = _named(site)
+    return block._replace(sites=tuple(made))
+
+
+def _named(site: Site) -> int:
+    """The function whose address an instruction loads, or -1."""
+    if site.operation.family != "constant" or site.operation.name != "function":
+        return -1
+    return site.slot + 1 + signed(site.instruction.imm, 32)
 
 
 def _order(blocks: Mapping[int, Block], begin: int) -> tuple[list[int], set[int]]:

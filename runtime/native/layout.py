@@ -58,9 +58,12 @@ TABLES = BYTES + MAX_FIELDS * WORD
 MAX_TABLES = 16
 
 #: A call that native code made: the slot in the upper 32 bits and the index or place in the lower, and the result (of a
-#: redirect in the lower 32 bits, with its flags in the upper).
+#: redirect in the lower 32 bits, with its flags in the upper). A loop takes another one, for what it hands on and the
+#: function that it calls; it has the number of its rounds for an index.
 CALL_SIZE = 16
 MAX_CALLS = 16384
+#: Loops that are under way are noted when they end.
+ROOM_FOR_CALLS = MAX_CALLS + 2 * MAX_FRAMES
 #: An address that it gave: the place of the table, the index, the address.
 GIVEN_SIZE = 24
 MAX_GIVEN = 256
@@ -70,6 +73,12 @@ REGIONS = 4096
 REGION_SIZE = 64
 REGION_PLACES = 64
 REGION_NUMBER, REGION_BYTES, REGION_READABLE, REGION_WRITABLE, REGION_ATOMIC, REGION_UNWRITTEN = range(0, 48, WORD)
+
+
+def region_place(number: int) -> int:
+    """Where native code looks for a region."""
+    return REGIONS + number % REGION_PLACES * REGION_SIZE
+
 
 #: A run: where its packet is, its length, and whether it can be written; r0, how many instructions there were, and
 #: how many calls had been made at its end; and from there on the fields of the context.
@@ -83,7 +92,11 @@ FRAME_UNWRITTEN = STACK_SIZE
 FRAME_NUMBER = FRAME_UNWRITTEN + STACK_SIZE // 8 + WORD
 FRAME_SLOT = FRAME_NUMBER + WORD
 FRAME_LOOPS = FRAME_SLOT + WORD
-FRAME_REGISTERS = FRAME_LOOPS + WORD
+#: Of a loop whose round is under way: which one that is, how many there are to be, and what is handed to it.
+FRAME_ROUND = FRAME_LOOPS + WORD
+FRAME_ROUNDS = FRAME_ROUND + WORD
+FRAME_CONTEXT = FRAME_ROUNDS + WORD
+FRAME_REGISTERS = FRAME_CONTEXT + WORD
 
 SIZE = FRAMES + MAX_FRAMES * FRAME_SIZE
 

@@ -21,7 +21,8 @@ class Known(NamedTuple):
 
     `gives_value`: it gives the address of plain bytes, of the map that has table number `table`, or -1; `counts`: it
     uses up some of the budget; `moves`: it may move the packet; `rereads`: fields of the context may be read behind it;
-    `fresh`: in its function, nothing is noted of which bytes of the stack are written until Python looks at it.
+    `fresh`: in its function, nothing is noted of which bytes of the stack are written until Python looks at it;
+    `loops`: it is a call that native code makes by itself of a function again and again.
     """
 
     registers: int
@@ -32,24 +33,27 @@ class Known(NamedTuple):
     moves: bool
     rereads: bool
     fresh: bool
+    loops: bool
 
 
 class Outline(NamedTuple):
     """What is known of a program: what its code `needs`; whether it `gives` a result wherever it exits; whether it
     may move the packet; whether it runs `alone`, changing nothing but its stack and calling nothing but functions of
-    its own and redirects that are noted. `rows` tell of each instruction."""
+    its own and redirects that are noted; whether it `marks` which bytes of its own stack are written. `rows` tell of
+    each instruction."""
 
     needs: Needs
     gives: bool
     moves: bool
     alone: bool
+    marks: bool
     rows: str
 
     def known(self) -> dict[int, Known]:
         """What is known of each instruction that can be reached, by its slot."""
         written, rows = json.loads(self.rows)
         return {
-            slot: Known(registers, written[place], table, *(bool(flags >> bit & 1) for bit in range(5)))
+            slot: Known(registers, written[place], table, *(bool(flags >> bit & 1) for bit in range(6)))
             for slot, registers, place, table, flags in rows
         }
 
@@ -57,7 +61,8 @@ class Outline(NamedTuple):
 def outline(facts: Facts, needs: Needs) -> Outline:
     """What is known of a program of which code that `needs` this is made."""
     moves = any(_moves_packet(facts, site) for site in all_sites(facts.graph))
-    return Outline(needs, bool(facts.registers.gives[0].always & 1), moves, _runs_alone(facts), _rows(facts, needs))
+    gives, marks = bool(facts.registers.gives[0].always & 1), marks_stack(facts, facts.graph[0])
+    return Outline(needs, gives, moves, _runs_alone(facts), marks, _rows(facts, needs))
 
 
 def _rows(facts: Facts, needs: Needs) -> str:
@@ -78,6 +83,7 @@ def _rows(facts: Facts, needs: Needs) -> str:
                     _moves_packet(facts, site),
                     block.slot in rereading,
                     fresh,
+                    slot in facts.loops,
                 )
                 bits = sum(flag << bit for bit, flag in enumerate(flags))
                 place = places.setdefault(written, len(places))
@@ -133,6 +139,6 @@ def packed(known: Outline, code: bytes) -> bytes:
 def unpacked(content: bytes) -> tuple[Outline, bytes]:
     """What was `packed`."""
     header, rows, code = content.split(b"\n", 2)
-    (fields, addresses, packet, tables, notes), (gives, moves, alone) = json.loads(header)
+    (fields, addresses, packet, tables, notes), (gives, moves, alone, marks) = json.loads(header)
     needs = Needs(tuple(map(tuple, fields)), tuple(map(tuple, addresses)), packet, tuple(tables), notes)
-    return Outline(needs, gives, moves, alone, rows.decode()), code
+    return Outline(needs, gives, moves, alone, marks, rows.decode()), code

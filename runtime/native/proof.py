@@ -13,8 +13,9 @@ from typing import NamedTuple
 
 from skverdict.codegen.object import Program
 from skverdict.runtime.machine.memory import STACK_SIZE
+from skverdict.runtime.machine.run import MAX_LOOPS
 from skverdict.runtime.machine.semantics import mask, signed
-from skverdict.runtime.native.graph import Function, Graph, Site, is_local_call
+from skverdict.runtime.native.graph import Function, Graph, Site, calls_function, is_local_call
 from skverdict.runtime.native.values import (
     ANY,
     NEGATED,
@@ -168,11 +169,11 @@ def prove(program: Program, graph: Graph, surroundings: Surroundings) -> Proof:
                 if lookup is None and _observes(site, access):
                     observed.add(slot)
                     anywhere = (access is not None and access.base == "stack" and access.offset is None) or (
-                        is_local_call(site) and any(_on_stack(value) for value in here.registers[1:6])
+                        calls_function(site) and any(_on_stack(value) for value in here.registers[1:6])
                     )
                     unsure[slot] = mask(STACK_SIZE) if anywhere else unsure.get(slot, 0) | here.ever & ~here.always
-                if is_local_call(site):
-                    _call(entries, site.target, here)
+                if calls_function(site):
+                    _call(entries, site.target, _handed(site, here))
                 walk.apply(site, here)
                 given = here.registers[0]
                 if site.operation.family == "call" and isinstance(given, Pointer) and given.base == "value":
@@ -225,11 +226,15 @@ def _looked_at_before(site: Site, after: int, access: Access | None, lookup: Loo
     return after if access.base not in ("", "stack") else mask(STACK_SIZE)
 
 
-def _call(entries: dict[int, list[Value]], slot: int, state: State) -> None:
+def _handed(site: Site, state: State) -> list[Value]:
+    """What a call hands to a function in r1 and on: in a loop, the round and what the helper has got for it."""
+    return state.registers[1:6] if is_local_call(site) else [Number(0, MAX_LOOPS - 1), state.registers[3]]
+
+
+def _call(entries: dict[int, list[Value]], slot: int, arguments: list[Value]) -> None:
     """Add a call to what is known of a function's arguments."""
     given: list[Value] = [ANY] * 10
-    for register in range(1, 6):
-        value = state.registers[register]
+    for register, value in enumerate(arguments, 1):
         # Pointers into the caller's stack are none into the callee's; others would need what goes with them.
         given[register] = value if isinstance(value, Number) or value == Pointer("context") else ANY
     known = entries.get(slot)

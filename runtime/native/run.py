@@ -9,6 +9,7 @@ from itertools import count
 from operator import length_hint
 from typing import NamedTuple, overload
 
+from skverdict.runtime.helpers.loops import go_round
 from skverdict.runtime.machine.context import Context
 from skverdict.runtime.machine.environment import Environment
 from skverdict.runtime.machine.memory import (
@@ -16,6 +17,7 @@ from skverdict.runtime.machine.memory import (
     REGION_SHIFT,
     STACK_SIZE,
     Bytes,
+    FunctionRegion,
     MapRegion,
     MapValue,
     Packet,
@@ -37,14 +39,25 @@ from skverdict.runtime.native.work import Performed, Work
 Keys = tuple[Sequence[bytes], ...]
 
 
+class Told(NamedTuple):
+    """A call that native code has made: a lookup of the key at a place of a table, or if that is -1 so many rounds of a
+    loop, which hands a `context` to a function."""
+
+    table: int
+    place: int
+    result: int
+    context: int
+    function: int
+
+
 class NativeCode(NamedTuple):
-    """A program as native code, with what its runs need; `things` are the maps and data that it names, and `row` is
-    the form in which it is told of a run."""
+    """A program as native code, with what its runs need; `things` are what it names (`Needs`), and `row` is the form
+    in which it is told of a run."""
 
     loaded: LoadedProgram
     machine: MachineCode
     outline: Outline
-    things: tuple[Map | Bytes, ...]
+    things: tuple[Map | Bytes | FunctionRegion, ...]
     tables: tuple[Table, ...]
     row: struct.Struct
     performed: Work
@@ -61,10 +74,18 @@ class NativeCode(NamedTuple):
         """The calls that native code has made by itself since this was last asked, of which maps have been told."""
         rows = shared.take_calls()
         if any(table.tracks for table in self.tables):
-            for call, _ in CALL.iter_unpack(rows):
-                slot, place = divmod(call, 1 << 32)
-                self.tables[self.performed[slot].table].used(place)
+            for told in self.told(rows):
+                if told.table >= 0:
+                    self.tables[told.table].used(told.place)
         return rows
+
+    def told(self, rows: bytes) -> Iterator[Told]:
+        """What rows of calls tell."""
+        parts = CALL.iter_unpack(rows)
+        for call, result in parts:
+            slot, place = divmod(call, 1 << 32)
+            work = self.performed[slot]
+            yield Told(work.table, place, result, *(next(parts) if work.loops else (0, 0)))
 
 
 class Calls(Sequence[HelperCall]):
@@ -106,14 +127,29 @@ class Calls(Sequence[HelperCall]):
                     calls.append(part)
                 else:
                     rows, keys = part
-                    calls += (self._call(call, result, keys) for call, result in CALL.iter_unpack(rows))
+                    calls += (self._call(told, keys) for told in self._code.told(rows))
             self._parts, self._latest = [], calls
         return self._latest
 
-    def _call(self, call: int, result: int, keys: Keys) -> HelperCall:
-        slot, place = divmod(call, 1 << 32)
-        table = self._code.performed[slot].table
-        return HelperCall("bpf_map_lookup_elem", (self._code.tables[table].map, keys[table][place]), result)
+    def _call(self, told: Told, keys: Keys) -> HelperCall:
+        if told.table < 0:
+            return _loop_call(told.place, told.function, told.context, told.result)
+        map_, key = self._code.tables[told.table].map, keys[told.table][told.place]
+        return HelperCall("bpf_map_lookup_elem", (map_, key), told.result)
+
+
+def _loop_call(rounds: int, function: int, context: int, result: int) -> HelperCall:
+    return HelperCall("bpf_loop", (rounds, function, context, 0), result)
+
+
+class OpenLoop(NamedTuple):
+    """A loop by the call at `slot`, in round number `round`."""
+
+    slot: int
+    function: int
+    round: int
+    rounds: int
+    context: int
 
 
 # Tables tell old addresses from new ones by the numbers of runs; a batch has room for its runs below each.
@@ -164,7 +200,7 @@ class NativeRun(Run):
         if self.stacks:
             super().open_frame()
             return
-        frame = NativeFrame(self.shared, 0, self.memory.order, self.code.performed[0].fresh)
+        frame = NativeFrame(self.shared, 0, self.memory.order, not self.code.outline.marks)
         self.stack = self.memory.add(frame)
         self.stacks.append(frame)
         self.numbers.append(layout.FIRST_FRAME)
@@ -201,7 +237,7 @@ class NativeRun(Run):
     def let_go(self) -> None:
         """Forget what the shared memory was told of this run."""
         for number in self.met:
-            self.shared[_region_place(number)] = 0
+            self.shared[layout.region_place(number)] = 0
         self.met.clear()
         self.pins.release_all()
 
@@ -255,7 +291,7 @@ class NativeRun(Run):
             row = (number, self.pins.address(region.content), length, writable, writable if region.atomic else 0, 0)
         else:
             return
-        place = _region_place(number)
+        place = layout.region_place(number)
         self.met.pop(self.shared[place], None)
         self.met[number] = region
         for index, value in enumerate(row):
@@ -267,8 +303,8 @@ class NativeRun(Run):
                 self._forget(number)
 
     def _forget(self, number: int) -> None:
-        if self.met.pop(number, None) is not None and self.shared[_region_place(number)] == number:
-            self.shared[_region_place(number)] = 0
+        if self.met.pop(number, None) is not None and self.shared[layout.region_place(number)] == number:
+            self.shared[layout.region_place(number)] = 0
 
     # From native code to Python
 
@@ -283,7 +319,7 @@ class NativeRun(Run):
         addresses = shared.words(layout.ADDRESSES, len(self.code.things))
         for thing, address in zip(self.code.things, addresses, strict=True):
             if address and not self.memory.known(thing):
-                self.memory.adopt(thing, thing if isinstance(thing, Bytes) else MapRegion(thing), address)
+                self.memory.adopt(thing, MapRegion(thing) if isinstance(thing, Map) else thing, address)
 
     def _learn_given(self) -> None:
         """The addresses that native code has given to values of entries."""
@@ -332,13 +368,14 @@ class NativeRun(Run):
     def _frame(self, level: int) -> Frame:
         shared = self.shared
         slot = shared[shared.in_frame(level, layout.FRAME_SLOT)]
-        self.stacks[level].written = self.code.performed[slot].written
+        work = self.code.performed[slot]
+        self.stacks[level].written = work.written
         first, loops = layout.FRAME_REGISTERS + 6 * layout.WORD, shared[shared.in_frame(level, layout.FRAME_LOOPS)]
         kept = shared.words(shared.in_frame(level, first), 4)
         registers = [
             value if self._holds(slot, number) else UNWRITTEN[number] for number, value in enumerate(kept, 6)
         ]
-        return Frame(self.program, slot + 1, registers, address_of(self.numbers[level]), loops)
+        return Frame(self.program, None if work.loops else slot + 1, registers, address_of(self.numbers[level]), loops)
 
     def _interpret(self) -> None:
         """Go on in the interpreter where native code has given up."""
@@ -353,7 +390,40 @@ class NativeRun(Run):
         self.loops = shared[shared.in_frame(level, layout.FRAME_LOOPS)]
         for number, frame in zip(self.numbers, self.stacks, strict=True):
             self.regions[number] = frame.taken_out()
+        open_loops = [self._open_loop(each) for each, frame in enumerate(self.frames) if frame.slot is None]
         self.advance(slot)
+        for loop in reversed(open_loops):
+            self._end_loop(loop)
+            self.advance(loop.slot + 1)
+
+    def _open_loop(self, level: int) -> OpenLoop:
+        """The loop that the function at `level` is in."""
+        shared = self.shared
+        slot, round_, rounds, context, function = (
+            shared[shared.in_frame(level, place)]
+            for place in (
+                layout.FRAME_SLOT,
+                layout.FRAME_ROUND,
+                layout.FRAME_ROUNDS,
+                layout.FRAME_CONTEXT,
+                layout.FRAME_REGISTERS + 2 * layout.WORD,
+            )
+        )
+        region = self.regions[function >> REGION_SHIFT]
+        assert isinstance(region, FunctionRegion)
+        return OpenLoop(slot, region.slot, round_, rounds, context)
+
+    def _end_loop(self, loop: OpenLoop) -> None:
+        """Make the rounds of a loop that are left, behind one that has just ended."""
+        registers, done = self.registers, loop.round + 1
+        try:
+            if not +registers[0]:
+                done = go_round(self.call, done, loop.rounds, loop.function, loop.context)
+        except MISDEEDS as error:
+            raise self.fault(error, loop.slot) from None
+        self.calls.append(_loop_call(loop.rounds, loop.function, loop.context, done))
+        registers[0] = done
+        registers[1:6] = UNWRITTEN[1:6]
 
     # What native code cannot do
 
@@ -457,8 +527,4 @@ def show_beginning(code: NativeCode, shared: Shared) -> None:
     """Have native code begin a run with which Python has nothing to do, unless it has to see to its result."""
     shared[layout.TOUCHED] = not code.outline.gives
     shared[layout.CALL_COUNT] = shared[layout.GIVEN_COUNT] = 0
-
-
-def _region_place(number: int) -> int:
-    """Where native code looks for a region."""
-    return layout.REGIONS + number % layout.REGION_PLACES * layout.REGION_SIZE
+    shared.show_own_stack(code.outline.marks)

@@ -22,6 +22,7 @@ WORD = struct.Struct("=Q")
 #: A call that native code made, an address that it gave, and where a packet is, all as `layout` has them.
 CALL = struct.Struct("=QQ")
 _GIVEN = PLACE = struct.Struct("=QQQ")
+_ROW = struct.Struct("=6Q")
 _GIVES = struct.Struct("=2Q")
 _ASKED = struct.Struct("=7Q")
 _get, _put = WORD.unpack_from, WORD.pack_into
@@ -98,7 +99,10 @@ class Shared:
         self[layout.PERFORM] = ctypes.cast(self._called, ctypes.c_void_p).value or 0
         self[layout.FRAMES_END] = self.frame(MAX_FRAMES)
         self[self.in_frame(0, layout.FRAME_NUMBER)] = layout.FIRST_FRAME
-        self._calls = ctypes.create_string_buffer(layout.MAX_CALLS * layout.CALL_SIZE)
+        # The row of the program's own stack, which is always there and has always the same number.
+        unwritten = self._frames + layout.FRAME_UNWRITTEN
+        self._own_stack = _ROW.pack(layout.FIRST_FRAME, self._frames, STACK_SIZE, STACK_SIZE, 0, unwritten)
+        self._calls = ctypes.create_string_buffer(layout.ROOM_FOR_CALLS * layout.CALL_SIZE)
         self[layout.CALLS] = ctypes.addressof(self._calls)
         self._given = ctypes.create_string_buffer(layout.MAX_GIVEN * layout.GIVEN_SIZE)
         self[layout.GIVEN] = ctypes.addressof(self._given)
@@ -118,6 +122,12 @@ class Shared:
 
     def __setitem__(self, offset: int, value: int) -> None:
         _put(self.memory, offset, value)
+
+    def show_own_stack(self, marked: bool) -> None:
+        """Let native code reach the program's own stack by any address, if it is `marked` there which bytes of it were
+        written."""
+        place = layout.region_place(layout.FIRST_FRAME)
+        self.memory[place : place + _ROW.size] = self._own_stack if marked else bytes(_ROW.size)
 
     def take_calls(self) -> bytes:
         """The calls that native code has made by itself since this was last asked, as rows of `layout`."""

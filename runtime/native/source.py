@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from skverdict.codegen.object import Program
+from skverdict.runtime.helpers.loops import loop
 from skverdict.runtime.helpers.maps import map_lookup_elem
 from skverdict.runtime.machine.environment import Environment
 from skverdict.runtime.machine.memory import ByteOrder, Bytes
@@ -41,7 +42,7 @@ class MapTraits(NamedTuple):
 class Source(NamedTuple):
     """A program of a kind whose context is `table`'s, the maps and data sections that it names, and Linux's version.
 
-    Redirects by the socket map `redirects_in` are only noted.
+    Redirects by the socket map `redirects_in` are only noted. `has_loops`: `bpf_loop` is what it is in the kernel.
     """
 
     program: Program
@@ -51,6 +52,7 @@ class Source(NamedTuple):
     maps: Mapping[str, MapTraits]
     data: Mapping[str, Area]
     redirects_in: str
+    has_loops: bool
 
     def identity(self) -> str:
         """Two sources of the same identity differ in nothing but names and source lines."""
@@ -62,7 +64,7 @@ class Source(NamedTuple):
         maps = [(slot, reference.map) for slot, reference in program.maps.items()]
         data = [(slot, reference.section, reference.offset) for slot, reference in program.data.items()]
         rest = (program.kind, maps, data, *self[1:4], sorted(self.maps.items()), sorted(self.data.items()))
-        return f"{instructions.hex()} {rest!r} {self.redirects_in!r}"
+        return f"{instructions.hex()} {rest!r} {self[6:]!r}"
 
 
 def source_of(
@@ -87,6 +89,7 @@ def source_of(
             for name in {reference.section for reference in program.data.values()}
         },
         redirects_in,
+        environment.helpers.get("bpf_loop") is loop,
     )
 
 

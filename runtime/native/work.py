@@ -29,6 +29,7 @@ class Performed(NamedTuple):
     moves: bool
     rereads: bool
     fresh: bool
+    loops: bool
 
     def holds(self, register: int) -> bool:
         """True if a register always holds something there."""

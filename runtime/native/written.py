@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import NamedTuple
 
 from skverdict.dsl.catalogue.helpers import HELPERS, Helper
-from skverdict.runtime.native.graph import Function, Graph, Site, is_local_call
+from skverdict.runtime.native.graph import Function, Graph, Site, calls_function, is_local_call
 
 #: Helpers by their numbers.
 NUMBERED: dict[int, Helper] = {helper.number: helper for helper in HELPERS.values()}
@@ -24,6 +24,8 @@ class Written(NamedTuple):
 
 #: r1 and r10, as a program begins.
 PROGRAM_ENTRY = Written(0b10000000010, 0b10000000010)
+#: r1, r2 and r10, as a function begins that is called in a loop.
+_ROUND = Written(0b10000000110, 0b10000000110)
 
 
 class UnclearRegister(Exception):
@@ -119,10 +121,12 @@ def follow(graph: Graph) -> Registers:
         _Walk(function, gives).record(entries[slot], before)
         for block in function.blocks.values():
             for site in block.sites:
-                if is_local_call(site):
-                    given = before[site.slot]
-                    # r0 is handed on as well, though no compiler counts on that.
-                    given = Written(given.always & _ARGUMENTS | 1 << 10, given.ever & (_ARGUMENTS | 1) | 1 << 10)
+                if calls_function(site):
+                    given = _ROUND
+                    if is_local_call(site):
+                        given = before[site.slot]
+                        # r0 is handed on as well, though no compiler counts on that.
+                        given = Written(given.always & _ARGUMENTS | 1 << 10, given.ever & (_ARGUMENTS | 1) | 1 << 10)
                     known = entries.get(site.target)
                     entries[site.target] = given if known is None else _joined(known, given)
     for block in graph[0].blocks.values():

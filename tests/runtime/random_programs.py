@@ -31,12 +31,13 @@ _SIZES = (1, 2, 4, 8)
 
 
 class _Function:
-    """Instructions of one function; `labels` are places that jumps go to, by their numbers."""
+    """Instructions of one function, which may call those from number `callee` to `callees`; `labels` are places that
+    jumps go to, by their numbers."""
 
-    def __init__(self, random: Random, depth: int, callees: int) -> None:
+    def __init__(self, random: Random, depth: int, callee: int, callees: int) -> None:
         self.random = random
         self.depth = depth
-        self.callees = callees
+        self.callee, self.callees = callee, callees
         self.code: list[Instruction] = []
         self.slot = 0
         self.labels: dict[int, int] = {}
@@ -278,23 +279,29 @@ class _Function:
         self.numbers()
 
     def call_function(self) -> None:
-        if not self.callees:
+        if self.callee > self.callees:
             return
         if self.random.random() < 0.4:
             self.put(alu("mov", 1, src=self.random.choice((6, 8, 10))))
             if self.random.random() < 0.5:
                 self.put(alu("add", 1, imm=-16))
-        self.calls.append((len(self.code), self.slot, self.random.randint(1, self.callees)))
+        self.calls.append((len(self.code), self.slot, self.random.randint(self.callee, self.callees)))
         self.put(op("call", "local", imm=0))
         self.put(alu("mov", 1, src=0))
         self.numbers()
 
     def call_back(self) -> None:
-        if not self.callees:
+        if self.callee > self.callees:
             return
-        self.put(mov(1, self.random.choice((0, 1, 4))))
-        self.calls.append((len(self.code), self.slot, self.callees))
-        self.put(op("constant", "function", dst=2, imm=0), alu("mov", 3, src=10), mov(4, 0), call(LOOP))
+        random = self.random
+        self.put(mov(1, random.choice((0, 1, 4, 4, 30, 1 << 24))))
+        self.calls.append((len(self.code), self.slot, random.randint(self.callee, self.callees)))
+        self.put(op("constant", "function", dst=2, imm=0), alu("mov", 3, src=random.choice((10, 10, 6, 7, 8, 9))))
+        if random.random() < 0.5:
+            self.put(alu("add", 3, imm=-16))
+        self.put(mov(4, int(random.random() < 0.05)), call(LOOP))
+        if random.random() < 0.3:
+            self.put(alu("mov", 8, src=0))
         self.numbers()
 
     def forged(self) -> None:
@@ -317,7 +324,7 @@ class _Function:
             (_Function.somewhere_on_stack, 3),
             (_Function.loop, 5),
             (_Function.call_function, 5),
-            (_Function.call_back, 1),
+            (_Function.call_back, 4),
             (_Function.forged, 1),
         )
         kinds, weights = zip(*weighted, strict=True)
@@ -329,19 +336,22 @@ def random_program(random: Random) -> Object:
     callees = random.choice((0, 0, 1, 2))
     functions = []
     for number in range(callees + 1):
-        function = _Function(random, 2, callees if number == 0 else 0)
+        function = _Function(random, 2, number + 1, callees)
         if number == 0:
             function.put(alu("mov", 6, src=1), load_(7, 6, 76, 4))
         else:
             function.put(alu("mov", 6, src=1), alu("mov", 7, src=2))
             if random.random() < 0.4:
-                function.put(load_(3, 1, 0, 4) if random.random() < 0.5 else store(1, 0, 4, src=2))
+                base = random.choice((1, 2, 2))
+                function.put(load_(3, base, 0, 4) if random.random() < 0.5 else store(base, 0, 4, src=2))
         function.put(mov(8, 0), mov(9, 1))
         function.numbers()
         for _ in range(random.randint(2, 9)):
             function.statement()
         if random.random() < 0.95:
             function.put(alu("mov", 0, src=random.choice((*PLAIN, 8))))
+        if number and random.random() < 0.6:
+            function.put(alu("and", 0, imm=random.choice((0, 0, 1, 3))))
         function.put(EXIT)
         function.finish()
         functions.append(function)

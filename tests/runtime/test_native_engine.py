@@ -31,7 +31,7 @@ def test_random_programs_come_to_the_same_as_in_the_interpreter(first: int) -> N
     tally = differential.Tally()
     for seed in range(first, first + 10):
         assert differential.compare(differential.program(seed), tally, differential.fast(seed)) is None, f"seed {seed}"
-    assert tally.programs >= 5
+    assert tally.programs >= 4
     assert 0 < tally.faults < tally.runs
 
 

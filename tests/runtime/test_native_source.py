@@ -30,7 +30,7 @@ program main sk_skb/stream_verdict
 """
 _PROGRAM = assemble(_TEXT).programs["main"]
 _ARRAY = MapTraits("array", 4, 16, 4, True, True, True)
-_SOURCE = Source(_PROGRAM, "little", "__sk_buff", "6.1", {"values": _ARRAY}, {}, "")
+_SOURCE = Source(_PROGRAM, "little", "__sk_buff", "6.1", {"values": _ARRAY}, {}, "", True)
 _LOOKUP, _EXIT = 6, 8
 
 
@@ -54,6 +54,7 @@ _OTHERS: dict[str, Callable[[], Source]] = {
     "table": lambda: _SOURCE._replace(table="sk_msg_md"),
     "kernel": lambda: _SOURCE._replace(kernel="6.12"),
     "data": lambda: _SOURCE._replace(data={".data": Area(8, True)}),
+    "loops": lambda: _SOURCE._replace(has_loops=False),
     "redirects": lambda: _SOURCE._replace(redirects_in="values"),
     **{
         f"map {name}": lambda name=name, value=value: _SOURCE._replace(  # type: ignore[misc]
