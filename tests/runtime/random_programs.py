@@ -344,6 +344,9 @@ def random_program(random: Random) -> Object:
             if random.random() < 0.4:
                 base = random.choice((1, 2, 2))
                 function.put(load_(3, base, 0, 4) if random.random() < 0.5 else store(base, 0, 4, src=2))
+            if random.random() < 0.2:
+                # In a loop, r1 is the number of the round.
+                function.put(alu("mov", 3, src=10), alu("add", 3, imm=-24), alu("add", 3, src=1), store(3, 0, 4, imm=1))
         function.put(mov(8, 0), mov(9, 1))
         function.numbers()
         for _ in range(random.randint(2, 9)):

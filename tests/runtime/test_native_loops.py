@@ -131,7 +131,7 @@ _NESTED = """
 outer:
     r6 = r1
     r7 = r2
-    r1 = 2
+    r1 = 4
     r2 = function[inner] ll
     r3 = r7
     r4 = 0
@@ -182,6 +182,7 @@ _FAULTS = {
     "a register of the caller": "r0 = r6\nexit",
     "no result": "r1 = 1\nexit",
     "the number of the round for an address": "r0 = *(u8 *)(r1 + 0)\nexit",
+    "a place that only the last rounds have": "r3 = r10\nr3 += -9\nr3 += r1\n*(u8 *)(r3 + 0) = 1\nr0 = 0\nexit",
 }
 
 
