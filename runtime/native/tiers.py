@@ -17,7 +17,7 @@ from skverdict.runtime.native.outline import packed, unpacked
 from skverdict.runtime.native.source import Source
 
 #: Instructions that code which was made quickly does in about the time in which LLVM makes it fast.
-PATIENCE = 20_000_000
+PATIENCE = 50_000_000
 
 
 class MachineCode:
