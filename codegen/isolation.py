@@ -7,6 +7,7 @@ import pickle
 import signal
 import tempfile
 from collections.abc import Callable
+from typing import TypeVar
 
 from skverdict.codegen.errors import CodegenError
 from skverdict.dsl.errors import PolicyError
@@ -14,9 +15,11 @@ from skverdict.dsl.ir.module import Location
 
 _DONE, _REFUSED = b"+", b"-"
 
+T = TypeVar("T")
 
-def isolated(make: Callable[[], bytes], file: str) -> bytes:
-    """What `make` gives, which runs in a child process.
+
+def isolated(make: Callable[[], T], file: str) -> T:
+    """What `make` gives, which runs in a child process; it must be something that can be pickled.
 
     Raises its PolicyError as a `CodegenError`, and one about `file` as a whole if the child ends otherwise,
     with the last line that it printed.
@@ -33,7 +36,8 @@ def isolated(make: Callable[[], bytes], file: str) -> bytes:
         printed.seek(0)
         lines = printed.read().decode(errors="replace").split("\n")
     if status == 0 and answer[:1] == _DONE:
-        return answer[1:]
+        made: T = pickle.loads(answer[1:])
+        return made
     if status == 0 and answer[:1] == _REFUSED:
         error = CodegenError.__new__(CodegenError)
         PolicyError.__init__(error, pickle.loads(answer[1:]))
@@ -46,13 +50,13 @@ def isolated(make: Callable[[], bytes], file: str) -> bytes:
     )
 
 
-def _work(make: Callable[[], bytes], writing: int, printed: int) -> None:
+def _work(make: Callable[[], T], writing: int, printed: int) -> None:
     """The child: it answers and never returns."""
     status = 1
     try:
         os.dup2(printed, 2)
         try:
-            answer = _DONE + make()
+            answer = _DONE + pickle.dumps(make())
         except PolicyError as error:
             answer = _REFUSED + pickle.dumps(error.diagnostics)
         with os.fdopen(writing, "wb") as pipe:

@@ -11,6 +11,7 @@ from skverdict.codegen.errors import CodegenError
 from skverdict.codegen.lowering.atomics import has_atomic
 from skverdict.codegen.lowering.bounds import Bounds
 from skverdict.codegen.lowering.elements import context_of, leaves_view
+from skverdict.dsl.errors import Diagnostic
 from skverdict.dsl.ir.module import Location
 from skverdict.dsl.ir.types import size_of
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping, Sequence
 
     from skverdict.codegen.llvm_object import Code
+    from skverdict.codegen.object import Object
     from skverdict.codegen.target import Target
     from skverdict.dsl.ir.module import Function, Module
 
@@ -147,6 +149,20 @@ class LimitChecker:
                     functions[name].location,
                     "make it shorter, or go on in another program by a tail call",
                 )
+
+    def check_work(self, content: Object) -> list[Diagnostic]:
+        """What the kernel's verifier does not follow to the end; warnings of what it may not."""
+        from skverdict.codegen.verifier.judge import excesses
+
+        warnings = []
+        for excess in excesses(content):
+            line = excess.line
+            location = None if line is None else Location(line.file, line.line, line.column)
+            error = self.refuse(excess.message, location, excess.hint)
+            if excess.is_certain:
+                raise error
+            warnings += [Diagnostic(each.place, each.message, each.hint, (), "warning") for each in error.diagnostics]
+        return warnings
 
     def _check_chains(self, functions: Mapping[str, Function], sizes: Mapping[str, int]) -> None:
         for chain, tail_calls in chains(self._module, sizes):

@@ -14,12 +14,13 @@ from skverdict.codegen.llvm_object import Code, read_code
 from skverdict.codegen.lowering.module import llvm_text
 from skverdict.codegen.machine.improve import improve
 from skverdict.codegen.module_btf import ModuleBtf, module_btf
-from skverdict.codegen.pipeline import passes_for
+from skverdict.codegen.pipeline import goes_back, passes_for
 from skverdict.codegen.target import Target
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
+    from skverdict.dsl.errors import Diagnostic
     from skverdict.dsl.ir.module import Module
 
 CODE_ALIGN = 8
@@ -41,18 +42,40 @@ def build(
     policy: Policy,
     target: Target = Target(),  # noqa: B008 - a Target never changes
     isolate: bool = False,
+    warn: Callable[[Diagnostic], None] | None = None,
 ) -> bytes:
     """The ELF object of `policy` for `target`, the same bytes for the same policy at any place and time.
 
     With `isolate`, a child process makes it, so that even what LLVM does not survive ends in an error here.
-    Raises `CodegenError` if the policy needs more than BPF has.
+    `warn` is called with what deserves a look. Raises `CodegenError` if the policy needs more than BPF has.
     """
+    warnings: Sequence[Diagnostic]
     if isolate:
         from skverdict.codegen.isolation import isolated
 
-        return isolated(lambda: build(policy, target), policy.module.file)
+        content, warnings = isolated(lambda: _built(policy, target), policy.module.file)
+    else:
+        content, warnings = _built(policy, target)
+    if warn is not None:
+        for warning in warnings:
+            warn(warning)
+    return content
+
+
+def _built(policy: Policy, target: Target) -> tuple[bytes, Sequence[Diagnostic]]:
+    """The object, and warnings."""
+    limits = LimitChecker(policy.module, policy.sources)
+    content = _object(policy, target, limits)
+    if not any(goes_back(function) for function in policy.module.functions):
+        # Without loops there is little that the verifier could do again.
+        return content, ()
+    from skverdict.codegen.object_reader import read_object
+
+    return content, limits.check_work(read_object(content, policy.module.file))
+
+
+def _object(policy: Policy, target: Target, limits: LimitChecker) -> bytes:
     module = policy.module
-    limits = LimitChecker(module, policy.sources)
     limits.check_names()
     limits.check_locals()
     limits.check_atomics(target)

@@ -24,12 +24,12 @@ DEFAULT = ()
 
 def passes_for(module: Module) -> Sequence[str]:
     """The names of the passes for `module`; none for LLVM's default pipeline."""
-    if all(function.kind in PROGRAMS and not _goes_back(function) for function in module.functions):
+    if all(function.kind in PROGRAMS and not goes_back(function) for function in module.functions):
         return STRAIGHT
     return DEFAULT
 
 
-def _goes_back(function: Function) -> bool:
+def goes_back(function: Function) -> bool:
     """True if a block leads to itself or to one that stands before it, as every loop does somewhere."""
     seen: set[str] = set()
     for block in function.blocks:

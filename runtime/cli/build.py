@@ -7,7 +7,7 @@ import gc
 from skverdict.codegen.target import CPUS, ENDIANS, Target
 from skverdict.runtime.cli.failure import UsageError
 from skverdict.runtime.cli.files import STANDARD, same_file, write_output
-from skverdict.runtime.cli.policy import add_kernel_option, load
+from skverdict.runtime.cli.policy import add_kernel_option, load, show
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ def run(options: Namespace) -> int:
         preload(target)
         from skverdict.codegen import build
 
-        content = build(load(options.policy, options.kernel), target)
+        content = build(load(options.policy, options.kernel), target, warn=show)
         if skeleton:
             loader = _loader(content, options.output, options.skeleton)
         write_output(options.output, content)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from skverdict.codegen.target import CPUS, Target
 from skverdict.runtime.cli.files import input_name
-from skverdict.runtime.cli.policy import add_kernel_option, load
+from skverdict.runtime.cli.policy import add_kernel_option, load, show
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ def run(options: Namespace) -> int:
     from skverdict.codegen import build
 
     policy = load(options.policy, options.kernel)
-    build(policy, Target(options.cpu), isolate=True)
+    build(policy, Target(options.cpu), isolate=True, warn=show)
     if options.json:
         import json
 

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from argparse import ArgumentParser
 
     from skverdict.dsl import Policy
+    from skverdict.dsl.errors import Diagnostic
 
 KERNELS = ("6.1", "6.12", "7.2")
 """Those of `skverdict.dsl.catalogue.programs`, without the cost of importing that."""
@@ -38,5 +39,10 @@ def load(path: str, kernel: str | None = None) -> Policy:
     finally:
         sys.stdout = output
     for warning in policy.warnings:
-        print(warning, file=sys.stderr)
+        show(warning)
     return policy
+
+
+def show(warning: Diagnostic) -> None:
+    """Print a warning where it does not get into what the command prints."""
+    print(warning, file=sys.stderr)
