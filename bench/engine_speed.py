@@ -25,7 +25,7 @@ from skverdict.runtime.machine.environment import Environment
 from skverdict.runtime.machine.run import LoadedProgram, Result, run, step_through
 from skverdict.runtime.native import engine, layout
 from skverdict.runtime.native.batch import Batch
-from skverdict.runtime.native.run import NativeCode
+from skverdict.runtime.native.native_code import NativeCode
 from skverdict.runtime.native.shared import Shared
 
 from bench.engine_subjects import LOOPS, Image, Subject, loops, policies

@@ -13,7 +13,7 @@ from skverdict.runtime.machine.run import LoadedProgram, Result, run
 from skverdict.runtime.maps.base import Map
 
 if TYPE_CHECKING:
-    from skverdict.runtime.native.run import NativeCode
+    from skverdict.runtime.native.native_code import NativeCode
 
 ENGINES = ("auto", "native", "reference")
 
@@ -22,6 +22,8 @@ _PATIENCE = 500_000
 #: What a run costs more as native code, and each helper call that it makes, in instructions of the interpreter.
 _RUN_PRICE = 200
 _CALL_PRICE = 30
+#: Helpers that native code mostly is for by itself.
+_UNPRICED = ("bpf_map_lookup_elem", "bpf_loop")
 
 
 class Surroundings(NamedTuple):
@@ -62,7 +64,8 @@ class Engine:
         if code is None:
             result = run(self._loaded, context, self._surroundings.environment)
             if self._patience:
-                saved = result.instructions - _RUN_PRICE - _CALL_PRICE * len(result.calls)
+                asked = sum(call.name not in _UNPRICED for call in result.calls)
+                saved = result.instructions - _RUN_PRICE - _CALL_PRICE * asked
                 self._gain = max(0, self._gain + saved)
                 if self._gain > self._patience:
                     self._patience = 0

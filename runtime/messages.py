@@ -29,7 +29,7 @@ from skverdict.runtime.trace import HEAD
 
 if TYPE_CHECKING:
     from skverdict.runtime.native.columns import Done
-    from skverdict.runtime.native.run import NativeCode
+    from skverdict.runtime.native.native_code import NativeCode
 
 AT_ONCE = 8192
 """Messages that programs run for in one call, at most."""

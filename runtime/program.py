@@ -15,7 +15,7 @@ from skverdict.runtime.maps.base import Map
 from skverdict.runtime.trace import Trace
 
 if TYPE_CHECKING:
-    from skverdict.runtime.native.run import NativeCode
+    from skverdict.runtime.native.native_code import NativeCode
 
 _CALL = 0x85
 

@@ -12,7 +12,8 @@ from skverdict.runtime.machine.memory import Memory, Packet
 from skverdict.runtime.machine.run import Result
 from skverdict.runtime.machine.structures import ContextRegion, Reader
 from skverdict.runtime.native import layout
-from skverdict.runtime.native.run import Calls, NativeCode, NativeRun, next_run, show_beginning, show_code
+from skverdict.runtime.native.native_code import Calls, NativeCode, next_run, show_beginning, show_code
+from skverdict.runtime.native.run import NativeRun
 from skverdict.runtime.native.shared import PLACE, Pins, Shared
 
 #: Runs that native code does before it is asked whether it should be made fast.

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from skverdict.runtime.native import layout
-from skverdict.runtime.native.run import NativeCode, next_run, show_code
+from skverdict.runtime.native.native_code import NativeCode, next_run, show_code
 from skverdict.runtime.native.shared import Pins, Shared
 
 

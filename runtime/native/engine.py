@@ -13,7 +13,7 @@ from skverdict.runtime.maps.base import Map
 from skverdict.runtime.native.batch import Batch
 from skverdict.runtime.native.code import NoNativeCode
 from skverdict.runtime.native.columns import Columns, Done
-from skverdict.runtime.native.run import NativeCode, row_of
+from skverdict.runtime.native.native_code import NativeCode, row_of
 from skverdict.runtime.native.shared import Shared
 from skverdict.runtime.native.source import source_of
 from skverdict.runtime.native.tables import table as table_of

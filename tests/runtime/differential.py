@@ -33,7 +33,7 @@ from skverdict.runtime.maps.hash import HashMap, LruHashMap
 from skverdict.runtime.maps.per_cpu import PerCpuArray
 from skverdict.runtime.native import engine
 from skverdict.runtime.native.code import NoNativeCode
-from skverdict.runtime.native.run import NativeCode
+from skverdict.runtime.native.native_code import NativeCode
 
 from tests.runtime.machine_kit import TestContext, environment, spec
 from tests.runtime.random_programs import MAPS, VALUE_SIZE, changed, random_program

@@ -15,7 +15,8 @@ from skverdict.runtime.maps.base import Map
 from skverdict.runtime.maps.hash import HashMap, LruHashMap
 from skverdict.runtime.maps.per_cpu import PerCpuArray
 from skverdict.runtime.native import engine, entries
-from skverdict.runtime.native.run import NativeCode, NativeRun
+from skverdict.runtime.native.native_code import NativeCode
+from skverdict.runtime.native.run import NativeRun
 from skverdict.runtime.native.tables import LONGEST_KEY, table
 
 from tests.runtime.machine_kit import TestContext, environment, spec
