@@ -1,16 +1,25 @@
-"""How large a number can get, as far as the verifier sees it in the instructions that make it."""
+"""How large a number can get, as far as the verifier sees it in the instructions that make it.
+
+LLVM sees more: it joins tests (`1 <= n and n <= 3` becomes `n - 1 < 3`, which tells the verifier nothing of `n`),
+and drops a mask that cannot change what was tested. So a number that is tested anywhere is hidden from LLVM
+where it is bounded.
+"""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from skverdict.codegen.lowering.effects import RESULT_RANGES
 from skverdict.dsl.ir.types import Int
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from skverdict.dsl.ir.module import Function, Operation, Value
 
 _UNKNOWN = (1 << 64) - 1
 _COMPARISONS = ("lt", "le", "gt", "ge", "ne")
+_TESTS = (*_COMPARISONS, "eq", "switch")
 _KEEPS_KNOWN = ("convert", "add", "sub", "mul", "and", "or", "xor", "shl", "shr")
 
 
@@ -22,6 +31,8 @@ class Bounds:
         self._writes: dict[str, list[Value]] = {}
         self._largest: dict[int, int] = {}
         self._counters: set[str] | None = None
+        self._tested: set[str] | None = None
+        self._function = function
         addressed = set()
         for block in function.blocks:
             for operation in block.operations:
@@ -66,6 +77,53 @@ class Bounds:
             return min(top, max(sources, default=top))
         return min(top, *sources)
 
+    def is_tested(self, value: Value) -> bool:
+        """True if LLVM may know by a test, or of who calls or is called, how large `value` is."""
+        if self._tested is None:
+            self._tested = set(self._find_tested())
+        return not self._tested.isdisjoint(self._roots(value))
+
+    def _find_tested(self) -> Iterator[str]:
+        for parameter in self._function.parameters:
+            yield f"value {parameter.value.number}"
+        for block in self._function.blocks:
+            for operation in block.operations:
+                is_known = operation.name == "call" or operation.attributes.get("helper") in RESULT_RANGES
+                if is_known and operation.result is not None:
+                    yield f"value {operation.result.number}"
+                if operation.name in _TESTS and not self._is_test_for_zero(operation):
+                    for operand in operation.operands:
+                        yield from self._roots(operand)
+
+    def _is_test_for_zero(self, operation: Operation) -> bool:
+        """True for `==` and `!=` with 0, of which the verifier learns what LLVM does, or nothing is to be learned."""
+        return operation.name in ("eq", "ne") and any(self._is_zero(each) for each in operation.operands)
+
+    def _is_zero(self, value: Value) -> bool:
+        maker = self._makers.get(value.number)
+        return maker is not None and maker.name == "const" and maker.attributes["value"] == 0
+
+    def _roots(self, value: Value) -> Iterator[str]:
+        """What a number is made of: variables, fields, memory, and results of calls."""
+        seen: set[int] = set()
+        waiting = [value]
+        while waiting:
+            value = waiting.pop()
+            if value.number in seen:
+                continue
+            seen.add(value.number)
+            maker = self._makers.get(value.number)
+            if maker is None or maker.name.startswith("call"):
+                yield f"value {value.number}"
+            elif maker.name == "local.get":
+                yield f"local {maker.attributes['local']}"
+            elif maker.name.endswith(".load"):
+                yield f"field {maker.attributes['field']}"
+            elif maker.name == "load":
+                yield f"memory {value.type}"
+            else:
+                waiting += maker.operands
+
     def is_counter(self, local: str) -> bool:
         """True for a variable that is counted up or down to a number that is not known when it is compiled.
 
@@ -108,6 +166,11 @@ class Bounds:
         maker = self._makers.get(value.number)
         is_step = maker is not None and maker.name in ("add", "sub") and self._is_constant(maker.operands[1])
         return is_step and self._variable(value) == local
+
+    def is_test_of(self, value: Value, name: str, left: Value, right: Value) -> bool:
+        """True if `value` is what the comparison `name` of the two gives."""
+        maker = self._makers.get(value.number)
+        return maker is not None and maker.name == name and maker.operands == (left, right)
 
     def is_known(self, value: Value) -> bool:
         """True if the verifier, which follows every round of a loop, always knows the number exactly.

@@ -25,6 +25,8 @@ def divide(f: FunctionEmitter, dividend: Value, divisor: Value, modulo: bool) ->
     if constant == 0:
         return x if modulo else "0"
     if not type_.signed:
+        if constant is not None and constant & (constant - 1) == 0:
+            return f.define(f"{'urem' if modulo else 'udiv'} i{type_.bits} {x}, {y}")  # becomes a mask, or a shift
         return _unsigned(f, "urem" if modulo else "udiv", x, y, type_.bits, constant is not None)
     if constant is not None and constant > 0 and constant & (constant - 1) == 0:
         if modulo:
@@ -36,15 +38,15 @@ def divide(f: FunctionEmitter, dividend: Value, divisor: Value, modulo: bool) ->
 
 
 def _unsigned(f: FunctionEmitter, opcode: str, x: str, y: str, bits: int, constant: bool) -> str:
-    """`x` and `y` divided unsigned; the instruction itself does what is right for zero."""
-    if bits < 32 and not constant:
+    """`x` and `y` divided unsigned; the instruction itself does what is right for zero.
+
+    LLVM would know how large the result gets, which the verifier does not, and drop what bounds it further on.
+    """
+    if bits < 32:
         x, y = (f.define(f"zext i{bits} {operand} to i32") for operand in (x, y))
-        result = _unsigned(f, opcode, x, y, 32, constant=False)
+        result = _unsigned(f, opcode, x, y, 32, constant)
         return f.define(f"trunc i32 {result} to i{bits}")
-    if not constant:
-        return _hidden(f, opcode, x, y, bits)
-    result = f.define(f"{opcode} i{bits} {x}, {y}")
-    return f.hide(result, bits) if f.opaque and bits >= 32 else result
+    return f.hide(f.define(f"{opcode} i{bits} {x}, {y}"), bits) if constant else _hidden(f, opcode, x, y, bits)
 
 
 def _hidden(f: FunctionEmitter, opcode: str, x: str, y: str, bits: int) -> str:

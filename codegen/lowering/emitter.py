@@ -57,7 +57,7 @@ class FunctionEmitter:
 
     `constants` holds the numbers of values known at compile time, as the register holds them; `aligns` what
     is known of the alignment of a stack address; `swapped` the operand before its bytes were reversed. With
-    `opaque` LLVM sees neither how variables change nor what divisions give.
+    `opaque` LLVM does not see how variables change.
     """
 
     def __init__(self, module: ModuleEmitter, function: Function, opaque: bool) -> None:

@@ -45,9 +45,8 @@ _ATTRIBUTES = 'nounwind minsize optsize "no-jump-tables"="true" "no-builtins"'
 def llvm_text(module: Module, target: Target, opaque: Container[str] = ()) -> str:
     """The module as LLVM's assembly language.
 
-    In the functions named in `opaque` LLVM does not see how variables change and what divisions give.
-    Otherwise it may replace a loop by a formula, or a test of a quotient by one for overflow, for both of
-    which it can need integers of more than 64 bits.
+    In the functions named in `opaque` LLVM does not see how variables change. Otherwise it may replace a loop
+    by a formula, for which it can need integers of more than 64 bits.
     """
     emitter = ModuleEmitter(module, target)
     for function in module.functions:

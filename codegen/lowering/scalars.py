@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from skverdict.dsl.ir.module import Operation, Value
     from skverdict.dsl.ir.types import Type
 
+# Beyond this no offset into a packet is allowed, and hardly an array has places.
+_MOST_PLACES = 0xFFFF
 _PLAIN = {"add": "add", "sub": "sub", "mul": "mul", "and": "and", "or": "or", "xor": "xor"}
 _PREDICATES = {
     "eq": ("eq", "eq"),
@@ -55,7 +57,24 @@ def lower_const_order(f: FunctionEmitter, operation: Operation) -> None:
 
 def lower_arithmetic(f: FunctionEmitter, operation: Operation) -> None:
     left, right = operation.operands
-    f.bind(operation, f.define(f"{_PLAIN[operation.name]} {f.typed(left)}, {f.operand(right)}"))
+    first, second = f.operand(left), f.operand(right)
+    if operation.name == "and":
+        first = _masked(f, left, right)
+        second = _masked(f, right, left)
+    f.bind(operation, f.define(f"{_PLAIN[operation.name]} {llvm_type(left.type)} {first}, {second}"))
+
+
+def _masked(f: FunctionEmitter, value: Value, mask: Value) -> str:
+    """The operand for a mask, which bounds a number if it is small."""
+    bounds = 0 <= f.constants.get(mask.number, -1) <= _MOST_PLACES
+    return _bounded_here(f, value) if bounds else f.operand(value)
+
+
+def _bounded_here(f: FunctionEmitter, value: Value) -> str:
+    """The operand for what bounds it; LLVM must not find that needless where the verifier would not."""
+    if value.number in f.constants or is_signed(value.type) or not f.bounds.is_tested(value):
+        return f.operand(value)
+    return f.hide(f.operand(value), bits_of(value.type))
 
 
 def lower_division(f: FunctionEmitter, operation: Operation) -> None:
@@ -134,7 +153,8 @@ def lower_convert(f: FunctionEmitter, operation: Operation) -> None:
         f.bind(operation, f.operand(source))
     else:
         opcode = "trunc" if to.bits < bits else "sext" if is_signed(source.type) else "zext"
-        f.bind(operation, f.define(f"{opcode} {f.typed(source)} to i{to.bits}"))
+        operand = _bounded_here(f, source) if opcode == "trunc" else f.operand(source)
+        f.bind(operation, f.define(f"{opcode} {llvm_type(source.type)} {operand} to i{to.bits}"))
     if source.number in f.constants:
         number = f.constants[source.number]
         if not is_signed(source.type):
@@ -165,7 +185,34 @@ def lower_reinterpret(f: FunctionEmitter, operation: Operation) -> None:
 
 def lower_select(f: FunctionEmitter, operation: Operation) -> None:
     condition, then, otherwise = operation.operands
+    smaller = _smaller(f, operation)
+    if smaller is not None:
+        f.bind(operation, smaller)
+        return
     f.bind(operation, f.define(f"select {f.typed(condition)}, {f.typed(then)}, {f.typed(otherwise)}"))
+
+
+def _smaller(f: FunctionEmitter, operation: Operation) -> str | None:
+    """For `x if x <= y else y`, one of them a constant: the smaller one, whose test LLVM cannot find needless.
+
+    It is found in 64 bits, which is what the verifier follows best.
+    """
+    test, then, otherwise = operation.operands
+    if (then.number in f.constants) == (otherwise.number in f.constants):
+        return None
+    if not f.bounds.is_test_of(test, "le", then, otherwise):
+        return None
+    number, limit = (otherwise, then) if then.number in f.constants else (then, otherwise)
+    bits = bits_of(number.type)
+    signed = is_signed(number.type)
+    most = f.constants[limit.number] if signed else f.constants[limit.number] & ((1 << bits) - 1)
+    wide = f.operand(number)
+    if bits < 64:
+        wide = f.define(f"{'sext' if signed else 'zext'} {f.typed(number)} to i64")
+    wide = f.hide(wide, 64)
+    within = f.define(f"icmp {_PREDICATES['le'][signed]} i64 {wide}, {most}")
+    smaller = f.define(f"select i1 {within}, i64 {wide}, i64 {most}")
+    return smaller if bits == 64 else f.define(f"trunc i64 {smaller} to i{bits}")
 
 
 RULES = {

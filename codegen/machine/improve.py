@@ -14,6 +14,7 @@ from skverdict.codegen.machine.emit import emit
 from skverdict.codegen.machine.encode import Encoded, TooFar, encode
 from skverdict.codegen.machine.ends import keep_whole
 from skverdict.codegen.machine.entry import split_context
+from skverdict.codegen.machine.frame_sums import add_to_frames
 from skverdict.codegen.machine.graph import CLASS, LDX, WIDE
 from skverdict.codegen.machine.kernel_fields import KERNEL, place_in_instructions
 from skverdict.codegen.machine.legal import legalise
@@ -183,11 +184,12 @@ class _Improver:
         """The function made shorter; and whether LLVM's code must not be taken even if it is as short."""
         target = self.target
         place_in_instructions(graph, self.structs)
+        repaired = add_to_frames(graph)
         drop_extensions(graph)
         drop_unused(graph)
         share_loads(graph)
         uses = Uses(graph, self.maps)
-        repaired = write_first(graph, uses)
+        repaired = write_first(graph, uses) or repaired
         tidy_stack(graph, uses)
         move_pointers(graph)
         drop_unused(graph)

@@ -318,9 +318,14 @@ def _bounded(lowering: Lowering, node: ast.For, start: Scalar, stop: Scalar, ste
     type_ = shape.type
     assert isinstance(type_, Int)
     limit = convert(lowering, stop_node, stop, type_)
+    begin = convert(lowering, start_node, start, type_)
+    if step > 0:
+        limit = _at_most(lowering, stop_node, limit)
+    else:
+        begin = _at_most(lowering, start_node, begin)
     end = lowering.label(node, "end")
     counter = lowering.new_local(f"{node.target.id}.counter", type_)
-    first = lowering.value(start_node, convert(lowering, start_node, start, type_))
+    first = lowering.value(start_node, begin)
     lowering.effect(node.iter, "local.set", (first,), local=counter)
 
     def turn(label: Label) -> Sequence[Edge]:
@@ -362,6 +367,17 @@ def _bounded(lowering: Lowering, node: ast.For, start: Scalar, stop: Scalar, ste
 
     _until_stable(lowering, node, lambda: _head(lowering, node), turn)
     lowering.enter(end)
+
+
+def _at_most(lowering: Lowering, node: ast.expr, number: Scalar) -> Scalar:
+    """The number, bounded by what it is known not to exceed: the verifier may not know, and counts the turns."""
+    if number.constant is not None or number.type is None:
+        return number
+    value = lowering.value(node, number)
+    most = lowering.value(node, Scalar(number.type, constant=number.high))
+    within = lowering.emit(node, "le", (value, most), BOOL)
+    bounded = lowering.emit(node, "select", (within, value, most), number.type)
+    return Scalar(number.type, bounded, low=number.low, high=number.high)
 
 
 def _no_bound(
