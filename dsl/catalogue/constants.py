@@ -102,6 +102,8 @@ CONSTANTS: dict[str, int] = {
     "TCP_CONGESTION": 13,
     "TCP_USER_TIMEOUT": 18,
     "TCP_NOTSENT_LOWAT": 25,
+    "TCP_SAVE_SYN": 27,
+    "TCP_SAVED_SYN": 28,
     # `family`, and protocol numbers.
     "AF_UNSPEC": 0,
     "AF_UNIX": 1,

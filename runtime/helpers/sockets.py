@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from skverdict.runtime.helpers import socket_lookup, socket_options
+from skverdict.runtime.helpers import header_options, socket_lookup, socket_options
 from skverdict.runtime.machine.call import Buffer, Call
 from skverdict.runtime.machine.environment import HelperFunction
 from skverdict.runtime.machine.errno import Errno, KernelError
@@ -181,6 +181,7 @@ def sock_ops_cb_flags_set(call: Call, skops: SockOpsContext, flags: int) -> int:
 
 
 FUNCTIONS: dict[str, HelperFunction] = {
+    **header_options.FUNCTIONS,
     **socket_lookup.FUNCTIONS,
     **socket_options.FUNCTIONS,
     "bpf_sk_redirect_map": sk_redirect_map,

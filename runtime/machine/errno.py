@@ -32,6 +32,7 @@ class Errno(IntEnum):
     EDESTADDRREQ = 89
     EPROTOTYPE = 91
     EMSGSIZE = 90
+    ENOMSG = 42
     ENODATA = 61
     ENOLINK = 67
     EPROTO = 71

@@ -12,10 +12,6 @@ _KERNEL_TYPES = "it needs the types and variables of a running kernel"
 _NO_MAP = "it needs a map of a kind that no policy can declare"
 _COUNTERS = "it reads counters of the processor"
 _SLEEPS = "it may sleep, which no program for sockets may"
-_HEADER = (
-    "segments of the socket model have no headers to hold options, and a kernel sends as many bare acknowledgements "
-    "with them as time makes it"
-)
 
 UNSUPPORTED: dict[str, str] = {
     "bpf_cgrp_storage_delete": _CGROUP,
@@ -30,11 +26,9 @@ UNSUPPORTED: dict[str, str] = {
     "bpf_get_task_stack": _TASK,
     "bpf_kptr_xchg": "values of simulated maps hold no pointers to kernel objects; the objects come from kfuncs and "
     "from structures of tasks, cgroups and sockets, which are not simulated",
-    "bpf_load_hdr_opt": _HEADER,
     "bpf_per_cpu_ptr": _KERNEL_TYPES,
     "bpf_perf_event_read": _COUNTERS,
     "bpf_perf_event_read_value": _COUNTERS,
-    "bpf_reserve_hdr_opt": _HEADER,
     "bpf_skc_to_mptcp_sock": _KERNEL_SOCKET,
     "bpf_skc_to_tcp6_sock": _KERNEL_SOCKET,
     "bpf_skc_to_tcp_request_sock": _KERNEL_SOCKET,
@@ -43,7 +37,6 @@ UNSUPPORTED: dict[str, str] = {
     "bpf_skc_to_udp6_sock": _KERNEL_SOCKET,
     "bpf_skc_to_unix_sock": _KERNEL_SOCKET,
     "bpf_snprintf_btf": _KERNEL_TYPES,
-    "bpf_store_hdr_opt": _HEADER,
     "bpf_task_pt_regs": _TASK,
     "bpf_task_storage_delete": _TASK,
     "bpf_task_storage_get": _TASK,

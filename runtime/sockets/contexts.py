@@ -14,9 +14,11 @@ from skverdict.runtime.machine.context import Context, Structure
 from skverdict.runtime.sockets.buffer import SocketBuffer
 from skverdict.runtime.sockets.message import Message
 from skverdict.runtime.sockets.sock import IPPROTO_TCP
+from skverdict.runtime.sockets.state import State
 from skverdict.runtime.sockets.structures import TCP_NUMBERS, BpfSock
 
 if TYPE_CHECKING:
+    from skverdict.runtime.sockets.headers import Segment, SynPacket
     from skverdict.runtime.sockets.sock import Sock
     from skverdict.runtime.sockets.tcp import TcpSocket
 
@@ -110,21 +112,40 @@ class SkMsgContext(SocketContext):
         return self.message.readable()
 
 
+#: Fields about the segment of a callback.
+_SEGMENT: dict[str, Callable[[Segment], int]] = {
+    "skb_len": lambda segment: segment.length,
+    "skb_tcp_flags": lambda segment: segment.flags,
+}
+
+
 class SockOpsContext(SocketContext):
     """`bpf_sock_ops`: callback `op` on a connection. `args` are what the kernel hands over, at most four
     numbers.
 
-    `full` is False where the kernel has no more than a request for a connection.
+    `full` is False where the kernel has no more than a request for a connection. `segment` is what is read, written or
+    about to be, and `syn` the request itself where it is at hand.
     """
 
     table = "bpf_sock_ops"
     socket: TcpSocket
 
-    def __init__(self, socket: TcpSocket, op: int, args: tuple[int, ...] = (), full: bool = True) -> None:
+    def __init__(
+        self, socket: TcpSocket, op: int, args: tuple[int, ...] = (), full: bool = True,
+        segment: Segment | None = None, syn: SynPacket | None = None,
+    ) -> None:  # fmt: skip
         super().__init__("sock_ops", socket)
         self.op = op
         self.full = full
+        self.segment = segment
+        self.syn = socket.saved_syn if syn is None else syn
         self.reply = [*args, 0, 0, 0, 0][:4]
+
+    def field(self, name: str, index: int = 0) -> int:
+        """As of any socket; an accepted one that is reset has given its port away."""
+        if name == "local_port" and self.socket.accepted and self.socket.state is State.CLOSE:
+            return 0
+        return super().field(name, index)
 
     def own_field(self, name: str, index: int) -> int:
         if name in ("args", "replylong", "reply"):
@@ -133,6 +154,8 @@ class SockOpsContext(SocketContext):
             return self.op
         if name == "is_fullsock":
             return int(self.full)
+        if name in _SEGMENT:
+            return 0 if self.segment is None else _SEGMENT[name](self.segment)
         socket = self.socket
         if name == "state":
             return int(socket.state)
@@ -154,4 +177,6 @@ class SockOpsContext(SocketContext):
         """NULL where there is no full socket yet."""
         return super().structure(name) if self.full else None
 
-
+    def packet(self) -> memoryview:
+        """The header of the segment as far as it is written. No program may write to it but by a helper."""
+        return memoryview(b"" if self.segment is None else self.segment.header)

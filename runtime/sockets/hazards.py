@@ -82,6 +82,10 @@ PANIC_OF_ACCEPTED = Fault(
     "the kernel dies of a stack overflow: a socket that a watched listener accepted stands in a map",
     "do not put listeners into a map that has a verdict and no parser",
 )
+PANIC_OF_NO_DELAY = Fault(
+    "the kernel dies of a stack overflow: TCP_NODELAY, set while a header is made, asks for the header again",
+    "set TCP_NODELAY in another callback",
+)
 SHORTENED_MESSAGE = Fault(
     "the kernel dies (BUG in skb_to_sgvec): a verdict has made the buffer shorter than the message in it",
     "do not shorten buffers behind a stream parser",

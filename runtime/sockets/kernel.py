@@ -87,6 +87,11 @@ class Kernel:
         return self.settings.hazards == "ideal"
 
     @property
+    def milliseconds(self) -> int:
+        """How much time has passed, as time stamps of segments count it: modulo 2**32."""
+        return self._now // 1_000_000 & 0xFFFFFFFF
+
+    @property
     def busy(self) -> bool:
         """True if work is queued."""
         return bool(self._work)

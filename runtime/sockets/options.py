@@ -44,8 +44,8 @@ _LONGEST_NAME = 15
 #: Bytes that the options and the time stamp take of a segment that has user's size (TCPOLEN_TSTAMP_ALIGNED).
 TIME_STAMP = 12
 
-#: TCP_MAXSEG and TCP_SAVE_SYN, which more than one place looks at.
-MAXIMUM_SEGMENT, SAVE_SYN = (SOL_TCP, 2), (SOL_TCP, 27)
+#: TCP_NODELAY, TCP_MAXSEG and TCP_SAVE_SYN, which more than one place looks at.
+NO_DELAY, MAXIMUM_SEGMENT, SAVE_SYN = (SOL_TCP, 1), (SOL_TCP, 2), (SOL_TCP, 27)
 
 Keep = Callable[["TcpSocket", int], int]
 
@@ -163,7 +163,7 @@ OPTIONS: dict[tuple[int, int], Option] = {
     (SOL_SOCKET, 62): Option("SO_BINDTOIFINDEX", _device),
     (SOL_SOCKET, 74): Option("SO_TXREHASH", _rehash, 1),
     (SOL_SOCKET, 1009): Option("SK_BPF_CB_FLAGS", _between(0, 1), reads="7.2", sets="7.2"),
-    (SOL_TCP, 1): Option("TCP_NODELAY", _flag),
+    NO_DELAY: Option("TCP_NODELAY", _flag),
     MAXIMUM_SEGMENT: Option("TCP_MAXSEG", _segment),
     (SOL_TCP, 4): Option("TCP_KEEPIDLE", _between(1, 32767), 7200),
     (SOL_TCP, 5): Option("TCP_KEEPINTVL", _between(1, 32767), 75),
@@ -190,8 +190,9 @@ OPTIONS: dict[tuple[int, int], Option] = {
 }
 _CONGESTION, _BIND_TO_DEVICE, _SAVED_SYN = (SOL_TCP, 13), (SOL_SOCKET, 25), (SOL_TCP, 28)
 _WINDOW_CLAMP = (SOL_TCP, 10)
-#: TCP_BPF_SYN, TCP_BPF_SYN_IP and TCP_BPF_SYN_MAC: what came with the request for a connection.
-SYN = tuple((SOL_TCP, number) for number in (1005, 1006, 1007))
+#: TCP_BPF_SYN, TCP_BPF_SYN_IP and TCP_BPF_SYN_MAC: the request for a connection from one of its headers on.
+SYN_MAC = 1007
+SYN = tuple((SOL_TCP, number) for number in (1005, 1006, SYN_MAC))
 
 
 def _check(socket: TcpSocket, key: tuple[int, int], length: int, since: str | None) -> None:
@@ -211,10 +212,8 @@ def read(socket: TcpSocket, level: int, number: int, length: int, order: Literal
     key = (level, number)
     if key == _CONGESTION and length > 1:
         return socket.congestion_control[: length - 1].ljust(length, b"\0")
-    if key in (*SYN, _SAVED_SYN):
-        if socket.options is not None and socket.options.get(SAVE_SYN) and socket.accepted:
-            raise SimulationError("segments of the socket model have no headers, so no SYN can be read")
-        raise KernelError(Errno.EINVAL if key == _SAVED_SYN else Errno.ENOENT, "no SYN is kept")
+    if key == _SAVED_SYN:
+        return _saved_syn(socket, length)
     option = OPTIONS.get(key)
     if option is None:
         raise _invalid(f"option {number} of level {level} cannot be read")
@@ -251,6 +250,14 @@ def write(socket: TcpSocket, level: int, number: int, content: bytes, order: Lit
         setattr(socket, option.attribute, value)
     else:
         socket.options = {**(socket.options or {}), key: value}
+
+
+def _saved_syn(socket: TcpSocket, length: int) -> bytes:
+    """The first `length` bytes of the request for the connection, which stays there."""
+    content = b"".join(socket.saved_syn or ())
+    if socket.saved_syn is None or length > len(content):
+        raise _invalid(f"{len(content)} bytes of a SYN are kept, not {length}")
+    return content[:length]
 
 
 def _text(content: bytes) -> bytes:

@@ -24,6 +24,16 @@ from skverdict.runtime.sockets.address import (
 from skverdict.runtime.sockets.buffer import SocketBuffer
 from skverdict.runtime.sockets.callbacks import STATE_CB, STATE_CB_FLAG, call_back
 from skverdict.runtime.sockets.errors import socket_error
+from skverdict.runtime.sockets.header_options import (
+    ASKS,
+    WRITES,
+    acknowledge,
+    acknowledge_last,
+    outgoing,
+    parse,
+    room_taken,
+)
+from skverdict.runtime.sockets.headers import ACK, FIN, PUSH, RST
 from skverdict.runtime.sockets.kernel import Kernel
 from skverdict.runtime.sockets.message import PAGE, Message
 from skverdict.runtime.sockets.reading import receive
@@ -32,6 +42,7 @@ from skverdict.runtime.sockets.sock import IPPROTO_TCP, SOCK_STREAM, Received, S
 from skverdict.runtime.sockets.state import State
 
 if TYPE_CHECKING:
+    from skverdict.runtime.sockets.headers import SynPacket
     from skverdict.runtime.sockets.listener import Inheritance, Listener
 
 #: What the link layer calls IPv4 and IPv6.
@@ -108,7 +119,7 @@ class TcpSocket(Sock):
     __slots__ = (
         "_backlog", "_cuts", "_unsent", "accepted", "callback_flags", "congestion_control", "congestion_window",
         "copied_seq", "done", "inheritance", "lingers", "listener", "low_water", "mss", "options", "other", "owned",
-        "plan", "rcv_nxt", "segment_limit", "slow_start_threshold", "snd_nxt", "transmit_hash",
+        "plan", "predicts", "rcv_nxt", "saved_syn", "segment_limit", "slow_start_threshold", "snd_nxt", "transmit_hash",
     )  # fmt: skip
 
     mss: int
@@ -140,6 +151,8 @@ class TcpSocket(Sock):
         self.segment_limit: int | None = None  # what TCP_MAXSEG of either end leaves of a segment
         self.options: dict[tuple[int, int], int] | None = None  # by level and number; most sockets never have any
         self.transmit_hash = 0
+        self.predicts = False  # a header has been parsed, with which the next is compared
+        self.saved_syn: SynPacket | None = None
         self.plan: list[int] = []  # sizes of the next segments
         self._unsent = b""
         self._cuts: tuple[int, ...] = ()
@@ -161,6 +174,7 @@ class TcpSocket(Sock):
         unread = self.rcv_nxt != self.copied_seq
         return self.state is State.ESTABLISHED and not (
             ends or queued or unread or self.owned or self.inheritance is not None or self.low_water > 1
+            or self.callback_flags & ASKS
         )
 
     def carried(self, length: int) -> None:
@@ -263,14 +277,17 @@ class TcpSocket(Sock):
 
     # Arrival
 
-    def deliver(self, buffer: SocketBuffer) -> None:
-        """A segment arrives."""
+    def deliver(self, buffer: SocketBuffer, head: bytes | None = None) -> None:
+        """A segment arrives; `head` is its header, if programs ask for headers."""
         if self.owned:
-            self._backlog.append(lambda: self.deliver(buffer))
+            self._backlog.append(lambda: self.deliver(buffer, head))
             return
         if self.lingers and not len(buffer):
             self.lingers = False
+            acknowledge_last(self)
             return
+        if head is not None and self.state is not State.CLOSE:
+            parse(self, head, len(buffer))
         refuses = self.receive_shut and self.send_shut and not self.done
         if self.state is State.CLOSE or (len(buffer) and (self.dead or refuses)):
             if self.state is not State.CLOSE and not self.dead:
@@ -290,6 +307,15 @@ class TcpSocket(Sock):
             self.data_ready()
         if self._unsent:
             self.push_unsent()  # whatever arrives acknowledges, and nothing is under way any more
+        elif head is not None:
+            acknowledge(self)
+
+    def acknowledged(self, head: bytes) -> None:
+        """A bare acknowledgement arrives, of which programs are told. That of an end comes before anything else."""
+        if self.owned and self.state in (State.ESTABLISHED, State.CLOSE_WAIT):
+            self._backlog.append(lambda: parse(self, head, 0))
+        else:
+            parse(self, head, 0)
 
     def _finish(self) -> None:
         self.receive_shut = self.done = True
@@ -522,31 +548,39 @@ class TcpSocket(Sock):
         self._unsent = self._unsent + content if begin else bytes(content)
         end = len(self._unsent)
         self._cuts += (*range(begin + PAGE, end, PAGE), end)
-        if more:
-            self._push(self.mss)
-            if self._unsent:
-                self.kernel.holds_unsent(self)
-        else:
-            self._push(1)
+        self._push(whole=more)
+        if self._unsent:
+            self.kernel.holds_unsent(self)
         return len(content)
 
     def push_unsent(self) -> None:
         """Send what was held back for more."""
-        self._push(1)
+        self._push()
 
-    def _push(self, least: int) -> None:
-        while len(self._unsent) >= least and self._unsent:
-            size = min(self.plan.pop(0) if self.plan else self.mss, len(self._unsent))
-            if size == len(self._unsent):
+    def _push(self, whole: bool = False, end: bool = False) -> None:
+        """Send what is there, or what of it fills `whole` segments. The last one tells of the `end` of the stream, if
+        that has come."""
+        mss = self.mss
+        asked = (self.callback_flags | self.peer.callback_flags) & ASKS
+        if asked:
+            mss = max(mss - room_taken(self), 1)
+        least = mss if whole else 1
+        while len(self._unsent) >= least or end:
+            size = min(self.plan.pop(0) if self.plan and self._unsent else mss, len(self._unsent))
+            last = size == len(self._unsent)
+            if last:
                 content, cuts = self._unsent, self._cuts
                 self._unsent, self._cuts = b"", ()
             else:
                 content, cuts = self._unsent[:size], (*(cut for cut in self._cuts if cut < size), size)
                 self._unsent = self._unsent[size:]
                 self._cuts = tuple(cut - size for cut in self._cuts if cut > size)
-            segment = SocketBuffer(content, self.snd_nxt, self.kernel.settings.linear, cuts)
-            self.snd_nxt += size
-            self.peer.deliver(segment)
+            fin = end and last
+            segment = SocketBuffer(content, self.snd_nxt, self.kernel.settings.linear, cuts, fin)
+            head = outgoing(self, ACK | (FIN if fin else PUSH * last), size) if asked else None
+            self.snd_nxt += size + fin
+            end = end and not last
+            self.peer.deliver(segment, head)
 
     # Ending
 
@@ -561,16 +595,15 @@ class TcpSocket(Sock):
                 self._send_fin()
 
     def _send_fin(self) -> None:
-        """Announce the end of the stream; the other end acknowledges it at once."""
-        self.push_unsent()
+        """Announce the end of the stream, with the last bytes if some were held back; the other end acknowledges it
+        at once."""
         after = _AFTER_FIN.get(self.state)
         if after is None:
+            self.push_unsent()
             return
         sending, acknowledged = after
         self.enter(sending)
-        fin = SocketBuffer(b"", self.snd_nxt, 0, fin=True)
-        self.snd_nxt += 1
-        self.peer.deliver(fin)
+        self._push(end=True)
         if self.state is sending:
             self.enter(acknowledged)
 
@@ -599,5 +632,7 @@ class TcpSocket(Sock):
     def abort(self) -> None:
         """Reset the connection."""
         self.enter(State.CLOSE)
+        if self.callback_flags & WRITES:
+            outgoing(self, RST | ACK)
         if self.other is not None:
             self.other.reset()

@@ -79,9 +79,4 @@ def test_what_is_missing_and_why() -> None:
         "it reads counters of the processor": ["perf_event_read", "perf_event_read_value"],
         "it may sleep": ["copy_from_user", "copy_from_user_task"],
         "values of simulated maps hold no pointers to kernel objects": ["kptr_xchg"],
-        "segments of the socket model have no headers to hold options": [
-            "load_hdr_opt",
-            "reserve_hdr_opt",
-            "store_hdr_opt",
-        ],
     }

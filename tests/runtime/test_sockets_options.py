@@ -107,26 +107,27 @@ def test_both_ends_reckon_with_the_smaller_segment() -> None:
     assert sizes == [988, 988]
 
 
-@pytest.mark.parametrize("name", [number for _, number in options.SYN] + [28])
-def test_a_kept_syn_cannot_be_simulated_and_says_so(name: int) -> None:
-    found: list[Exception] = []
+@pytest.mark.parametrize(("wanted", "kept"), [(1, 20 + 40), (2, 14 + 20 + 40)])
+def test_a_kept_syn_is_read_as_far_as_it_is_asked_for(wanted: int, kept: int) -> None:
+    saved = (options.SOL_TCP, 28)
+    found: list[bytes] = []
 
     def act(kernel_socket: Any) -> None:
-        try:
-            options.read(kernel_socket, options.SOL_TCP, name, INT, "little")
-        except Exception as error:
-            found.append(error)
-
-    def keep(kernel_socket: Any) -> None:
-        setting(options.SOL_TCP, 27, 1)(kernel_socket)
+        found.extend(options.read(kernel_socket, *saved, length, "little") for length in (4, kept))
+        with pytest.raises(KernelError, match=f"{kept} bytes of a SYN are kept, not {kept + 1}"):
+            options.read(kernel_socket, *saved, kept + 1, "little")
 
     lab = Lab()
-    acts = {LISTEN: keep, PASSIVE: act}
+    acts = {LISTEN: setting(options.SOL_TCP, 27, wanted), PASSIVE: act}
     lab.kernel.sock_ops.append(
         Python("sock_ops", lambda skops: int(acts.get(skops.op, lambda _: None)(skops.socket) is None))
     )
-    Network(lab.kernel).tcp_pair((None, None), (None, None), "v4", None, ("c", "s"))
-    assert [str(error) for error in found] == ["segments of the socket model have no headers, so no SYN can be read"]
+    client, _ = Network(lab.kernel).tcp_pair((None, 40000), (None, 10000), "v4", None, ("c", "s"))
+    beginning, whole = found
+    assert (len(whole), whole[:4]) == (kept, beginning)
+    assert whole[-40:-36] == (40000).to_bytes(2, "big") + (10000).to_bytes(2, "big")
+    with pytest.raises(KernelError, match="0 bytes of a SYN are kept"):
+        options.read(client, *saved, 4, "little")
 
 
 def test_a_window_clamp_is_known_once_it_is_set() -> None:

@@ -29,7 +29,7 @@ SCENARIOS = {
     "ASLEEP": "listeners: listener in a map with parser and verdict, mode 0",
 }
 #: Those that end the kernel, and one that comes and goes.
-UNRECORDED = {"PANIC_OF_ACCEPTED", "SHORTENED_MESSAGE", "LOOKUP_BY_CHANCE"}
+UNRECORDED = {"PANIC_OF_ACCEPTED", "PANIC_OF_NO_DELAY", "SHORTENED_MESSAGE", "LOOKUP_BY_CHANCE"}
 FAULTS = {name: fault for name, fault in vars(hazards).items() if isinstance(fault, hazards.Fault)}
 RECORDED = {f"{group}: {scenario['name']}": scenario for group, scenario in recorded()}
 
