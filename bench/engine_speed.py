@@ -28,7 +28,7 @@ from skverdict.runtime.native.batch import Batch
 from skverdict.runtime.native.native_code import NativeCode
 from skverdict.runtime.native.shared import Shared
 
-from bench.engine_subjects import LOOPS, Image, Subject, loops, policies
+from bench.engine_subjects import ALONE, LOOPS, Image, Subject, loops, policies
 from bench.measure import BenchError
 from bench.ubpf import Ubpf, build
 
@@ -125,7 +125,7 @@ def _measure(subject: Subject, shorter: Subject, ubpf: Ubpf | None, rounds: int)
     else:
         repeated = Repeated(code, subject)
         subjects["native"] = lambda: repeated() / times
-    if ubpf is not None:
+    if ubpf is not None and not subject.alone:
         image = Image(subject)
         loaded = ubpf.load(subject.program.program, image.places)
         for jit in (True, False):
@@ -213,7 +213,7 @@ def _summary(speeds: Sequence[Speed]) -> Iterator[str]:
             f"without division {geometric_mean(plain):.2f}, lowest {min(ratios.values()):.2f}."
         )
     for name in _INTERPRETERS:
-        over = [speed.over(name) for speed in speeds if speed.name in LOOPS]
+        over = [speed.over(name) for speed in speeds if speed.name in LOOPS or speed.name in ALONE]
         yield f"On the loops native is at least {min(filter(None, over)):.0f} times the interpreter's `{name}`."
 
 
