@@ -150,15 +150,19 @@ class LimitChecker:
                     "make it shorter, or go on in another program by a tail call",
                 )
 
-    def check_work(self, content: Object) -> list[Diagnostic]:
-        """What the kernel's verifier does not follow to the end; warnings of what it may not."""
+    def check_work(self, content: Object, target: Target, kernel: str) -> list[Diagnostic]:
+        """What the verifier of `kernel` does not follow to the end; warnings of what it, or an older one, may not."""
         from skverdict.codegen.verifier.judge import excesses
 
         warnings = []
-        for excess in excesses(content):
+        for excess in excesses(content, kernel):
             line = excess.line
             location = None if line is None else Location(line.file, line.line, line.column)
-            error = self.refuse(excess.message, location, excess.hint)
+            hint = excess.hint
+            if not target.has_32_bit_registers:
+                # Numbers of 32 bits are compared by copies, of which a comparison tells nothing of the number.
+                hint += f"; or build for cpu v3: with cpu {target.cpu} more is left undecided"
+            error = self.refuse(excess.message, location, hint)
             if excess.is_certain:
                 raise error
             warnings += [Diagnostic(each.place, each.message, each.hint, (), "warning") for each in error.diagnostics]

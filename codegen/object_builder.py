@@ -29,13 +29,17 @@ TEXT = ".text"
 
 
 class Policy(Protocol):
-    """What `build` needs of a policy: its IR, and its source lines by the file names that the IR uses."""
+    """What `build` needs of a policy: its IR, its source lines by the file names that the IR uses, and the kernel
+    whose verifier it is for."""
 
     @property
     def module(self) -> Module: ...
 
     @property
     def sources(self) -> Mapping[str, Sequence[str]]: ...
+
+    @property
+    def kernel(self) -> str: ...
 
 
 def build(
@@ -71,7 +75,7 @@ def _built(policy: Policy, target: Target) -> tuple[bytes, Sequence[Diagnostic]]
         return content, ()
     from skverdict.codegen.object_reader import read_object
 
-    return content, limits.check_work(read_object(content, policy.module.file))
+    return content, limits.check_work(read_object(content, policy.module.file), target, policy.kernel)
 
 
 def _object(policy: Policy, target: Target, limits: LimitChecker) -> bytes:

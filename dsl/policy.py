@@ -16,10 +16,10 @@ class Policy:
 
     `path` is the file as given; `module` its IR; `sources` the lines of every file it was written in, by the
     name that the IR's locations use, and `paths` where these files are; `warnings` what is allowed but
-    deserves a look.
+    deserves a look; `kernel` the Linux of which it may use what there is (6.1, 6.12 or 7.2).
     """
 
-    __slots__ = ("module", "path", "paths", "sources", "warnings")
+    __slots__ = ("kernel", "module", "path", "paths", "sources", "warnings")
 
     def __init__(
         self,
@@ -28,12 +28,14 @@ class Policy:
         sources: Mapping[str, Sequence[str]],
         paths: Mapping[str, str],
         warnings: Sequence[Diagnostic] = (),
+        kernel: str = "7.2",
     ) -> None:
         self.path = path
         self.module = module
         self.sources = sources
         self.paths = paths
         self.warnings = tuple(warnings)
+        self.kernel = kernel
 
     def __repr__(self) -> str:
         return f"<Policy {self.path}>"

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from skverdict.codegen.verifier.code import BRANCH, JUMP, steps_of
 from skverdict.codegen.verifier.walk import MOST_STEPS, MOST_WAYS, walk
+from skverdict.dsl.catalogue.programs import KERNELS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -20,7 +21,7 @@ _LOOP = "let `bpf_loop(n, turn, state)` run it, whose turns are all looked at as
 
 
 class Excess(NamedTuple):
-    """What kernels refuse to look at, or may refuse. `line` is that of the loop, or of the program's end."""
+    """What kernels refuse to look at, or may refuse. `line` is that of the loop."""
 
     message: str
     hint: str
@@ -28,36 +29,43 @@ class Excess(NamedTuple):
     is_certain: bool
 
 
-def excesses(object_: Object) -> Iterator[Excess]:
-    """One for each program of the object that is too much."""
+def excesses(object_: Object, kernel: str = KERNELS[-1]) -> Iterator[Excess]:
+    """One for each program of the object that is too much for `kernel`, or, if that is the newest, for the oldest."""
     for program in object_.programs.values():
-        walked = walk(object_, program, _SURELY_TOO_MANY)
+        walked = walk(object_, program, _SURELY_TOO_MANY, kernel)
+        who = "kernels refuse" if walked.is_certain else "kernels may refuse"
+        is_certain, advice = walked.is_certain, ""
+        if not walked.is_too_much and walked.by_edges and kernel == KERNELS[-1]:
+            walked = walk(object_, program, _SURELY_TOO_MANY, KERNELS[0])
+            is_certain, who = False, f"Linux {KERNELS[0]} refuses"
+            advice = "test numbers with `<` and `>` rather than with `!=`, "
         if walked.ways > MOST_WAYS:
-            yield _too_many_ways(program, walked)
-        elif walked.steps > MOST_STEPS:
-            yield _too_many_steps(program, walked)
+            yield _too_many_ways(program, walked, who, is_certain, advice)
+        elif walked.is_too_much:
+            if walked.at is None:
+                is_certain, who = False, "kernels may refuse"
+            yield _too_many_steps(program, walked, who, is_certain, advice)
 
 
-def _too_many_ways(program: Program, walked: Walked) -> Excess:
+def _too_many_ways(program: Program, walked: Walked, who: str, is_certain: bool, advice: str) -> Excess:
     slot, turns = max(walked.turns.items(), key=lambda item: item[1])
     in_turn = max(1, round(MOST_WAYS / turns))
     branches = "a branch" if in_turn == 1 else f"{in_turn} branches"
     return Excess(
-        f"kernels refuse this loop after {turns} turns: each has {branches} that the verifier cannot decide, and it "
-        f"keeps {MOST_WAYS} of them at most",
-        f"make it much shorter than {MOST_WAYS // in_turn} turns, or {_LOOP}",
+        f"{who} this loop after {turns} turns: each has {branches} that the verifier cannot decide, and it keeps "
+        f"{MOST_WAYS} of them at most",
+        f"{advice}make it much shorter than {MOST_WAYS // in_turn} turns, or {_LOOP}",
         _loop_line(program, slot),
-        walked.is_certain,
+        is_certain,
     )
 
 
-def _too_many_steps(program: Program, walked: Walked) -> Excess:
+def _too_many_steps(program: Program, walked: Walked, who: str, is_certain: bool, advice: str) -> Excess:
     slot, _ = max(walked.turns.items(), key=lambda item: item[1])
-    is_certain = walked.at is not None and walked.is_certain
     return Excess(
-        f"{'kernels refuse' if is_certain else 'kernels may refuse'} `{program.name}`: their verifier follows "
-        f"{MOST_STEPS} instructions, and comes to this loop again for all that was counted or found before, or in it",
-        f"search in fewer turns, count with `atomic_add` in a map, or {_LOOP}",
+        f"{who} `{program.name}`: the verifier follows {MOST_STEPS} instructions, and comes to this loop again for all "
+        "that was counted or found before, or in it",
+        f"{advice}search in fewer turns, count with `atomic_add` in a map, or {_LOOP}",
         _loop_line(program, slot),
         is_certain,
     )

@@ -302,14 +302,17 @@ def decide(code: int, bits: int, first: Number, second: Number) -> bool | None:
     return None if opposite is None else not opposite
 
 
-def refined(code: int, bits: int, number: Range, bound: int) -> Number:
-    """What `number` is where its comparison with a constant holds (`reg_set_min_max`)."""
-    found = _refined(code, bits, number.wide, number.narrow, bound)
+def refined(code: int, bits: int, number: Range, bound: int, at_edges: bool = True) -> Number:
+    """What `number` is where its comparison with a constant holds (`reg_set_min_max`).
+
+    `at_edges`: it is known that a number which is not its smallest one is larger, as it is since Linux 6.8.
+    """
+    found = _refined(code, bits, number.wide, number.narrow, bound, at_edges)
     return found if isinstance(found, int) else Range(found.wide, found.narrow, number.identity)
 
 
 @lru_cache(4096)
-def _refined(code: int, bits: int, wide: Bounds, narrow: Bounds, bound: int) -> Number:
+def _refined(code: int, bits: int, wide: Bounds, narrow: Bounds, bound: int, at_edges: bool) -> Number:
     number = Range(wide, narrow)
     any_ = ANY[bits]
     bound &= _MASKS[bits]
@@ -318,7 +321,7 @@ def _refined(code: int, bits: int, wide: Bounds, narrow: Bounds, bound: int) -> 
     limit = any_
     if code == JEQ:
         limit = Bounds(bound, bound, signed, signed)
-    elif code == JNE:
+    elif code == JNE and at_edges:
         low = here.low + 1 if bound == here.low else here.low
         limit = any_._replace(low=low, high=here.high - 1 if bound == here.high else here.high)
     elif code == JGT:

@@ -1,8 +1,8 @@
 """The way that the kernel's verifier goes through a program, and how far it gets.
 
-After kernel/bpf/verifier.c of Linux 6.1, 6.12 and 7.2, which do alike here: `do_check` follows the way on which a
-branch is not taken, and keeps the other for later (`push_stack`). What it may not follow to its end are programs of
-more steps than `MOST_STEPS`, or with more ways kept at once than `MOST_WAYS`. It skips what it saw before
+After kernel/bpf/verifier.c of Linux 6.1, 6.12 and 7.2, which do nearly alike here: `do_check` follows the way on
+which a branch is not taken, and keeps the other for later (`push_stack`). What it may not follow to its end are
+programs of more steps than `MOST_STEPS`, or with more ways kept at once than `MOST_WAYS`. It skips what it saw before
 (`is_state_visited`), where all that mattered there was as it is now.
 
 Wherever the verifier knows more of values than is known here, or less, this walk takes what makes it shorter.
@@ -58,7 +58,7 @@ from skverdict.codegen.verifier.numbers import (
     refined,
     within,
 )
-from skverdict.dsl.catalogue.programs import PROGRAMS
+from skverdict.dsl.catalogue.programs import KERNELS, PROGRAMS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -75,6 +75,8 @@ _INSIDE, _AT_END, _BEYOND = range(3)
 # Where `data` and `data_end` lie in the contexts that have them (include/uapi/linux/bpf.h).
 _DATA = {"__sk_buff": (76, 80), "sk_msg_md": (0, 8)}
 _BIT_SIGNED = 1
+# Since then (Linux 6.8) a number that is not the smallest it can be is known to be larger.
+_EDGES_SINCE = "6.12"
 
 
 class Pointer(NamedTuple):
@@ -128,7 +130,8 @@ class Walked(NamedTuple):
 
     `at` is where it stops if it does not get to the end, and `turns` how often it came to each branch whose other
     way it keeps then, or, if it went too many steps, how often it came to each branch. It is not `certain` if it
-    went by constants that user space may set before the program is loaded.
+    went by constants that user space may set before the program is loaded. `by_edges`: what only later kernels know
+    of numbers had a part in it.
     """
 
     steps: int
@@ -136,15 +139,24 @@ class Walked(NamedTuple):
     at: int | None
     turns: Mapping[int, int]
     is_certain: bool
+    by_edges: bool
+
+    @property
+    def is_too_much(self) -> bool:
+        """True if it does not get to the end."""
+        return self.ways > MOST_WAYS or self.steps > MOST_STEPS
 
 
-def walk(object_: Object, program: Program, most_steps: int = MOST_STEPS) -> Walked:
-    """Go through one of the object's programs; at most `most_steps`."""
-    return _Walk(object_, program).run(most_steps)
+def walk(
+    object_: Object, program: Program, most_steps: int = MOST_STEPS, kernel: str = KERNELS[-1]
+) -> Walked:
+    """Go through one of the object's programs as `kernel` does; at most `most_steps`."""
+    return _Walk(object_, program, KERNELS.index(kernel)).run(most_steps)
 
 
 class _Walk:
-    def __init__(self, object_: Object, program: Program) -> None:
+    def __init__(self, object_: Object, program: Program, kernel: int) -> None:
+        self.at_edges = kernel >= KERNELS.index(_EDGES_SINCE)
         self.endian: Literal["little", "big"] = "little" if object_.endian == "little" else "big"
         # Constants are read as they are, since user space cannot change them any more.
         self.constants = {
@@ -154,6 +166,7 @@ class _Walk:
         }
         self.references = program.data
         self.is_certain = True
+        self.by_edges = False
         code = steps_of(program)
         self.steps = code.by_slot
         self.meetings = code.meetings
@@ -177,7 +190,7 @@ class _Walk:
         steps, meetings = self.steps, self.meetings
         while True:
             if self.count >= most_steps:
-                return Walked(self.count, self.most_ways, self.at, self.branched, self.is_certain)
+                return self._walked(self.at, self.branched)
             self.count += 1
             at = self.at
             if at in meetings and self._was_seen(at):
@@ -189,9 +202,11 @@ class _Walk:
             if not self._do(at, step) and not self._next_way():
                 break
             if len(self.kept) > MOST_WAYS:
-                turns = Counter(branch for branch, _, _ in self.kept)
-                return Walked(self.count, len(self.kept), at, turns, self.is_certain)
-        return Walked(self.count, self.most_ways, None, self.branched, self.is_certain)
+                return self._walked(at, Counter(branch for branch, _, _ in self.kept))
+        return self._walked(None, self.branched)
+
+    def _walked(self, at: int | None, turns: Mapping[int, int]) -> Walked:
+        return Walked(self.count, self.most_ways, at, turns, self.is_certain, self.by_edges)
 
     # Ways.
 
@@ -513,11 +528,13 @@ class _Walk:
                 known: Value = 0 if code == JEQ else first._replace(kind=PLAIN)
                 _replace(frame, lambda value: isinstance(value, Pointer) and value[::2] == first[::2], known)
         elif isinstance(first, Range) and isinstance(second, int) and code != JSET:
-            self._narrow(frame, step.goal, first, refined(code, step.bits, first, second))
+            self._narrow(frame, step, step.goal, code, first, second)
         elif isinstance(second, Range) and isinstance(first, int) and code in FLIPPED:
-            self._narrow(frame, step.source, second, refined(FLIPPED[code], step.bits, second, first))
+            self._narrow(frame, step, step.source, FLIPPED[code], second, first)
 
-    def _narrow(self, frame: _Frame, register: int, old: Range, new: Number) -> None:
+    def _narrow(self, frame: _Frame, step: Step, register: int, code: int, old: Range, bound: int) -> None:
+        new = refined(code, step.bits, old, bound, self.at_edges)
+        self.by_edges = self.by_edges or (code == JNE and new != old)
         frame.registers[register] = new
         if old.identity:
             _replace(frame, lambda value: isinstance(value, Range) and value.identity == old.identity, new)

@@ -69,7 +69,7 @@ def load(path: str | os.PathLike[str], kernel: str | None = None) -> Policy:
         raise PolicyError(in_order(reporter.errors, shown))
     advise(scope, functions)
     module = Module(sources.main.name, scope.license, structs, scope.maps, functions, scope.globals())
-    return Policy(shown, module, sources.lines(), sources.paths(), in_order(reporter.warnings, shown))
+    return Policy(shown, module, sources.lines(), sources.paths(), in_order(reporter.warnings, shown), scope.kernel)
 
 
 def _license(sources: Sources, reporter: Reporter, namespace: dict[str, Any]) -> str:

@@ -48,7 +48,7 @@ class Recorder:
         self._marks += [mark._replace(file=policy.paths[mark.file]) for mark in marks]
         self._sources.update((policy.paths[name], lines) for name, lines in policy.sources.items())
         self._ways.clear()
-        return build(Policy(policy.path, module, policy.sources, policy.paths))
+        return build(Policy(policy.path, module, policy.sources, policy.paths, kernel=policy.kernel))
 
     def made(self, content: Object, data: Mapping[str, Content], programs: Mapping[str, SimulatedProgram]) -> None:
         """Follow the marks that the programs of a new simulator pass."""

@@ -7,7 +7,7 @@ from typing import Literal
 
 from skverdict.codegen import Object, Target, build, read_object
 from skverdict.dsl.catalogue.contexts import CONTEXTS
-from skverdict.dsl.catalogue.programs import PROGRAMS
+from skverdict.dsl.catalogue.programs import KERNELS, PROGRAMS
 from skverdict.dsl.ir.module import (
     Attribute,
     Block,
@@ -49,6 +49,7 @@ class HandPolicy:
 
     def __init__(self, module: Module, lines: int = 200) -> None:
         self.module = module
+        self.kernel = KERNELS[-1]
         self.sources: Mapping[str, Sequence[str]] = {
             FILE: [f"line {number}\n" for number in range(1, lines + 1)]
         }

@@ -10,6 +10,8 @@ from collections.abc import Callable
 
 import pytest
 from skverdict.codegen import CodegenError, Object, Target, build, read_object
+from skverdict.codegen.verifier import judge
+from skverdict.codegen.verifier import walk as verifier_walk
 from skverdict.codegen.verifier.judge import excesses
 from skverdict.codegen.verifier.walk import MOST_WAYS, Walked, walk
 from skverdict.dsl import Diagnostic
@@ -95,6 +97,16 @@ def program(skb: SkSkb) -> i32:
     bpf_loop({turns}, turn, scan)
     return SK_PASS if scan.seen > 3 else SK_DROP
 """
+NOT_ZERO = """
+@stream_verdict
+def program(skb: SkSkb) -> i32:
+    n: u32 = 1
+    left = i32(skb.hash & 15)
+    while left != 0:
+        n ^= n << 3
+        left -= 1
+    return SK_PASS if n > 10 else SK_DROP
+"""
 SET_BEFORE = """
 limit = Const(u32, {turns})
 
@@ -116,7 +128,7 @@ def unchecked() -> Callable[[str], Object]:
 
     def made(text: str) -> Object:
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr("skverdict.codegen.limits.LimitChecker.check_work", lambda self, content: [])
+            patch.setattr("skverdict.codegen.limits.LimitChecker.check_work", lambda *_: [])
             return read_object(build(compiled(text), Target("v3")))
 
     return made
@@ -191,6 +203,35 @@ def test_what_user_space_may_set_smaller_is_only_warned_of(isolate: bool) -> Non
     assert warning.source_line.strip() == "for i in range(min(limit.value, 20000)):"
     build(compiled(SET_BEFORE.format(turns=100)), isolate=isolate, warn=warnings.append)
     assert warnings == [warning]
+
+
+def test_older_kernels_do_not_see_that_what_is_not_zero_is_more(
+    unchecked: Callable[[str], Object], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    object_ = unchecked(NOT_ZERO)
+    assert walk(object_, object_.programs["program"], 10_000, "6.12").at is None
+    assert walk(object_, object_.programs["program"], 10_000, "6.1").at is not None
+
+    monkeypatch.setattr(judge, "_SURELY_TOO_MANY", 10_000)
+    monkeypatch.setattr(verifier_walk, "MOST_STEPS", 8_000)
+    (newest,) = excesses(object_, "7.2")
+    (oldest,) = excesses(object_, "6.1")
+    assert not newest.is_certain
+    assert newest.message.startswith("Linux 6.1 refuses `program`")
+    assert "test numbers with `<` and `>`" in newest.hint
+    assert oldest.is_certain
+    assert oldest.message.startswith("kernels refuse `program`")
+    assert list(excesses(object_, "6.12")) == []
+
+
+@pytest.mark.parametrize("cpu", ["v1", "v3"])
+def test_without_32_bit_registers_more_is_left_undecided(cpu: str) -> None:
+    policy = compiled(NOT_ZERO.replace("i32(skb.hash & 15)", "skb.hash & 15"))
+    if cpu == "v3":
+        assert build(policy, Target(cpu))
+    else:
+        with pytest.raises(CodegenError, match="build for cpu v3: with cpu v1 more is left undecided"):
+            build(policy, Target(cpu))
 
 
 @pytest.mark.parametrize("isolate", [False, True])
