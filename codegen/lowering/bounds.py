@@ -70,6 +70,9 @@ class Bounds:
             return top
         if maker.name == "const":
             return int(str(maker.attributes["value"]))
+        if maker.name == "select":
+            limited = self.limited(maker)
+            return top if limited is None else min(top, self.largest(limited[1]))
         if maker.name not in ("convert", "and", "local.get"):
             return top
         sources = [self.largest(source) for source in self._sources(maker)]
@@ -167,10 +170,15 @@ class Bounds:
         is_step = maker is not None and maker.name in ("add", "sub") and self._is_constant(maker.operands[1])
         return is_step and self._variable(value) == local
 
-    def is_test_of(self, value: Value, name: str, left: Value, right: Value) -> bool:
-        """True if `value` is what the comparison `name` of the two gives."""
-        maker = self._makers.get(value.number)
-        return maker is not None and maker.name == name and maker.operands == (left, right)
+    def limited(self, selection: Operation) -> tuple[Value, Value] | None:
+        """The number and the constant that `selection` gives the smaller one of, if it is such a choice."""
+        test, then, otherwise = selection.operands
+        maker = self._makers.get(test.number)
+        if maker is None or maker.name != "le" or maker.operands != (then, otherwise):
+            return None
+        if self._is_constant(then) == self._is_constant(otherwise):
+            return None
+        return (otherwise, then) if self._is_constant(then) else (then, otherwise)
 
     def is_known(self, value: Value) -> bool:
         """True if the verifier, which follows every round of a loop, always knows the number exactly.

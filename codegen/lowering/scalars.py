@@ -197,12 +197,10 @@ def _smaller(f: FunctionEmitter, operation: Operation) -> str | None:
 
     It is found in 64 bits, which is what the verifier follows best.
     """
-    test, then, otherwise = operation.operands
-    if (then.number in f.constants) == (otherwise.number in f.constants):
+    limited = f.bounds.limited(operation)
+    if limited is None:
         return None
-    if not f.bounds.is_test_of(test, "le", then, otherwise):
-        return None
-    number, limit = (otherwise, then) if then.number in f.constants else (then, otherwise)
+    number, limit = limited
     bits = bits_of(number.type)
     signed = is_signed(number.type)
     most = f.constants[limit.number] if signed else f.constants[limit.number] & ((1 << bits) - 1)
