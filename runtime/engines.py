@@ -34,6 +34,15 @@ class Surroundings(NamedTuple):
     environment: Environment
 
 
+def _saved(result: Result) -> int:
+    """What a run would have saved as native code, in instructions of the interpreter."""
+    names = [call.name for call in result.calls]
+    # Where a program goes on in another, the interpreter goes on.
+    if "bpf_tail_call" in names:
+        return -_RUN_PRICE
+    return result.instructions - _RUN_PRICE - _CALL_PRICE * sum(name not in _UNPRICED for name in names)
+
+
 class Engine:
     """Runs one program, as `wanted` by one of `ENGINES`; the results are the same whatever runs it.
 
@@ -64,9 +73,7 @@ class Engine:
         if code is None:
             result = run(self._loaded, context, self._surroundings.environment)
             if self._patience:
-                asked = sum(call.name not in _UNPRICED for call in result.calls)
-                saved = result.instructions - _RUN_PRICE - _CALL_PRICE * asked
-                self._gain = max(0, self._gain + saved)
+                self._gain = max(0, self._gain + _saved(result))
                 if self._gain > self._patience:
                     self._patience = 0
             return result

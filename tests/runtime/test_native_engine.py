@@ -218,10 +218,10 @@ def verdict(skb: SkSkb) -> i32:
 """
 
 
-def _simulator(tmp_path: object, wanted: str) -> Simulator:
+def _simulator(tmp_path: object, wanted: str, policy: str = POLICY) -> Simulator:
     path = f"{tmp_path}/policy.py"
     with open(path, "w", encoding="utf-8") as file:
-        file.write(POLICY)
+        file.write(policy)
     return Simulator(load_policy(path), engine=wanted)
 
 
@@ -262,6 +262,44 @@ def test_programs_that_would_gain_nothing_are_left_to_the_interpreter(
     monkeypatch.setattr(engines, "_RUN_PRICE", 1000)
     sim = _simulator(tmp_path, "auto")
     _talk(sim, 90)
+    assert sim.programs["verdict"].engine == "reference"
+    assert sim.programs["verdict"].why_reference == ""
+
+
+_DISPATCHING = """
+from skverdict.dsl import SK_DROP, SK_PASS, ArrayMap, ProgramArray, SkSkb, SockMap, i32, skb_verdict, u64
+
+watched = SockMap(max_entries=4)
+seen = ArrayMap(value=u64, max_entries=1)
+
+
+@skb_verdict
+def heavy(skb: SkSkb) -> i32:
+    total: u64 = 0
+    for index in range(100):
+        total += index
+    return SK_PASS if total == 4950 else SK_DROP
+
+
+stages = ProgramArray(max_entries=1, programs=[heavy])
+
+
+@skb_verdict
+def verdict(skb: SkSkb) -> i32:
+    stages.tail_call(skb, 0)
+    return SK_DROP
+"""
+
+
+def test_programs_that_go_on_in_others_are_left_to_the_interpreter(
+    tmp_path: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(engines, "_PATIENCE", 10)
+    monkeypatch.setattr(engines, "_RUN_PRICE", 0)
+    monkeypatch.setattr(engines, "_CALL_PRICE", 0)
+    sim = _simulator(tmp_path, "auto", _DISPATCHING)
+    received, _, _ = _talk(sim, 9)
+    assert len(received) == 9 * 12 - 3
     assert sim.programs["verdict"].engine == "reference"
     assert sim.programs["verdict"].why_reference == ""
 
