@@ -14,13 +14,14 @@ from typing import NamedTuple
 from lark import Lark, Token, v_args
 from lark.exceptions import UnexpectedInput, VisitError
 from lark.tree import Meta
-from skverdict.codegen.assembly import AssemblyError, Draft, InstructionReader, string
+from skverdict.codegen.assembly import AssemblyError, Draft, InstructionReader, Target, string
 from skverdict.codegen.elf_file import MAX_UNINITIALISED
 from skverdict.codegen.instruction import Instruction
 from skverdict.codegen.instruction_set import InstructionError, encode_instruction, operation
 from skverdict.codegen.object import (
     DataReference,
     DataSection,
+    JumpTable,
     MapReference,
     MapSpec,
     Object,
@@ -234,6 +235,9 @@ class _Linker:
                 section, offset = draft.data
                 self._check_data(draft, section, offset)
                 program.data[slot] = DataReference(slot, section, offset)
+            if draft.table:
+                targets = tuple(self._target(slot, draft, target) for target in draft.table)
+                program.tables[slot] = JumpTable(slot, targets)
         return program
 
     def _check_data(self, draft: Draft, section: str, offset: int) -> None:
@@ -246,7 +250,7 @@ class _Linker:
         instruction = draft.instruction
         if draft.target is None:
             return instruction
-        target = self._target(slot, draft)
+        target = self._target(slot, draft, draft.target)
         distance = target - slot - 1
         row = operation(instruction)
         if row.family in ("call", "constant"):
@@ -256,10 +260,9 @@ class _Linker:
             return instruction._replace(imm=distance & 0xFFFFFFFF)
         return instruction._replace(**{"offset" if "offset" in row.fields else "imm": distance})
 
-    def _target(self, slot: int, draft: Draft) -> int:
-        """The slot that a draft's target names: by its label, if one place has that, else by distance."""
-        assert draft.target is not None
-        distance, label = draft.target
+    def _target(self, slot: int, draft: Draft, named: Target) -> int:
+        """The slot that `named` in a draft means: by its label, if one place has that, else by distance."""
+        distance, label = named
         places = self._labels.get(label, set()) if label is not None else set()
         if len(places) == 1:
             (target,) = places

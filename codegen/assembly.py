@@ -66,6 +66,7 @@ class Draft(NamedTuple):
     target: Target | None = None
     map: str | None = None
     data: tuple[str, int] | None = None
+    table: tuple[Target, ...] = ()
 
 
 @cache
@@ -203,6 +204,10 @@ class InstructionReader(Transformer[Token, object]):
         return _wide(meta, "function", dst, 0)._replace(target=target)
 
     @v_args(inline=True, meta=True)
+    def table_reference(self, meta: Meta, dst: Register, *targets: Target) -> Draft:
+        return _wide(meta, "map_value", dst, 0)._replace(table=targets)
+
+    @v_args(inline=True, meta=True)
     def packet_absolute(self, meta: Meta, dst: Register, kind: Token, imm: int) -> Draft:
         _into_r0(meta, dst)
         return _draft(meta, "packet", "abs", size=_unsigned_size(meta, kind), imm=imm32(imm))
@@ -232,6 +237,12 @@ class InstructionReader(Transformer[Token, object]):
     def goto(self, meta: Meta, symbol: Token, target: Target) -> Draft:
         family = "may_goto" if symbol == "may_goto" else "goto"
         return _draft(meta, family, str(symbol))._replace(target=target)
+
+    @v_args(inline=True, meta=True)
+    def gotox(self, meta: Meta, place: Register) -> Draft:
+        if place.bits != 64:
+            raise _refuse(meta, "an address is in a whole register (r)")
+        return _draft(meta, "gotox", "gotox", dst=place.number)
 
     @v_args(inline=True, meta=True)
     def call_helper(self, meta: Meta, helper: Token) -> Draft:

@@ -6,6 +6,7 @@ which the calls are met (`bpf_object__reloc_code` of libbpf), and calls get the 
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
@@ -23,6 +24,7 @@ from skverdict.codegen.instruction_set import (
 from skverdict.codegen.object_error import ObjectError
 
 TEXT_SECTION = ".text"
+TABLES_SECTION = ".jumptables"
 # The kernel's limit for one program, applied to all of an object: it bounds what a crafted file can ask for.
 MAX_SLOTS = 1_000_000
 
@@ -39,8 +41,9 @@ Place = tuple[int, int]
 class Function(NamedTuple):
     """A function as it lies in its section, slots counted from its own start.
 
-    `maps` and `data` say what wide instructions load, `data` as section name and offset in bytes. `targets`
-    are the places of functions that calls and wide instructions refer to.
+    `maps`, `data` and `tables` say what wide instructions load, `data` as section name and offset in bytes, `tables`
+    as the slots that a jump table leads to. `targets` are the places of functions that calls and wide instructions
+    refer to.
     """
 
     name: str
@@ -50,6 +53,7 @@ class Function(NamedTuple):
     instructions: dict[int, Instruction]
     maps: dict[int, str]
     data: dict[int, tuple[str, int]]
+    tables: dict[int, tuple[int, ...]]
     targets: dict[int, Place]
 
 
@@ -121,15 +125,18 @@ class _Reader:
                 f"section {self._section.name}: function {symbol.name} cuts a wide instruction in two"
             )
         place = (self._section.number, first)
-        function = Function(symbol.name, self._section.name, place, after - first, {}, {}, {}, {})
+        function = Function(symbol.name, self._section.name, place, after - first, {}, {}, {}, {}, {})
         for slot in slots:
             instruction = self._instructions[slot]
             try:
                 instruction = self._relocate(function, slot, instruction)
                 row = operation(instruction)
                 target = jump_target(slot, instruction, row)
-                if target is not None and row.family != "call" and target not in slots:
-                    raise ObjectError(f"jumps to slot {target}, which is no instruction of {symbol.name}")
+                table = function.tables.get(slot - first, ())
+                targets = [first + each for each in table] if target is None else [target]
+                for each in targets if row.family != "call" else ():
+                    if each not in slots:
+                        raise ObjectError(f"jumps to slot {each}, which is no instruction of {symbol.name}")
             except ObjectError as error:
                 raise ObjectError(f"section {self._section.name}, slot {slot}: {error}") from error
             function.instructions[slot - first] = instruction
@@ -159,7 +166,28 @@ class _Reader:
                 raise ObjectError(f"calls byte {symbol.value} of {section.name}, inside a slot")
             function.targets[own_slot] = (section.number, slots + 1 + instruction.imm)
             return instruction
+        if section.name == TABLES_SECTION:
+            if instruction.imm:
+                raise ObjectError(f"refers to the midst of the jump table {symbol.name}")
+            function.tables[own_slot] = self._table(function, section, symbol)
+            return instruction._replace(src=_MAP_VALUE, imm=0)
         return self._refer(function, own_slot, instruction, section, symbol.value + _signed(instruction.imm))
+
+    def _table(self, function: Function, section: ElfSection, symbol: ElfSymbol) -> tuple[int, ...]:
+        """The slots of `function` that a jump table leads to, given in bytes from the start of the code's section
+        (`create_jt_map` of libbpf 1.7)."""
+        end = symbol.value + symbol.size
+        if symbol.value % SLOT_SIZE or symbol.size % SLOT_SIZE or not symbol.size or end > len(section.content):
+            raise ObjectError(
+                f"refers to the jump table {symbol.name}, {symbol.size} bytes at byte {symbol.value} of the "
+                f"{len(section.content)} of {section.name}, which is not whole entries of {SLOT_SIZE} bytes"
+            )
+        order = "<" if self._elf.endian == "little" else ">"
+        places = struct.unpack(f"{order}{symbol.size // SLOT_SIZE}Q", section.content[symbol.value : end])
+        for place in places:
+            if place % SLOT_SIZE:
+                raise ObjectError(f"jumps by table {symbol.name} to byte {place}, inside a slot")
+        return tuple(place // SLOT_SIZE - function.place[1] for place in places)
 
     def _refer(
         self, function: Function, own_slot: int, instruction: Instruction, section: ElfSection, offset: int

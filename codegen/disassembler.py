@@ -73,6 +73,7 @@ def _labels(program: Program) -> dict[int, str]:
         jump_target(slot, instruction, operation(instruction))
         for slot, instruction in program.instructions.items()
     }
+    targets.update(target for table in program.tables.values() for target in table.targets)
     return {slot: f"L{slot}" for slot in program.instructions if slot in targets} | program.functions
 
 

@@ -1,4 +1,4 @@
-"""The instruction set as a table: RFC 9669 and what Linux added since (include/uapi/linux/bpf.h of 6.15).
+"""The instruction set as a table: RFC 9669 and what Linux added since (include/uapi/linux/bpf.h of 7.2).
 
 Every reader of instructions (disassembler, assembler, interpreter) works from the rows of `OPERATIONS`.
 `operation(instruction)` finds the row of an instruction and refuses what no row allows.
@@ -42,6 +42,7 @@ class Operation(NamedTuple):
     - `byte_order`: dst = `name`(dst), such as `be16` or `bswap64`; the result is zero-extended from `bits`.
     - `jump`: if dst `name` source, both of `bits` bits, go `offset` slots on.
     - `goto`: go `offset` slots on, or `imm` slots when `source` is `imm`.
+    - `gotox`: go to the instruction whose address, out of a jump table, is in dst.
     - `may_goto`: go `offset` slots on once the loop's budget is used up.
     - `call`: `name` is `helper` (number `imm`), `local` (`imm` slots on) or `kfunc` (BTF id `imm`).
     - `exit`: return from the function.
@@ -219,6 +220,7 @@ def _jumps() -> Iterator[Operation]:
                 )
     yield Operation(JMP, "goto", "ja", "base32", ("offset",), "goto")
     yield Operation(JMP32, "goto", "ja", "base32", ("imm",), "gotol", "imm", cpu=4)
+    yield Operation(JMP | X, "gotox", "gotox", "linux", ("dst",), "gotox", "reg", cpu=4)
     yield Operation(
         JMP | _MAY_GOTO, "may_goto", "may_goto", "linux", ("offset",), "may_goto", selector="src", cpu=4
     )

@@ -95,6 +95,10 @@ def _goto(line: Line) -> str:
     return f"{line.row.symbol} {line.target}"
 
 
+def _gotox(line: Line) -> str:
+    return f"{line.row.symbol} {line.dst}"
+
+
 def _call(line: Line) -> str:
     imm = line.instruction.imm
     if line.row.name == "local":
@@ -140,6 +144,9 @@ def _constant(line: Line) -> str:
     if line.slot in line.program.data:
         reference = line.program.data[line.slot]
         return f"{line.dst} = data[{name_text(reference.section)} + {reference.offset}] ll"
+    if line.slot in line.program.tables:
+        targets = line.program.tables[line.slot].targets
+        return f"{line.dst} = table[{', '.join(line.distance(each - line.slot - 1) for each in targets)}] ll"
     if name == "function":
         low = imm & 0xFFFFFFFF
         return f"{line.dst} = function[{line.distance(low - (1 << 32) if low >> 31 else low)}] ll"
@@ -162,6 +169,7 @@ _FORMATS: dict[str, Callable[[Line], str]] = {
     "byte_order": _byte_order,
     "jump": _jump,
     "goto": _goto,
+    "gotox": _gotox,
     "may_goto": _goto,
     "call": _call,
     "exit": _exit,

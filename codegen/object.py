@@ -44,6 +44,14 @@ class DataReference:
 
 
 @dataclass(frozen=True)
+class JumpTable:
+    """The wide instruction at slot `slot` loads the address of a table of the instructions at slots `targets`."""
+
+    slot: int
+    targets: tuple[int, ...]
+
+
+@dataclass(frozen=True)
 class Program:
     """One program, its subprograms appended behind it as libbpf does, calls resolved to slot distances.
 
@@ -58,6 +66,7 @@ class Program:
     instructions: dict[int, Instruction]
     maps: dict[int, MapReference] = field(default_factory=dict)
     data: dict[int, DataReference] = field(default_factory=dict)
+    tables: dict[int, JumpTable] = field(default_factory=dict)
     lines: dict[int, SourceLine] = field(default_factory=dict)
     functions: dict[int, str] = field(default_factory=dict)
     kernel: dict[int, str] = field(default_factory=dict, compare=False)
@@ -66,6 +75,14 @@ class Program:
     def slots(self) -> int:
         """Length in slots of 8 bytes: the instruction count that the kernel and objdump report."""
         return sum(instruction.slots for instruction in self.instructions.values())
+
+    def table_targets(self, slot: int) -> tuple[int, ...]:
+        """Where a `gotox` at `slot` can go: the slots in all tables of its function (`jt_from_subprog`,
+        kernel/bpf/verifier.c in Linux 7.2)."""
+        begin = max((start for start in self.functions if start <= slot), default=0)
+        end = min((start for start in self.functions if start > slot), default=self.slots)
+        tables = [table for table in self.tables.values() if begin <= table.slot < end]
+        return tuple(sorted({target for table in tables for target in table.targets}))
 
     def line_at(self, slot: int) -> SourceLine | None:
         """The source line in force at `slot`."""

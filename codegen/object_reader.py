@@ -22,6 +22,7 @@ from skverdict.codegen.map_definitions import MAPS_SECTION, PlacedMap, read_maps
 from skverdict.codegen.object import (
     DataReference,
     DataSection,
+    JumpTable,
     MapReference,
     Object,
     ObjectError,
@@ -192,6 +193,8 @@ def _program(
             program.maps[start + slot] = MapReference(start + slot, map_name)
         for slot, (section, offset) in function.data.items():
             program.data[start + slot] = DataReference(start + slot, section, offset)
+        for slot, targets in function.tables.items():
+            program.tables[start + slot] = JumpTable(start + slot, tuple(start + target for target in targets))
         first = function.place[1]
         for slot, text in kernel.get(function.section, {}).items():
             if slot - first in function.instructions:

@@ -6,13 +6,14 @@ libbpf wants it. Of types it has what maps and functions cannot do without: size
 
 from __future__ import annotations
 
+import struct
 from typing import TYPE_CHECKING, NamedTuple
 
 from skverdict.codegen import elf
 from skverdict.codegen.btf import BtfBuilder
 from skverdict.codegen.btf_ext import BtfExt, FunctionInfo, LineInfo
 from skverdict.codegen.btf_types import INT_SIGNED, LINKAGE_GLOBAL, LINKAGE_STATIC, Member
-from skverdict.codegen.code_linker import TEXT_SECTION
+from skverdict.codegen.code_linker import TABLES_SECTION, TEXT_SECTION
 from skverdict.codegen.elf_writer import Section, Symbol, write_elf
 from skverdict.codegen.instruction_set import CONSTANTS, SLOT_SIZE, WIDE, encode_instruction
 from skverdict.codegen.map_definitions import MAPS_SECTION
@@ -38,6 +39,7 @@ class _Function(NamedTuple):
     instructions: dict[int, Instruction]
     maps: dict[int, str]
     data: dict[int, tuple[str, int]]
+    tables: dict[int, tuple[int, ...]]
     lines: dict[int, SourceLine]
     targets: dict[int, str]
 
@@ -88,6 +90,11 @@ def _function(program: Program, start: int, end: int) -> _Function:
             for slot in within
             if slot in program.data
         },
+        {
+            slot - start: tuple(target - start for target in program.tables[slot].targets)
+            for slot in within
+            if slot in program.tables
+        },
         {slot - start: program.lines[slot] for slot in within if slot in program.lines},
         targets,
     )
@@ -111,6 +118,7 @@ class _Writer:
         self.builder = BtfBuilder()
         self.symbols: list[Symbol] = []
         self.sections: list[Section] = []
+        self.tables = b""
 
     def file(self) -> bytes:
         content = self.content
@@ -119,6 +127,8 @@ class _Writer:
         self.sections.append(
             Section("license", content.license.encode() + b"\0", elf.SHF_ALLOC | elf.SHF_WRITE)
         )
+        if self.tables:
+            self.sections.append(Section(TABLES_SECTION, self.tables, 0))
         self._maps()
         for section in content.data.values():
             self._data(section)
@@ -176,15 +186,29 @@ class _Writer:
                 yield at, elf.R_BPF_64_64, function.maps[slot]
             elif slot in function.data:
                 yield at, elf.R_BPF_64_64, function.data[slot][0]
+            elif slot in function.tables:
+                yield at, elf.R_BPF_64_64, self._table(placed, function.tables[slot])
             elif slot in function.targets:
                 yield at, elf.R_BPF_64_64 if instruction.opcode == WIDE else elf.R_BPF_64_32, TEXT_SECTION
+
+    def _table(self, placed: _Placed, targets: Sequence[int]) -> str:
+        """Add a jump table, as LLVM writes them; gives the name of its symbol."""
+        name = f"BPF.JT.{len(self.tables)}"
+        places = [placed.offset + target * SLOT_SIZE for target in targets]
+        order = "<" if self.content.endian == "little" else ">"
+        content = struct.pack(f"{order}{len(places)}Q", *places)
+        self.symbols.append(
+            Symbol(name, TABLES_SECTION, len(self.tables), len(content), elf.STT_OBJECT, elf.STB_GLOBAL)
+        )
+        self.tables += content
+        return name
 
     def _encoded(self, placed: _Placed) -> bytes:
         """The instructions as they lie in the file, where relocations fill in what they refer to."""
         function = placed.function
         content = b""
         for slot, instruction in function.instructions.items():
-            if slot in function.maps:
+            if slot in function.maps or slot in function.tables:
                 instruction = instruction._replace(src=0, imm=0)
             elif slot in function.data:
                 instruction = instruction._replace(src=0, imm=function.data[slot][1])

@@ -52,7 +52,7 @@ def context_accesses(program: Program) -> Iterator[Access]:
 def _states(begin: int, program: Program, rows: Mapping[int, Operation]) -> Iterator[tuple[int, Known]]:
     """The slots of the function at `begin`, which has the context in `r1`, with what is known before each."""
     try:
-        flow = Flow(begin, program.instructions, rows)
+        flow = Flow(begin, program.instructions, rows, program.table_targets)
     except KeyError:
         return
     entries = knowledge(flow, True, program.instructions, rows, _helper)

@@ -10,11 +10,11 @@ from skverdict.codegen.btf_types import Composite
 from skverdict.codegen.object import MapSpec, Object, Program
 from skverdict.dsl.catalogue.helpers import HELPERS
 from skverdict.dsl.catalogue.maps import MAPS
+from skverdict.runtime.machine.first_kernels import cpu_level
 from skverdict.runtime.needs import (
     Limit,
     Need,
     called_helpers,
-    cpu_level,
     limits_of,
     needs_of,
     newest_kernel,

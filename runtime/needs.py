@@ -19,19 +19,10 @@ from skverdict.dsl.catalogue.helpers import HELPERS
 from skverdict.dsl.catalogue.programs import KERNELS, PROGRAMS
 from skverdict.dsl.ir.types import size_of
 from skverdict.runtime.context_use import Access, context_accesses
+from skverdict.runtime.machine.first_kernels import first_kernel
 
 _HELPERS = {helper.number: helper for helper in HELPERS.values()}
 
-#: The first of KERNELS that has an instruction, by its family; the rest is in all of them. Linux 6.6 brought
-#: signed division, moves and loads, byte swaps and far jumps, 6.9 may_goto and address spaces, 6.15 ordered
-#: loads and stores.
-_NEWER_FAMILIES = {
-    "may_goto": "6.12",
-    "addr_space_cast": "6.12",
-    "load_acquire": "7.2",
-    "store_release": "7.2",
-}
-_NEWEST_CPU = 4
 #: `enum bpf_map_type` behind BPF_MAP_TYPE_USER_RINGBUF, the last one of Linux 6.1.
 _LAST_MAP_TYPE = 31
 _NEWER_MAP_TYPES = {32: "6.12", 33: "6.12", 34: "7.2"}
@@ -108,11 +99,6 @@ def operations(program: Program) -> Iterator[tuple[int, Operation]]:
             yield slot, operation(instruction)
 
 
-def cpu_level(row: Operation) -> int:
-    """The least `-mcpu` level that has an instruction. Stores of constants are in all; LLVM makes none before v4."""
-    return 1 if row.family == "store" else row.cpu
-
-
 def called_helpers(program: Program) -> list[int]:
     """The numbers of the helpers that a program calls, in the order of the calls."""
     return [
@@ -129,8 +115,7 @@ def _program_needs(program: Program) -> Iterator[Need]:
         since = "" if helper is None or helper.sleeps else helper.callers.get(program.kind, "")
         yield Need(f"{name} in a {program.kind} program", since)
     for _, row in operations(program):
-        newest = "6.12" if cpu_level(row) == _NEWEST_CPU else KERNELS[0]
-        yield Need(f"instruction {row.name}", _NEWER_FAMILIES.get(row.family, newest))
+        yield Need(f"instruction {row.name}", first_kernel(row))
     yield from _context_needs(program)
 
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Sequence
 
 from skverdict.dsl.catalogue.helpers import Helper
 from skverdict.runtime.machine.arguments import ArgumentsReader
 from skverdict.runtime.machine.environment import HelperFunction
 from skverdict.runtime.machine.errno import KernelError
 from skverdict.runtime.machine.fault import Misuse
-from skverdict.runtime.machine.memory import ADDRESS, Region
+from skverdict.runtime.machine.memory import ADDRESS, INSTRUCTIONS, Region
 from skverdict.runtime.machine.registers import UNWRITTEN
 from skverdict.runtime.machine.run import MAX_TAIL_CALLS, HelperCall, LoadedProgram, Reference, Run
 from skverdict.runtime.maps.program_array import ProgramArray
@@ -21,6 +21,9 @@ HelperCaller = Callable[[Run, Sequence[int]], int]
 #: Takes a run and r1..r5; gives the program to go on in, None if there is none or tail calls were too many.
 ProgramFinder = Callable[[Run, Sequence[int]], "LoadedProgram | None"]
 
+#: Takes the address of an instruction; gives its slot.
+SlotFinder = Callable[[int], int]
+
 #: What ends the stack of a function.
 TAIL_CALLED = "its function has made a tail call"
 
@@ -28,6 +31,18 @@ TAIL_CALLED = "its function has made a tail call"
 def address(region: Region, stands_for: object, offset: int = 0) -> AddressFinder:
     """Gives the address `offset` bytes into `region`, which is `stands_for`'s."""
     return lambda run: (run.memory.shared(stands_for, lambda: region) + offset) & ADDRESS
+
+
+def table_jump(targets: Container[int]) -> SlotFinder:
+    """Gives the slot of the instruction at an address, which is one of `targets`."""
+
+    def find(address: int) -> int:
+        slot = address - INSTRUCTIONS
+        if slot not in targets:
+            raise Misuse(f"gotox goes to {address:#x}, which no jump table of the function has")
+        return slot
+
+    return find
 
 
 def helper_call(slot: int, helper: Helper, perform: HelperFunction, arguments: ArgumentsReader) -> HelperCaller:

@@ -6,7 +6,7 @@ A block is a run of instructions that is entered at its first one only and left 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 from skverdict.codegen.instruction import Instruction
@@ -14,7 +14,7 @@ from skverdict.codegen.instruction_set import Operation, jump_target
 
 #: Instructions with two ways on: to the next one, and to their target.
 BRANCHES = ("jump", "may_goto")
-_LEAVE = (*BRANCHES, "goto", "exit")
+_LEAVE = (*BRANCHES, "goto", "gotox", "exit")
 
 
 class Block(NamedTuple):
@@ -34,16 +34,21 @@ class Block(NamedTuple):
 
 class Flow:
     """The blocks of the function at slot `begin`, by their first slots, in an order in which no block comes
-    before all of those that lead to it (reverse postorder). What cannot be reached is left out.
+    before all of those that lead to it (reverse postorder). What cannot be reached is left out. `table_targets` gives
+    the slots that the `gotox` at a slot can go to.
 
     `arrivals` counts the ways that lead to a block. `heads` are the blocks that some way goes back to.
     """
 
     def __init__(
-        self, begin: int, instructions: Mapping[int, Instruction], operations: Mapping[int, Operation]
+        self,
+        begin: int,
+        instructions: Mapping[int, Instruction],
+        operations: Mapping[int, Operation],
+        table_targets: Callable[[int], tuple[int, ...]],
     ) -> None:
         self.begin = begin
-        self.blocks = _reached(begin, _blocks(begin, instructions, operations))
+        self.blocks = _reached(begin, _blocks(begin, instructions, operations, table_targets))
         order = {slot: number for number, slot in enumerate(self.blocks)}
         self.sources: dict[int, list[int]] = {slot: [] for slot in self.blocks}
         self.heads: set[int] = set()
@@ -95,7 +100,10 @@ class Flow:
 
 
 def _blocks(
-    begin: int, instructions: Mapping[int, Instruction], operations: Mapping[int, Operation]
+    begin: int,
+    instructions: Mapping[int, Instruction],
+    operations: Mapping[int, Operation],
+    table_targets: Callable[[int], tuple[int, ...]],
 ) -> dict[int, Block]:
     """Every block that can be reached from `begin`, in any order."""
 
@@ -103,6 +111,8 @@ def _blocks(
         family, instruction = operations[slot].family, instructions[slot]
         if family == "exit":
             return ()
+        if family == "gotox":
+            return table_targets(slot)
         after = (slot + instruction.slots,)
         if family not in _LEAVE:
             return after

@@ -22,14 +22,15 @@ from skverdict.codegen.instruction_set import (
 )
 from skverdict.codegen.object import Object, Program
 from skverdict.dsl.catalogue.helpers import HELPERS, Helper
-from skverdict.dsl.catalogue.programs import PROGRAMS
+from skverdict.dsl.catalogue.programs import KERNELS, PROGRAMS
 from skverdict.runtime.machine import steps
 from skverdict.runtime.machine.arguments import arguments_reader
 from skverdict.runtime.machine.call_graph import check_calls
-from skverdict.runtime.machine.calls import address, helper_call, tail_call
+from skverdict.runtime.machine.calls import address, helper_call, table_jump, tail_call
 from skverdict.runtime.machine.environment import Environment
 from skverdict.runtime.machine.fault import LoadError, Place, Unsupported, UnsupportedHelper
-from skverdict.runtime.machine.memory import ByteOrder, Bytes, FunctionRegion, MapRegion, Region
+from skverdict.runtime.machine.first_kernels import first_kernel
+from skverdict.runtime.machine.memory import ByteOrder, Bytes, FunctionRegion, JumpTable, MapRegion, Region
 from skverdict.runtime.machine.run import LoadedProgram, Run, Step
 from skverdict.runtime.machine.semantics import signed
 from skverdict.runtime.machine.structures import plain_fields
@@ -141,6 +142,7 @@ class _Loader:
             self.operations,
             self.functions,
             self.calls,
+            self.program.table_targets,
             self.called.keys(),
             plain_fields(PROGRAMS[kind].context, kind, self.environment.kernel),
             _HELPERS.__getitem__,
@@ -158,9 +160,13 @@ class _Loader:
         except InstructionError as error:
             elsewhere = instruction.opcode == CALL_THROUGH_REGISTER
             self._refuse(slot, f"has a bad instruction: {error}", Unsupported if elsewhere else LoadError)
+        named = (self.program.maps, self.program.data, self.program.tables)
         for name in (found.name, found.family):
-            if name in _REFUSED and slot not in self.program.maps and slot not in self.program.data:
+            if name in _REFUSED and not any(slot in each for each in named):
                 self._refuse(slot, _REFUSED[name], Unsupported)
+        kernel = self.environment.kernel
+        if KERNELS.index(first_kernel(found)) > KERNELS.index(kernel):
+            self._refuse(slot, f"has the instruction {found.symbol}, which Linux {kernel} does not know")
         written = instruction.dst if found.family in _WRITES_DST else instruction.src if found.fetch else 0
         if written == 10:
             self._refuse(slot, "writes r10, the read-only frame pointer")
@@ -182,17 +188,23 @@ class _Loader:
         instruction, found = self.program.instructions[slot], self.operations[slot]
         after, callee = slot + instruction.slots, self.calls.get(slot)
         target = jump_target(slot, instruction, found) if callee is None else callee
-        if target is not None and target not in self.operations:
-            self._refuse(slot, f"goes to {target}, where no instruction begins")
-        elsewhere = target is not None and self._function(target) != self._function(slot)
-        if elsewhere and callee is None:
-            self._refuse(slot, f"jumps to {target}, into another function")
-        goes_on = found.family not in ("exit", "goto")
+        jumps = self.program.table_targets(slot) if found.family == "gotox" else ()
+        for each in jumps if target is None else (target,):
+            if each not in self.operations:
+                self._refuse(slot, f"goes to {each}, where no instruction begins")
+            if callee is None and self._function(each) != self._function(slot):
+                self._refuse(slot, f"jumps to {each}, into another function")
+        goes_on = found.family not in ("exit", "goto", "gotox")
         if goes_on and (after not in self.operations or self._function(after) != self._function(slot)):
             self._refuse(slot, "is the last of its function and no exit or jump")
         site = steps.Site(instruction, found, slot, after, -1 if target is None else target, self.order)
         if found.family == "constant":
             return self._constant(site)
+        if found.family == "gotox":
+            if not jumps:
+                self._refuse(slot, "jumps by a table, and its function has none")
+            find = self.called[slot] = table_jump(jumps)
+            return steps.gotox(site, find)
         if found.family == "call":
             return steps.call_local(site) if found.name == "local" else self._helper_call(site)
         return _FAMILIES[found.family](site)
@@ -208,6 +220,10 @@ class _Loader:
         if data_reference is not None:
             region = self.data[data_reference.section]
             return self._address(site, region, region, data_reference.offset)
+        table_reference = self.program.tables.get(site.slot)
+        if table_reference is not None:
+            table = JumpTable(table_reference.targets)
+            return self._address(site, table, table)
         if site.operation.name == "function":
             function = self.named[site.slot] = FunctionRegion(site.target)
             return self._address(site, function, function)

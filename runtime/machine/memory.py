@@ -9,7 +9,7 @@ region has number 0: numbers below 4 GiB are no pointers.
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
@@ -22,6 +22,12 @@ ORIGIN = 1 << 31
 REGION_SHIFT = 32
 OFFSET_BITS = (1 << REGION_SHIFT) - 1
 ADDRESS = (1 << 64) - 1
+
+#: The number of the region in which a program's instructions lie, one byte for each slot.
+_INSTRUCTIONS = 0xFFFFFFF0
+INSTRUCTIONS = _INSTRUCTIONS << REGION_SHIFT | ORIGIN
+#: Bytes of an entry of a jump table.
+_ENTRY = 8
 
 #: Below this an access through a NULL pointer and a field's offset is recognised as such.
 _NULL_PAGE = 4096
@@ -319,6 +325,22 @@ class FunctionRegion(Region):
         self.slot = slot
 
 
+class JumpTable(Region):
+    """A table of instructions, `targets` by their slots. Only whole addresses can be read (`check_mem_access`,
+    kernel/bpf/verifier.c in Linux 7.2)."""
+
+    def __init__(self, targets: Sequence[int]) -> None:
+        super().__init__("a jump table")
+        self.targets = targets
+
+    def load(self, offset: int, size: int) -> int:
+        if not 0 <= offset < _ENTRY * len(self.targets):
+            raise self.refuse(f"has {len(self.targets)} entries of {_ENTRY} bytes", offset, size)
+        if size != _ENTRY or offset % _ENTRY:
+            raise self.refuse(f"is read by whole entries of {_ENTRY} bytes", offset, size)
+        return INSTRUCTIONS + self.targets[offset // _ENTRY]
+
+
 class Regions(dict[int, Region]):
     """The regions of a run under their numbers; any other number is `Nothing`.
 
@@ -337,6 +359,8 @@ class Regions(dict[int, Region]):
             self.reserved.remove(number)
             frame = self[number] = StackFrame(self._order)
             return frame
+        if number == _INSTRUCTIONS:
+            return Region("an instruction of the program")
         if 0 < number <= self.last:
             return Ended("the stack", FRAME_ENDED)
         return Nothing(number)

@@ -11,7 +11,7 @@ from typing import NamedTuple
 from skverdict.codegen.instruction import Instruction
 from skverdict.codegen.instruction_set import Operation
 from skverdict.runtime.machine import semantics
-from skverdict.runtime.machine.calls import TAIL_CALLED, AddressFinder, HelperCaller, ProgramFinder
+from skverdict.runtime.machine.calls import TAIL_CALLED, AddressFinder, HelperCaller, ProgramFinder, SlotFinder
 from skverdict.runtime.machine.memory import (
     ADDRESS,
     OFFSET_BITS,
@@ -138,6 +138,12 @@ def jump(site: Site) -> Step:
 def goto(site: Site) -> Step:
     target = site.target
     return lambda r, run: target
+
+
+def gotox(site: Site, find: SlotFinder) -> Step:
+    """Go to the instruction whose address a register holds."""
+    dst = site.instruction.dst
+    return lambda r, run: find(+r[dst])
 
 
 def may_goto(site: Site) -> Step:

@@ -64,7 +64,8 @@ _BYTE_ORDER = {"little": semantics.byte_order_text("little"), "big": semantics.b
 
 class Code(NamedTuple):
     """What is translated: the checked instructions of a program. `functions` are the slots at which they
-    begin, and `callees` says which of them the instruction at a slot calls. At `addresses` are instructions that
+    begin, and `callees` says which of them the instruction at a slot calls. `table_targets` gives the slots that the
+    `gotox` at a slot can go to. At `addresses` are instructions that
     load the address of something. `fields` are the numbers of the context that a load gives as they are: offset
     and size to name and index."""
 
@@ -72,6 +73,7 @@ class Code(NamedTuple):
     operations: Mapping[int, Operation]
     functions: Sequence[int]
     callees: Mapping[int, int]
+    table_targets: Callable[[int], tuple[int, ...]]
     addresses: Container[int]
     fields: Mapping[tuple[int, int], tuple[str, int]]
     helper_at: Callable[[int], Helper]
@@ -99,7 +101,7 @@ def translate(code: Code) -> Text:
 
 
 def _function(code: Code, begin: int) -> list[_Line]:
-    flow = Flow(begin, code.instructions, code.operations)
+    flow = Flow(begin, code.instructions, code.operations, code.table_targets)
     known = knowledge(flow, begin == 0, code.instructions, code.operations, code.helper_at)
     writer = _Writer(code, flow, known, flow.heads)
     while not writer.write():
@@ -234,9 +236,20 @@ class _Writer:
             self._state = after(self._state, instruction, operation, self.code.helper_at)
         if not block.ways:
             return False
+        if self.code.operations[self._slot].family == "gotox":
+            return self._leap(block)
         if len(block.ways) == 1:
             return self._go(block.ways[0], meeting)
         return self._part(block, meeting)
+
+    def _leap(self, block: Block) -> bool:
+        """Go on where a jump table says."""
+        self.numbered.update(block.ways)
+        place = self._register(self.code.instructions[self._slot].dst)
+        self._settle()
+        self._say(f"pc = h{self._slot}({place})")
+        self._say("continue")
+        return False
 
     def _part(self, block: Block, meeting: int | None) -> bool:
         """Write both ways on from a conditional jump."""
@@ -371,6 +384,9 @@ class _Writer:
 
     def goto(self, instruction: Instruction, operation: Operation) -> None:
         """Its one way on is written behind it."""
+
+    def gotox(self, instruction: Instruction, operation: Operation) -> None:
+        """Its ways on are written behind it."""
 
     def may_goto(self, instruction: Instruction, operation: Operation) -> None:
         self.uses.add("loops")
@@ -518,6 +534,7 @@ _FAMILIES: dict[str, _Family] = {
     "byte_order": _Writer.byte_order,
     "jump": _Writer.jump,
     "goto": _Writer.goto,
+    "gotox": _Writer.gotox,
     "may_goto": _Writer.may_goto,
     "exit": _Writer.exit_,
     "load": _Writer.load,

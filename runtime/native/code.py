@@ -50,6 +50,8 @@ def draft(source: Source) -> Draft:
         if instruction.opcode == _CALL and not instruction.src
     }
     kinds = {slot: {argument.kind for argument in helper.arguments} for slot, helper in helpers.items()}
+    if program.tables:
+        raise NoNativeCode(f"{name} jumps by tables")
     for slot, helper in helpers.items():
         if kinds[slot] & {"dynptr", "new_dynptr"}:
             raise NoNativeCode(f"{name} calls {helper.name}, and dynptrs hide bytes of the stack")

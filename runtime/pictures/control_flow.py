@@ -65,6 +65,8 @@ def _ways(program: Program, slot: int, after: int) -> tuple[int, ...]:
         return (after,)
     if row.family == "exit":
         return ()
+    if row.family == "gotox":
+        return program.table_targets(slot)
     target = jump_target(slot, instruction, row) if row.family in ("jump", "goto", "may_goto") else None
     if target is None:
         return (after,)

@@ -68,7 +68,7 @@ def test_programs_read_as_llvm_writes_them(name: str) -> None:
 
 
 # What LLVM 19 writes in other words than the kernel's log, or does not know.
-OTHER_WORDS = {"xchg", "cmpxchg", "load_acquire", "store_release", "ind", "kfunc", "local"}
+OTHER_WORDS = {"xchg", "cmpxchg", "load_acquire", "store_release", "gotox", "ind", "kfunc", "local"}
 
 
 @pytest.mark.parametrize(

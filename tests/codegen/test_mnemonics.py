@@ -11,7 +11,7 @@ from skverdict.codegen.instruction_set import OPERATIONS, operation
 from skverdict.codegen.mnemonics import assemble_mnemonics
 
 #: Families that the syntax has no words for.
-WITHOUT_WORDS = ("packet", "addr_space_cast", "may_goto", "load_acquire", "store_release")
+WITHOUT_WORDS = ("packet", "addr_space_cast", "may_goto", "gotox", "load_acquire", "store_release")
 
 
 def one(text: str) -> Instruction:

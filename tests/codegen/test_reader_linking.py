@@ -24,7 +24,7 @@ def function(name: str, place: tuple[int, int], *calls: tuple[int, int]) -> Func
     """A function that calls those places and returns."""
     instructions = dict(enumerate([*(CALL for _ in calls), EXIT]))
     section = ".text" if place[0] == TEXT else "sk_msg"
-    return Function(name, section, place, len(instructions), instructions, {}, {}, dict(enumerate(calls)))
+    return Function(name, section, place, len(instructions), instructions, {}, {}, {}, dict(enumerate(calls)))
 
 
 def linked(entry: Function, *others: Function) -> list[tuple[int, str]]:

@@ -6,7 +6,10 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from skverdict.codegen import CodegenError, Target, build
+from skverdict.codegen import CodegenError, Target, build, read_object
+from skverdict.codegen.assembler import assemble
+from skverdict.codegen.disassembler import disassemble
+from skverdict.codegen.object_writer import object_bytes
 from skverdict.dsl import PolicyError, load_policy
 from skverdict.dsl.catalogue.programs import KERNELS
 
@@ -19,6 +22,9 @@ from tests.kernel.cases import Candidate
 # The first kernel whose verifier knows the instructions of a CPU version (Documentation/bpf/standardization).
 CPU_SINCE = {"v4": (6, 6)}
 REFERENCES = (CLANG_19, CLANG_22)
+# A source of which clang 22 makes jump tables at the newest CPU level, and the first of the kernels that has them.
+SWITCHES = Path(__file__).parents[1] / "corpus" / "jump_tables" / "switches.c"
+TABLES_SINCE = (7, 2)
 
 
 def _skverdict(twin: Twin, cpu: str) -> Candidate:
@@ -28,16 +34,29 @@ def _skverdict(twin: Twin, cpu: str) -> Candidate:
         return Candidate("skverdict", str(twin), cpu, None, "failed", str(error))
 
 
-def _clang(tool: Tool, twin: Twin, cpu: str, folder: Path, tools_required: bool) -> Candidate:
+def _clang(tool: Tool, source: Path, cpu: str, folder: Path, tools_required: bool) -> Candidate:
     path = tool.find()
     if path is None:
         outcome = "failed" if tools_required else "skipped"
-        return Candidate(tool.name, str(twin), cpu, None, outcome, tool.absence)
+        return Candidate(tool.name, source.stem, cpu, None, outcome, tool.absence)
     try:
-        output = compile_c(path, twin.source, folder / "twin.o", cpu)
+        output = compile_c(path, source, folder / "compiled.o", cpu)
     except CompileError as error:
-        return Candidate(tool.name, str(twin), cpu, None, "failed", str(error))
-    return Candidate(tool.name, str(twin), cpu, output.read_bytes())
+        return Candidate(tool.name, source.stem, cpu, None, "failed", str(error))
+    return Candidate(tool.name, source.stem, cpu, output.read_bytes())
+
+
+def _jump_tables(kernel: tuple[int, int], folder: Path, tools_required: bool) -> Iterator[Candidate]:
+    """Large switches with jump tables, and what the assembler makes of their text."""
+    if kernel < TABLES_SINCE:
+        reason = f"needs Linux {TABLES_SINCE[0]}.{TABLES_SINCE[1]}"
+        yield Candidate(CLANG_22.name, SWITCHES.stem, CPUS[-1], None, "skipped", reason)
+        return
+    compiled = _clang(CLANG_22, SWITCHES, CPUS[-1], folder, tools_required)
+    yield compiled
+    if compiled.content is not None:
+        text = disassemble(read_object(compiled.content))
+        yield compiled._replace(maker="skverdict", content=object_bytes(assemble(text)))
 
 
 def _language(kernel: tuple[int, int], folder: Path, cpus: Sequence[str]) -> Iterator[Candidate]:
@@ -75,6 +94,7 @@ def candidates(
     """
     with tempfile.TemporaryDirectory(prefix="skverdict-language-") as folder:
         yield from _language(kernel, Path(folder), cpus)
+        yield from _jump_tables(kernel, Path(folder), tools_required)
     yield from twins(kernel, tools_required, cpus)
 
 
@@ -90,4 +110,4 @@ def twins(kernel: tuple[int, int], tools_required: bool, cpus: Sequence[str] = C
                     continue
                 yield _skverdict(twin, cpu)
                 for tool in REFERENCES:
-                    yield _clang(tool, twin, cpu, Path(folder), tools_required)
+                    yield _clang(tool, twin.source, cpu, Path(folder), tools_required)
