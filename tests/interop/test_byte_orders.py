@@ -15,8 +15,7 @@ from tests.interop.conftest import Build
 from tests.interop.parity_scripts import script
 from tests.interop.scripts import MACHINES
 from tests.interop.stage import Outcome, Step, play
-from tests.interop.test_parity_behaviour import SIMULATED
-from tests.interop.twins import Twin
+from tests.interop.twins import CORPUS, Twin
 
 QUICK = settings(max_examples=8, deadline=None, derandomize=True, database=None)
 CPU = "v3"
@@ -73,7 +72,7 @@ def seen(outcome: Outcome) -> Any:
     return outcome.steps, outcome.left, outcome.errors, decided
 
 
-@pytest.mark.parametrize("twin", SIMULATED, ids=str)
+@pytest.mark.parametrize("twin", CORPUS, ids=str)
 def test_both_byte_orders_do_the_same(twin: Twin, built: Build) -> None:
     module: Module = load_policy(twin.policy).module
     maps = {map_.name: map_ for map_ in module.maps}

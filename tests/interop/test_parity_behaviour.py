@@ -27,13 +27,12 @@ from tests.runtime.machine_kit import TestContext, environment, spec
 QUICK = settings(max_examples=12, deadline=None, derandomize=True, database=None)
 SEARCH = settings(QUICK, max_examples=400, phases=[Phase.generate])
 TARGETS = [("v1", "little"), ("v3", "little"), ("v3", "big"), ("v4", "little")]
-# These call helpers that the simulator does not have: their programs are run alone, with the test's helpers.
+# Answers of helpers that no script brings about: these programs are run alone as well, with the test's helpers.
 ALONE = {"ops_options": "options", "ops_tuning": "tune"}
-SIMULATED = [twin for twin in CORPUS if twin.name not in ALONE]
 
 
 @pytest.mark.parametrize("target", TARGETS, ids="-".join)
-@pytest.mark.parametrize("twin", SIMULATED, ids=str)
+@pytest.mark.parametrize("twin", CORPUS, ids=str)
 def test_twins_behave_alike(
     twin: Twin, target: tuple[str, str], clang_19: str, built: Build, compiled: Build
 ) -> None:

@@ -186,3 +186,20 @@ def test_ipv6_sockets_have_a_stand_in_for_ipv4_addresses() -> None:
     connect(client, server)
     assert rows[ACTIVE] == (10, 0x7F000006, 0, (0, 0, 0, 1))
     assert rows[PASSIVE] == (10, 0x7F000006, 0x7F000006, (0, 0, 0, 1))
+
+
+def test_a_program_sees_what_the_one_before_it_replied() -> None:
+    """`args` and `reply` are one place (`struct bpf_sock_ops_kern`, include/linux/filter.h)."""
+    lab, seen = Lab(), []
+
+    def first(skops) -> int:
+        skops.set_field("reply", 10)
+        return 1
+
+    def second(skops) -> int:
+        seen.append((skops.field("reply"), skops.field("args", 0), skops.field("args", 1)))
+        return 1
+
+    lab.kernel.sock_ops += [Python("sock_ops", first), Python("sock_ops", second)]
+    lab.pair()
+    assert seen == [(10, 10, 0)] * 9
