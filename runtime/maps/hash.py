@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import weakref
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 from skverdict.codegen.object import MapSpec
 from skverdict.runtime.machine.call import Call
@@ -11,9 +10,10 @@ from skverdict.runtime.machine.errno import Errno, KernelError
 from skverdict.runtime.machine.memory import ByteOrder
 from skverdict.runtime.maps.base import Map
 from skverdict.runtime.maps.user_side import BPF_ANY, BPF_EXIST, BPF_F_LOCK, BPF_NOEXIST
+from skverdict.runtime.maps.watched import Watched
 
 
-class HashMap(Map):
+class HashMap(Watched, Map):
     """A hash. An update gives the entry new memory: who holds the old sees the old value.
 
     With `BPF_F_LOCK` it changes the entry where it is. The kernel's order of keys follows a random seed and
@@ -28,20 +28,6 @@ class HashMap(Map):
     def __init__(self, spec: MapSpec, order: ByteOrder = "little") -> None:
         super().__init__(spec, order)
         self._entries: dict[bytes, bytearray] = {}
-        self._watchers: list[weakref.WeakMethod[Callable[[bytes], object]]] = []
-
-    def watch(self, changed: Callable[[bytes], object]) -> None:
-        """Call the method `changed` with each key that gets other memory or loses it, as long as its object is there.
-        """
-        self._watchers.append(weakref.WeakMethod(changed))
-
-    def _tell(self, key: bytes) -> None:
-        for watcher in self._watchers:
-            changed = watcher()
-            if changed is not None:
-                changed(key)
-            else:
-                self._watchers = [each for each in self._watchers if each() is not None]
 
     def lookup(self, key: bytes) -> bytearray | None:
         return self._entries.get(key)
@@ -57,7 +43,7 @@ class HashMap(Map):
             if old is not None:
                 self.dropped(old)
             self._entries[key] = self.without_special(value) if self.special else bytearray(value)
-            self._tell(key)
+            self.tell(key)
 
     def check_update(self, key: bytes, flags: int) -> None:
         """Raise KernelError for flags that the kernel does not know or that the entry contradicts."""
@@ -75,7 +61,7 @@ class HashMap(Map):
         if value is None:
             raise KernelError(Errno.ENOENT, f"map {self.name} has no entry at this key")
         self.dropped(value)
-        self._tell(key)
+        self.tell(key)
 
     def walk(self) -> Iterator[bytes]:
         return iter(list(self._entries))

@@ -19,6 +19,7 @@ from skverdict.runtime.maps.base import Map
 from skverdict.runtime.maps.element_flags import BPF_F_CPU, chosen_cpus, entry_flags, is_single
 from skverdict.runtime.maps.hash import HashMap, LruHashMap
 from skverdict.runtime.maps.user_side import BPF_ANY
+from skverdict.runtime.maps.watched import Watched
 
 
 class PerCpuMap(Map):
@@ -123,7 +124,7 @@ class PerCpuArray(PerCpuMap, IndexedMap):
         return values
 
 
-class PerCpuHashMap(PerCpuMap):
+class PerCpuHashMap(Watched, PerCpuMap):
     """BPF_MAP_TYPE_PERCPU_HASH. Other than a plain hash's, an entry keeps its memory when it is updated.
 
     Which keys there are, and which updates they allow, is a hash's own affair.
@@ -140,14 +141,19 @@ class PerCpuHashMap(PerCpuMap):
     ) -> None:
         super().__init__(spec, order, cpus, kernel)
         self._entries = self._hash(spec, order)
+        self._entries.watch(self._changed)
         self._values: dict[bytes, list[bytearray]] = {}
 
     def values(self, key: bytes) -> list[bytearray] | None:
         return self._values.get(key) if self._entries.lookup(key) is not None else None
 
     def pointer(self, call: Call, key: bytes) -> int:
-        self._entries.used(key)
+        self.used(key)
         return super().pointer(call, key)
+
+    def used(self, key: bytes) -> None:
+        """A program has looked `key` up."""
+        self._entries.used(key)
 
     def values_to_write(self, key: bytes, flags: int) -> list[bytearray]:
         """Of a new entry, all zero, if there was none."""
@@ -155,11 +161,17 @@ class PerCpuHashMap(PerCpuMap):
         self._entries.write(key, b"", flags)
         if old is None:
             old = self._values[key] = [bytearray(self.value_size) for _ in range(self.cpus)]
+            self.tell(key)
         return old
 
     def remove(self, key: bytes) -> None:
         self._entries.remove(key)
-        del self._values[key]
+
+    def _changed(self, key: bytes) -> None:
+        """The hash has written an entry, or dropped one."""
+        if self._entries.lookup(key) is None:
+            del self._values[key]
+            self.tell(key)
 
     def walk(self) -> Iterator[bytes]:
         return self._entries.walk()

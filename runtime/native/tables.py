@@ -11,10 +11,13 @@ from typing import overload
 from skverdict.runtime.maps.array import ArrayMap
 from skverdict.runtime.maps.base import Map
 from skverdict.runtime.maps.hash import HashMap, LruHashMap
-from skverdict.runtime.maps.per_cpu import PerCpuArray
+from skverdict.runtime.maps.per_cpu import LruPerCpuHashMap, PerCpuArray, PerCpuHashMap, PerCpuMap
 from skverdict.runtime.native import entries
 from skverdict.runtime.native.shared import Pins
 
+_Hash = HashMap | PerCpuHashMap
+_HASHES = (HashMap, LruHashMap, PerCpuHashMap, LruPerCpuHashMap)
+_TRACKING = (LruHashMap, LruPerCpuHashMap)
 #: Larger arrays are left to Python, and hashes with longer keys, in bytes.
 MOST_ENTRIES = 1 << 16
 LONGEST_KEY = 64
@@ -25,14 +28,14 @@ _HASHED = struct.Struct("=QQQQQ")
 
 def searchable(map_: Map) -> bool:
     """True if there is a table of a map, whose values programs get as plain bytes."""
-    if isinstance(map_, HashMap):
-        return type(map_) in (HashMap, LruHashMap) and map_.key_size <= LONGEST_KEY
+    if isinstance(map_, _Hash):
+        return type(map_) in _HASHES and map_.key_size <= LONGEST_KEY
     return type(map_) in (ArrayMap, PerCpuArray) and map_.max_entries <= MOST_ENTRIES
 
 
 def table(map_: Map) -> Table:
     """A table of a map that is `searchable`."""
-    if isinstance(map_, HashMap):
+    if isinstance(map_, _Hash):
         return HashTable(map_)
     assert isinstance(map_, ArrayMap | PerCpuArray)
     return ArrayTable(map_)
@@ -52,6 +55,7 @@ class Table(ABC):
         self._entries = ctypes.create_string_buffer(size)
         self.address = ctypes.addressof(self._entries)
         self._pins = Pins()
+        self._cpu = 0
         # The places of entries by the identities of their values' memory.
         self._places: dict[int, int] = {}
 
@@ -64,8 +68,18 @@ class Table(ABC):
         self._pins.release_all()
         self._places.clear()
 
-    def on_cpu(self, cpu: int) -> None:  # noqa: B027 - what most tables have nothing to do for
+    def on_cpu(self, cpu: int) -> None:
         """Be asked by programs on this CPU from now on."""
+        if cpu != self._cpu and isinstance(self.map, PerCpuMap):
+            self.clear()
+            self._cpu = cpu
+
+    def lookup(self, key: bytes) -> bytearray | None:
+        """The memory that the map has at a key."""
+        if not isinstance(self.map, PerCpuMap):
+            return self.map.lookup(key)
+        values = self.map.values(key)
+        return None if values is None else values[self._cpu]
 
     def place(self, memory: object) -> int | None:
         """The place of the entry whose value has this memory, if it was put here before."""
@@ -83,7 +97,7 @@ class Table(ABC):
     def found(self, key: bytes, run: int, address: int) -> None:
         """Note what a lookup by Python has given: the address of a value, or 0."""
 
-    def used(self, place: int) -> None:  # noqa: B027 - likewise
+    def used(self, place: int) -> None:  # noqa: B027 - what most maps need not be told
         """Tell the map that a program has looked an entry up."""
 
 
@@ -114,20 +128,9 @@ class ArrayTable(Table):
         super().__init__(map_.max_entries * entries.SIZE)
         self.map: ArrayMap | PerCpuArray = map_
         self.keys = _Indices(map_)
-        self._cpu = 0
-
-    def on_cpu(self, cpu: int) -> None:
-        if cpu != self._cpu and isinstance(self.map, PerCpuArray):
-            self.clear()
-            self._cpu = cpu
 
     def memory(self, place: int) -> bytearray:
-        key = self.keys[place]
-        if isinstance(self.map, ArrayMap):
-            memory = self.map.lookup(key)
-        else:
-            values = self.map.values(key)
-            memory = None if values is None else values[self._cpu]
+        memory = self.lookup(self.keys[place])
         assert memory is not None
         return memory
 
@@ -144,11 +147,11 @@ class ArrayTable(Table):
 class HashTable(Table):
     """What is known of the keys of a hash that programs have looked up, there or not."""
 
-    def __init__(self, map_: HashMap) -> None:
+    def __init__(self, map_: HashMap | PerCpuHashMap) -> None:
         self._size, self._bits = entries.hashed_size(map_.key_size), entries.hashed_bits(map_.max_entries)
         super().__init__(((1 << self._bits) + entries.PROBES) * self._size)
-        self.map: HashMap = map_
-        self.tracks = isinstance(map_, LruHashMap)
+        self.map: HashMap | PerCpuHashMap = map_
+        self.tracks = isinstance(map_, _TRACKING)
         self.keys: list[bytes] = []
         self._known: dict[bytes, int] = {}
         # Of each key where its entry is, and the memory of its value.
@@ -169,7 +172,7 @@ class HashTable(Table):
 
     def put(self, place: int, run: int, address: int) -> None:
         key, old = self.keys[place], self._memories[place]
-        memory = self._memories[place] = self.map.lookup(key)
+        memory = self._memories[place] = self.lookup(key)
         if old is not None and old is not memory:
             del self._places[id(old)]
             self._pins.release(old)

@@ -30,7 +30,7 @@ from skverdict.runtime.machine.run import LoadedProgram, Result, run, step_throu
 from skverdict.runtime.maps.array import ArrayMap
 from skverdict.runtime.maps.base import Map
 from skverdict.runtime.maps.hash import HashMap, LruHashMap
-from skverdict.runtime.maps.per_cpu import PerCpuArray
+from skverdict.runtime.maps.per_cpu import LruPerCpuHashMap, PerCpuArray
 from skverdict.runtime.native import engine
 from skverdict.runtime.native.code import NoNativeCode
 from skverdict.runtime.native.native_code import NativeCode
@@ -76,6 +76,7 @@ def random_maps() -> dict[str, Map]:
         "entries": HashMap(spec("entries", MAPS["entries"], VALUE_SIZE, 2)),
         "wide": HashMap(spec("wide", MAPS["wide"], VALUE_SIZE, 3)),
         "recent": LruHashMap(spec("recent", MAPS["recent"], VALUE_SIZE, 2)),
+        "apart": LruPerCpuHashMap(spec("apart", MAPS["apart"], VALUE_SIZE, 2), cpus=2),
         "each": PerCpuArray(spec("each", MAPS["each"], VALUE_SIZE, 4), cpus=2),
     }
 
@@ -135,12 +136,12 @@ def outcome(
 
 def _change(maps: Mapping[str, Map], random: Random) -> None:
     """Do to hashes between runs what user space may do."""
-    for name in ("entries", "wide", "recent"):
+    for name in ("entries", "wide", "recent", "apart"):
         map_, key = maps[name], random.choice((0, 1, 9)).to_bytes(4, "little")
         key = key.ljust(map_.key_size, random.choice((b"\0", b"\3")))
         with suppress(KernelError):
             if random.random() < 0.4:
-                map_.write(key, random.randbytes(VALUE_SIZE))
+                map_.write(key, random.randbytes(VALUE_SIZE * (2 if name == "apart" else 1)))
             elif random.random() < 0.3:
                 map_.remove(key)
 

@@ -18,7 +18,7 @@ from tests.runtime.machine_kit import EXIT, alu, call, load_, mov, op, store, wi
 
 VALUE_SIZE = 24
 #: The maps that programs look up and change, each with the size of its keys.
-MAPS = {"values": 4, "entries": 4, "wide": 12, "recent": 5, "each": 4}
+MAPS = {"values": 4, "entries": 4, "wide": 12, "recent": 5, "each": 4, "apart": 9}
 DATA = (DataSection(".data", bytes(range(32)), False), DataSection(".rodata", bytes(range(100, 116)), True))
 LOOKUP, UPDATE, DELETE, CLOCK, RANDOM, CPU, PULL, LOOP = 1, 2, 3, 5, 7, 8, 39, 181
 PLAIN = (0, 1, 2, 3, 4, 5)
@@ -215,7 +215,8 @@ class _Function:
         at = random.choice((-64, -64, -72))
         self.put(store(10, at, 4, imm=number))
         if random.random() < 0.97:
-            self.put(store(10, at + 4, size - 4 if size == 5 else 8, imm=random.choice((0, 3))))
+            more = random.choice((0, 3))
+            self.put(store(10, at + 4, 1 if size == 5 else 8, imm=more))
         return at
 
     def _use_value(self) -> None:

@@ -13,7 +13,7 @@ from skverdict.runtime.machine.run import LoadedProgram, Result, run
 from skverdict.runtime.maps.array import ArrayMap
 from skverdict.runtime.maps.base import Map
 from skverdict.runtime.maps.hash import HashMap, LruHashMap
-from skverdict.runtime.maps.per_cpu import PerCpuArray
+from skverdict.runtime.maps.per_cpu import LruPerCpuHashMap, PerCpuArray, PerCpuHashMap
 from skverdict.runtime.native import engine, entries
 from skverdict.runtime.native.native_code import NativeCode
 from skverdict.runtime.native.run import NativeRun
@@ -179,6 +179,38 @@ def test_each_cpu_finds_its_own_value(asked: list[int]) -> None:
         for execute in (world.native, world.interpreted):
             with pytest.raises(Fault, match="the program runs on CPU 2, and map m is for 2"):
                 execute(number)
+
+
+@pytest.mark.parametrize("kind", [PerCpuHashMap, LruPerCpuHashMap])
+def test_each_cpu_finds_its_own_value_of_a_key_for_as_long_as_that_is_there(
+    kind: type[PerCpuHashMap], asked: list[int]
+) -> None:
+    world = World(kind(spec("m", 8, 8, 2), cpus=2), _FIND)
+    world.map.write(_key(1), _value(5) + _value(6))
+    for cpu, expected in ((0, 5), (1, 6), (0, 5)):
+        world.environment.cpu = cpu
+        assert [world.native(1).value for _ in range(3)] == [expected] * 3
+        assert [world.native(2).value for _ in range(3)] == [1000] * 3
+    assert len(asked) == 6
+    world.map.write(_key(2), _value(7) + _value(8))
+    world.map.remove(_key(1))
+    assert [world.native(number).value for number in (1, 2)] == [1000, 7]
+    assert len(asked) == 6
+    world.environment.cpu = 2
+    for execute in (world.native, world.interpreted):
+        with pytest.raises(Fault, match="the program runs on CPU 2, and map m is for 2"):
+            execute(2)
+
+
+def test_a_key_that_had_to_make_room_is_gone_on_every_cpu(asked: list[int]) -> None:
+    world = World(LruPerCpuHashMap(spec("m", 8, 8, 2), cpus=2), _FIND)
+    for number in (1, 2):
+        world.map.write(_key(number), _value(number) * 2)
+    assert [world.native(number).value for number in (1, 2, 1)] == [1, 2, 1]
+    world.map.write(_key(3), _value(3) * 2)
+    assert [world.native(number).value for number in (1, 2)] == [1, 1000]
+    assert [*world.map.walk()] == [_key(3), _key(1)]
+    assert len(asked) == 2
 
 
 def test_calls_tell_the_keys_that_they_were_made_with_however_many_follow() -> None:
