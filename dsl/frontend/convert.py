@@ -23,7 +23,7 @@ from skverdict.dsl.frontend.values import (
     limits,
     with_article,
 )
-from skverdict.dsl.ir.types import BOOL, I64, U64, Array, BigEndian, Bool, Int, Struct
+from skverdict.dsl.ir.types import BOOL, I32, I64, U64, Array, BigEndian, Bool, Int, Struct
 
 
 def wrap(number: int, type_: Int) -> int:
@@ -113,11 +113,26 @@ def convert(lowering: Lowering, node: ast.AST, operand: Operand, type_: ScalarTy
         return literal(lowering, node, scalar, type_)
     if isinstance(type_, Int) and isinstance(scalar.type, Int) and fits(scalar.low, scalar.high, type_):
         return _convert(lowering, node, scalar, type_)
+    hint = annotation_hint(lowering, scalar, type_) or _cast_hint(lowering, node, scalar.type, type_)
+    if lowering.frame.gives_length and isinstance(scalar.type, Int) and scalar.type.bits >= type_.bits:
+        hint = BOUND_LENGTH
     raise lowering.refuse(
-        node,
-        f"{with_article(type_)} is needed here, but this is {describe(scalar)}",
-        annotation_hint(lowering, scalar, type_) or _cast_hint(lowering, node, scalar.type, type_),
+        node, f"{with_article(type_)} is needed here, but this is {describe(scalar)}", hint
     )
+
+
+# A length that a stranger chose, plus a header, is a small number if it wraps.
+BOUND_LENGTH = "refuse what is too long before you add to it, such as `if n > 65535: return -1`: what is left fits"
+
+
+def warn_of_length(lowering: Lowering, length: Operand) -> None:
+    """A message's length that may be a sum which was cut."""
+    if isinstance(length, Scalar) and length.wrapped is not None and length.type == I32:
+        lowering.scope.reporter.warning(
+            length.wrapped.place,
+            "32 bits may not hold this: what says that it is very long is taken for short",
+            BOUND_LENGTH,
+        )
 
 
 def _cast_hint(lowering: Lowering, node: ast.AST, found: ScalarType, wanted: ScalarType) -> str:
@@ -135,12 +150,22 @@ def _convert(lowering: Lowering, node: ast.AST, scalar: Scalar, type_: Int) -> S
     """To an integer type, wrapping; the range is kept where nothing is lost."""
     if scalar.constant is not None:
         return Scalar(type_, constant=wrap(scalar.constant, type_))
-    if scalar.wrapped is not None and isinstance(scalar.type, Int) and type_.bits > scalar.type.bits:
+    if scalar.wrapped is not None and isinstance(scalar.type, Int) and scalar.type.bits < min(type_.bits, 32):
         _warn_of_wrap(lowering, scalar.wrapped, scalar.type, type_)
     value = lowering.emit(node, "convert", (lowering.value(node, scalar),), type_)
+    wrapped = _kept_wrap(lowering, node, scalar, type_)
     if fits(scalar.low, scalar.high, type_):
-        return Scalar(type_, value, low=scalar.low, high=scalar.high)
-    return Scalar(type_, value)
+        return Scalar(type_, value, low=scalar.low, high=scalar.high, wrapped=wrapped)
+    return Scalar(type_, value, wrapped=wrapped)
+
+
+def _kept_wrap(lowering: Lowering, node: ast.AST, scalar: Scalar, type_: Int) -> Wrapped | None:
+    """The arithmetic in few bits that still matters after a conversion; for a length, what cuts it as well."""
+    assert isinstance(scalar.type, Int)
+    if type_.bits == scalar.type.bits:
+        return scalar.wrapped
+    fits_bits = any(fits(scalar.low, scalar.high, Int(type_.bits, signed)) for signed in (True, False))
+    return Wrapped(lowering.place(node), "") if lowering.frame.gives_length and not fits_bits else None
 
 
 def _warn_of_wrap(lowering: Lowering, wrapped: Wrapped, type_: Int, wider: Int) -> None:

@@ -157,6 +157,7 @@ def _lowered_alone(scope: PolicyScope, framed: Framed, function: FunctionType) -
         node.name, "stream_verdict", (Parameter(name, value),), I32, location=source.location(node)
     )
     lowering = Lowering(scope, result, Frame(function, node, source, scope.assigned(source, node)))
+    lowering.frame.gives_length = function is framed.length
     context = ContextValue("__sk_buff", value)
     content = new_struct(lowering, node, Array(U8, framed.look), "content")
     number = Scalar(U32, lowering.emit(node, "context.load", (value,), U32, field="len"))

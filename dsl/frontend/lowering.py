@@ -58,6 +58,7 @@ class Frame:
         "end",
         "first_literals",
         "function",
+        "gives_length",
         "locals",
         "locks",
         "loop",
@@ -106,6 +107,8 @@ class Frame:
         self.end: Label | None = None
         # What the function gives back, from its annotation.
         self.returns = Annotation()
+        # True for a function whose result is the length of a message.
+        self.gives_length = False
 
     def chain(self) -> list[Frame]:
         """This expansion and those around it, innermost first."""

@@ -211,7 +211,8 @@ def _apply(
     )
     low, high = result_range(rule.name, first, second, type_)
     wrapped = None
-    if type_.bits < _WIDE and rule.name in _GROWS and not _stays(rule.name, first, second, type_):
+    is_narrow = type_.bits < _WIDE or (type_.bits == _WIDE and lowering.frame.gives_length)
+    if is_narrow and rule.name in _GROWS and not _stays(rule.name, first, second, type_):
         wrapped = Wrapped(lowering.place(node), _widened(lowering, node, rule, first))
     return Scalar(type_, value, low=low, high=high, began=began, wrapped=wrapped)
 

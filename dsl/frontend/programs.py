@@ -53,6 +53,7 @@ def _lower(
     parameters = (Parameter(parameter.arg, value),)
     result = Function(node.name, kind, parameters, I32, location=source.location(node))
     frame = Frame(function, node, source, scope.assigned(source, node))
+    frame.gives_length = kind == "stream_parser"
     lowering = Lowering(scope, result, frame)
     lowering.bind(parameter.arg, ContextValue(context, value))
     body(lowering, node.body)

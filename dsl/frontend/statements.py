@@ -9,7 +9,7 @@ from skverdict.dsl.catalogue.programs import PROGRAMS
 from skverdict.dsl.frontend.annotations import Annotation, read_annotation
 from skverdict.dsl.frontend.assigned import RESULT, assigned_names
 from skverdict.dsl.frontend.conditions import decide
-from skverdict.dsl.frontend.convert import convert
+from skverdict.dsl.frontend.convert import convert, warn_of_length
 from skverdict.dsl.frontend.dispatch import evaluate, execute, statement
 from skverdict.dsl.frontend.lowering import Label, Lowering
 from skverdict.dsl.frontend.memory import pointer
@@ -313,7 +313,10 @@ def _return_for_good(lowering: Lowering, node: ast.Return) -> None:
         if lowering.function.kind in PROGRAMS:
             raise lowering.refuse(node, "a program returns a number", "such as `return SK_PASS`")
         raise lowering.refuse(node, f"`{name}` must return {with_article(result)}")
-    number = convert(lowering, node.value, evaluate(lowering, node.value), result)
+    found = evaluate(lowering, node.value)
+    if lowering.frame.gives_length:
+        warn_of_length(lowering, found)
+    number = convert(lowering, node.value, found, result)
     _warn_of_verdict(lowering, node.value)
     low, high = lowering.returned or (number.low, number.high)
     lowering.returned = (min(low, number.low), max(high, number.high))

@@ -193,6 +193,48 @@ def test_a_length_of_framed_that_wraps() -> None:
     assert not compiled(text.format("1 + i32(first)")).warnings
 
 
+LENGTH = """
+def size(msg: Message) -> i32:
+    payload = msg.data.view(be32, 0)
+    if payload is None:
+        return 0
+    n = payload.value.host()
+    {}
+
+@framed(size)
+def judge(msg: Message) -> i32:
+    return SK_PASS
+"""
+
+
+@pytest.mark.parametrize(
+    ("last", "warns"),
+    [
+        ("return i32(4 + n)", True),
+        ("return 4 + i32(n)", True),
+        ("return i32(u64(n) + 4)", True),
+        ("total = 4 + n\n    return i32(total)", True),
+        ("return i32(4 + n) if n < 9 else i32(n * 2)", True),
+        ("return i32(n)", False),
+        ("return 4 + i32(n & 0xFFFF)", False),
+        ("return i32(u64(n & 0xFFFF) + 4)", False),
+        ("if n > 65535:\n        return -1\n    return 4 + n", False),
+        ("if n > 65535:\n        return -1\n    return i32(4 + n)", False),
+    ],
+)
+def test_a_length_that_32_bits_may_not_hold(last: str, warns: bool) -> None:
+    parser = LENGTH.replace("@framed(size)", "@stream_verdict").replace("def size", "@stream_parser\ndef size")
+    for text in (LENGTH, parser.replace("Message", "SkSkb")):
+        found = [one.message for one in compiled(text.format(last)).warnings]
+        assert about(found, "32 bits may not hold this") == warns
+
+
+def test_a_sum_that_does_not_fit_a_length() -> None:
+    (error,) = errors(LENGTH.format("return 4 + n"))
+    assert error.message == "an i32 is needed here, but this is a u32"
+    assert error.hint.startswith("refuse what is too long before you add to it, such as `if n > 65535: return -1`")
+
+
 WIDENED = {
     "at = 44 + first\nlast = ctx.data[at]": "a u8, which wraps at 256",
     "last = ctx.data.view(u16, first * 2)": "a u8, which wraps at 256",
