@@ -114,7 +114,7 @@ def convert(lowering: Lowering, node: ast.AST, operand: Operand, type_: ScalarTy
     if isinstance(type_, Int) and isinstance(scalar.type, Int) and fits(scalar.low, scalar.high, type_):
         return _convert(lowering, node, scalar, type_)
     hint = annotation_hint(lowering, scalar, type_) or _cast_hint(lowering, node, scalar.type, type_)
-    if lowering.frame.gives_length and isinstance(scalar.type, Int) and scalar.type.bits >= type_.bits:
+    if lowering.frame.gives_length and type_ == I32 and isinstance(scalar.type, Int):
         hint = BOUND_LENGTH
     raise lowering.refuse(
         node, f"{with_article(type_)} is needed here, but this is {describe(scalar)}", hint
@@ -161,7 +161,8 @@ def _convert(lowering: Lowering, node: ast.AST, scalar: Scalar, type_: Int) -> S
 
 def _kept_wrap(lowering: Lowering, node: ast.AST, scalar: Scalar, type_: Int) -> Wrapped | None:
     """The arithmetic in few bits that still matters after a conversion; for a length, what cuts it as well."""
-    assert isinstance(scalar.type, Int)
+    if not isinstance(scalar.type, Int):
+        return None
     if type_.bits == scalar.type.bits:
         return scalar.wrapped
     fits_bits = any(fits(scalar.low, scalar.high, Int(type_.bits, signed)) for signed in (True, False))
