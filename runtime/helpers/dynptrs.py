@@ -81,7 +81,7 @@ def ringbuf_discard_dynptr(call: Call, dynptr: Dynptr, flags: int) -> int:
 
 def _finish(call: Call, dynptr: Dynptr, state: State) -> int:
     if dynptr.record is not None:
-        dynptr.record.state = state
+        dynptr.record.finish(state)
     call.dynptrs.release(dynptr, f"its record was {state.value}")
     return 0
 

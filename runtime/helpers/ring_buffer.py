@@ -43,7 +43,7 @@ def ringbuf_discard(call: Call, record: Record, flags: int) -> int:
 
 
 def _finish(call: Call, record: Record, state: State) -> int:
-    record.state = state
+    record.finish(state)
     call.end_record(record, f"it was {state.value}")
     return 0
 

@@ -64,7 +64,7 @@ class Elements(Calls):
     def update(self, map_: int, key: bytes | None, value: bytes, flags: int) -> None:
         self._checked(self.library.bpf_map_update_elem(map_, key, value, flags), "update")
 
-    def delete(self, map_: int, key: bytes) -> None:
+    def delete(self, map_: int, key: bytes | None) -> None:
         self._checked(self.library.bpf_map_delete_elem(map_, key), "delete")
 
     def next_key(self, map_: int, key: bytes | None, size: int) -> bytes:

@@ -75,7 +75,7 @@ class KernelMap:
 
     def delete(self, key: bytes) -> None:
         with refusals(f"map {self.name}"):
-            self._bpf.delete(self.descriptor, key)
+            self._bpf.delete(self.descriptor, self._key(key))
 
     def next_key(self, key: bytes | None) -> bytes:
         with refusals(f"map {self.name}"):
@@ -123,6 +123,8 @@ class KernelMap:
                 self.descriptor, after and after.key, count, sizes, flags, delete=delete
             )
         entries = list(zip(found.keys, found.values, strict=True))
+        if not count:
+            return Batch(entries, after)  # the kernel says nothing of where it ended
         return Batch(entries, None if found.end is None else Cursor(found.end))
 
     def update_batch(self, entries: Iterable[tuple[bytes, bytes]], flags: int = BPF_ANY) -> None:

@@ -24,6 +24,14 @@ ProgramFinder = Callable[[Run, Sequence[int]], "LoadedProgram | None"]
 #: Takes the address of an instruction; gives its slot.
 SlotFinder = Callable[[int], int]
 
+#: Helpers that are calls of the map's own functions, and what these return on Linux 6.1 is C's `int`: errors have zeros
+#: in the upper half of r0 (since 6.4 it is `long`, commit d7ba4cc900bf).
+_INT_ON_61 = frozenset(
+    f"bpf_{name}_elem" for name in ("map_update", "map_delete", "map_push", "map_pop", "map_peek", "for_each_map")
+)
+_INT = 0xFFFFFFFF
+
+_LOCKING = ("bpf_spin_lock", "bpf_spin_unlock")
 #: What ends the stack of a function.
 TAIL_CALLED = "its function has made a tail call"
 
@@ -47,6 +55,53 @@ def table_jump(targets: Container[int]) -> SlotFinder:
 
 def helper_call(slot: int, helper: Helper, perform: HelperFunction, arguments: ArgumentsReader) -> HelperCaller:
     """A call of `helper` at `slot` with r1 to r5, which are checked and read; it gives r0."""
+    if helper.name in _LOCKING or helper.releases or helper.acquires or helper.moves_buffer or helper.returns == "void":
+        return _full_call(slot, helper, perform, arguments)
+    return _plain_call(slot, helper, perform, arguments) if helper.arguments else _bare_call(helper, perform)
+
+
+def _bare_call(helper: Helper, perform: HelperFunction) -> HelperCaller:
+    """A call of a helper that takes nothing and only gives a number."""
+    name, make = helper.name, tuple.__new__
+
+    def call_helper(run: Run, registers: Sequence[int]) -> int:
+        call = run.call
+        if call.lock is not None:
+            raise _locked(name)
+        try:
+            value = perform(call) & ADDRESS
+        except KernelError as error:
+            value = -error.number & ADDRESS
+        # As `HelperCall` makes one, but for the keywords that it looks for.
+        run.calls.append(make(HelperCall, (name, (), value)))
+        return value
+
+    return call_helper
+
+
+def _plain_call(slot: int, helper: Helper, perform: HelperFunction, arguments: ArgumentsReader) -> HelperCaller:
+    """A call of a helper that gives a number, or an address; of a socket in a map only a lookup does."""
+    name, make, on_61 = helper.name, tuple.__new__, _INT if helper.name in _INT_ON_61 else ADDRESS
+    calling = Reference(helper.name, slot)
+
+    def call_helper(run: Run, registers: Sequence[int]) -> int:
+        call = run.call
+        if call.lock is not None:
+            raise _locked(name)
+        values = arguments(call, registers)
+        run.calling = calling
+        try:
+            value = perform(call, *values) & ADDRESS
+        except KernelError as error:
+            value = -error.number & (on_61 if call.environment.kernel == "6.1" else ADDRESS)
+        run.calls.append(make(HelperCall, (name, tuple(values), value)))
+        return value
+
+    return call_helper
+
+
+def _full_call(slot: int, helper: Helper, perform: HelperFunction, arguments: ArgumentsReader) -> HelperCaller:
+    """A call of a helper that locks, takes references or gives them, moves the packet, or gives nothing."""
     name, void, moves = helper.name, helper.returns == "void", helper.moves_buffer
     why = f"{helper.name} at instruction {slot} may have moved it"
     released = [number for number, each in enumerate(helper.arguments) if each.name == helper.releases]
@@ -54,18 +109,17 @@ def helper_call(slot: int, helper: Helper, perform: HelperFunction, arguments: A
     ends = [number for number in released if helper.arguments[number].kind == "socket"]
     gives = helper.acquires and helper.returns != "i64"
     make = tuple.__new__
-    under_lock = helper.name in ("bpf_spin_lock", "bpf_spin_unlock")
+    under_lock = helper.name in _LOCKING
 
     def call_helper(run: Run, registers: Sequence[int]) -> int:
         call = run.call
         if call.lock is not None and not under_lock:
-            raise Misuse(f"{helper.name} is called while a spin lock is held")
+            raise _locked(name)
         values = arguments(call, registers)
-        if released:
-            for number in released:
-                run.release(registers[number], helper.name)
-            for number in ends:
-                run.memory.end(registers[number], f"{helper.name} at instruction {slot} has released it")
+        for number in released:
+            run.release(registers[number], helper.name)
+        for number in ends:
+            run.memory.end(registers[number], f"{helper.name} at instruction {slot} has released it")
         run.calling = calling
         try:
             value = perform(call, *values) & ADDRESS
@@ -76,11 +130,14 @@ def helper_call(slot: int, helper: Helper, perform: HelperFunction, arguments: A
         if gives and value:
             run.calling = calling
             run.acquire(value)
-        # As `HelperCall` makes one, but for the keywords that it looks for.
         run.calls.append(make(HelperCall, (name, tuple(values), None if void else value)))
         return UNWRITTEN[0] if void else value
 
     return call_helper
+
+
+def _locked(name: str) -> Misuse:
+    return Misuse(f"{name} is called while a spin lock is held")
 
 
 def tail_call(slot: int, helper: Helper, arguments: ArgumentsReader) -> ProgramFinder:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from itertools import count
-from typing import NamedTuple, cast
+from typing import cast
 
 from skverdict.codegen.btf import Btf
 from skverdict.codegen.object import MapSpec, Object
@@ -15,6 +15,7 @@ from skverdict.runtime.machine.errno import Errno, KernelError
 from skverdict.runtime.machine.memory import ByteOrder
 from skverdict.runtime.maps.array import ArrayMap
 from skverdict.runtime.maps.base import BPF_F_RDONLY_PROG, BPF_F_WRONLY_PROG, Map, MapError
+from skverdict.runtime.maps.declaration import broken_rule
 from skverdict.runtime.maps.hash import HashMap, LruHashMap
 from skverdict.runtime.maps.lpm_trie import LpmTrie
 from skverdict.runtime.maps.map_of_maps import ArrayOfMaps, HashOfMaps, MapOfMaps
@@ -25,19 +26,14 @@ from skverdict.runtime.maps.queue import BloomFilterMap, QueueMap, StackMap
 from skverdict.runtime.maps.ring_buffer import RingBuffer
 from skverdict.runtime.maps.socket_storage import SocketStorage
 from skverdict.runtime.maps.special import Special, TooMany, special_members
-from skverdict.runtime.maps.user_side import BPF_F_RDONLY, BPF_F_WRONLY
 
 #: Makes a map of one kind from its declaration and the byte order of the machine.
 MapMaker = Callable[[MapSpec, ByteOrder], Map]
 
-_PAGE = 4096
+#: The longest value that is simulated, in bytes; kernels have arrays of values of up to 2 GiB.
+_LARGEST_VALUE = 64 << 20
 #: The members of values that the simulator has, of those that the kernel keeps for itself.
 _SIMULATED = ("spin_lock", "timer")
-#: Who may do what: flags that a map has one of at most.
-_EXCLUSIVE = ((BPF_F_RDONLY, BPF_F_WRONLY), (BPF_F_RDONLY_PROG, BPF_F_WRONLY_PROG))
-#: The kind whose sizes the kernel refuses with EINVAL also when they are too large.
-_ALWAYS_EINVAL = ("lpm_trie",)
-
 _MAKERS: dict[str, MapMaker] = {
     each.kind: each
     for each in (
@@ -45,7 +41,6 @@ _MAKERS: dict[str, MapMaker] = {
         BloomFilterMap,
         HashMap,
         LpmTrie,
-        LruHashMap,
         PerfEventArray,
         ProgramArray,
         QueueMap,
@@ -55,7 +50,7 @@ _MAKERS: dict[str, MapMaker] = {
     )
 }
 _PER_CPU: dict[str, Callable[[MapSpec, ByteOrder, int, str], Map]] = {
-    each.kind: each for each in (LruPerCpuHashMap, PerCpuArray, PerCpuHashMap)
+    each.kind: each for each in (LruHashMap, LruPerCpuHashMap, PerCpuArray, PerCpuHashMap)
 }
 _OF_MAPS: dict[str, Callable[[MapSpec, ByteOrder, Callable[[], Map]], Map]] = {
     each.kind: each for each in (ArrayOfMaps, HashOfMaps)
@@ -131,10 +126,15 @@ def _create(spec: MapSpec, machine: Machine) -> Map:
     kind = map_kind(spec)
     if kind.entries == "cpus" and not spec.max_entries:
         spec = replace(spec, max_entries=machine.cpus)
-    check_declaration(spec, kind)
+    broken = broken_rule(spec, kind, machine.kernel)
+    if broken is not None:
+        raise MapError(spec, f"a {kind.kind} {broken.says}", broken.error)
+    if spec.value_size > _LARGEST_VALUE:
+        raise MapError(spec, f"the simulated machine has no memory for values of {spec.value_size} bytes", Errno.ENOMEM)
     special = _special(spec, kind, machine.btf)
     made = _made(spec, kind.kind, machine)
     made.special = special
+    made.kernel = machine.kernel
     made.number = next(machine.numbers)
     return made
 
@@ -178,39 +178,3 @@ def map_kind(spec: MapSpec) -> MapKind:
     if kind is None:
         raise MapError(spec, f"maps of type {spec.map_type} are not simulated")
     return kind
-
-
-class _Rule(NamedTuple):
-    """What the kernel refuses with EINVAL: whether `broken`, and what to say."""
-
-    broken: bool
-    says: str
-
-
-def check_declaration(spec: MapSpec, kind: MapKind) -> None:
-    """Raise MapError unless the kernel would create a map of `kind` so declared."""
-    for size, allowed, what in (
-        (spec.key_size, kind.key_sizes, "key"),
-        (spec.value_size, kind.value_sizes, "value"),
-    ):
-        if isinstance(allowed, range) and size >= allowed.stop and kind.kind not in _ALWAYS_EINVAL:
-            raise MapError(spec, f"a {kind.kind} has no {what} of {size} bytes", Errno.E2BIG)
-    for rule in _rules(spec, kind):
-        if rule.broken:
-            raise MapError(spec, f"a {kind.kind} {rule.says}", Errno.EINVAL)
-
-
-def _rules(spec: MapSpec, kind: MapKind) -> Iterator[_Rule]:
-    entries, flags = spec.max_entries, spec.flags
-    yield _Rule(spec.key_size not in kind.key_sizes, f"has no key of {spec.key_size} bytes")
-    yield _Rule(spec.value_size not in kind.value_sizes, f"has no value of {spec.value_size} bytes")
-    yield _Rule(bool(flags & ~kind.flags), f"takes no flags {flags & ~kind.flags:#x}")
-    for pair in _EXCLUSIVE:
-        yield _Rule(flags & sum(pair) == sum(pair), f"takes one of the flags {pair[0]:#x} and {pair[1]:#x}")
-    yield _Rule(kind.required & ~flags != 0, f"needs flags {kind.required & ~flags:#x}")
-    yield _Rule(kind.entries == "many" and entries == 0, "needs max_entries")
-    yield _Rule(kind.entries == "none" and entries != 0, "takes no max_entries")
-    pages = entries >= _PAGE and entries & (entries - 1) == 0
-    yield _Rule(
-        kind.entries == "bytes" and not pages, f"has a power of 2 of bytes, {_PAGE} or more, not {entries}"
-    )

@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from skverdict.codegen.object import MapSpec
+from skverdict.dsl.catalogue.programs import KERNELS
 from skverdict.runtime.machine.call import Call
 from skverdict.runtime.machine.errno import Errno, KernelError
 from skverdict.runtime.machine.memory import ByteOrder
 from skverdict.runtime.maps.base import Map
+from skverdict.runtime.maps.lru import CommonLru, Lru, Node, PerCpuLru, common_target
 from skverdict.runtime.maps.user_side import BPF_ANY, BPF_EXIST, BPF_F_LOCK, BPF_NOEXIST
 from skverdict.runtime.maps.watched import Watched
+
+#: Each CPU has lists of its own of what was used.
+BPF_F_NO_COMMON_LRU = 1 << 1
 
 
 class HashMap(Watched, Map):
@@ -45,10 +51,18 @@ class HashMap(Watched, Map):
             self._entries[key] = self.without_special(value) if self.special else bytearray(value)
             self.tell(key)
 
-    def check_update(self, key: bytes, flags: int) -> None:
-        """Raise KernelError for flags that the kernel does not know or that the entry contradicts."""
+    def claim(self, key: bytes, flags: int, cpu: int) -> None:
+        """Let there be an entry at `key`, for an update on `cpu`. Raises KernelError."""
+        self.write(key, b"", flags)
+
+    def check_flags(self, flags: int) -> None:
+        """Raise KernelError for flags that the kernel does not know."""
         if flags & ~BPF_F_LOCK > BPF_EXIST:
             raise KernelError(Errno.EINVAL, f"map {self.name}: unknown update flags {flags:#x}")
+
+    def check_update(self, key: bytes, flags: int) -> None:
+        """Raise KernelError for flags that the kernel does not know or that the entry contradicts."""
+        self.check_flags(flags)
         if flags & BPF_F_LOCK and not self.has_lock:
             raise KernelError(Errno.EINVAL, f"map {self.name} has no spin lock")
         if flags & BPF_NOEXIST and key in self._entries:
@@ -71,28 +85,89 @@ class HashMap(Watched, Map):
 
 
 class LruHashMap(HashMap):
-    """A hash that makes room by dropping the entry whose last use by a program or update lies furthest back.
+    """A hash that forgets entries when it needs room, as `lru` says. User space's lookups count as no use.
 
-    The kernel only comes near that: it forgets entries by the batch, with lists for each CPU, and sooner than
-    when the map is full. What a policy may rely on is the same, that an update finds room. User space's
-    lookups count as no use.
+    User space is on the first CPU.
     """
 
     kind = "lru_hash"
+
+    def __init__(
+        self, spec: MapSpec, order: ByteOrder = "little", cpus: int = 1, kernel: str = KERNELS[-1]
+    ) -> None:
+        own = bool(spec.flags & BPF_F_NO_COMMON_LRU)
+        if own:
+            spec = replace(spec, max_entries=-(-spec.max_entries // cpus) * cpus)
+        super().__init__(spec, order)
+        self._nodes: dict[bytes, Node] = {}
+        entries = spec.max_entries
+        self._lru: Lru = (
+            PerCpuLru(entries, cpus, self._evict)
+            if own
+            else CommonLru(entries, cpus, common_target(entries, cpus, kernel), self._evict)
+        )
+
+    def _evict(self, node: Node) -> None:
+        del self._nodes[node.key]
+        super().remove(node.key)
 
     def pointer(self, call: Call, key: bytes) -> int:
         self.used(key)
         return super().pointer(call, key)
 
+    def check_flags(self, flags: int) -> None:
+        if flags > BPF_EXIST:
+            raise KernelError(Errno.EINVAL, f"map {self.name}: unknown update flags {flags:#x}")
+
     def write(self, key: bytes, value: bytes, flags: int = BPF_ANY) -> None:
-        self.check_update(key, flags)
-        if key not in self._entries and len(self._entries) >= self.max_entries:
-            self.remove(next(iter(self._entries)))
-        self.used(key)
+        self._replace(key, value, flags, 0)
+
+    def store(self, call: Call, key: bytes, value: bytes, flags: int) -> None:
+        self._replace(key, value, flags, call.environment.cpu)
+
+    def _replace(self, key: bytes, value: bytes, flags: int, cpu: int) -> None:
+        """Put `value` at `key` by a new node, for which another entry may have to go even if this one is there, or
+        the update is refused."""
+        self.check_flags(flags)
+        node = self._lru.pop(cpu)
+        try:
+            self.check_update(key, flags)
+        except KernelError:
+            self._lru.push(node)
+            raise
+        node.key = key
+        old, self._nodes[key] = self._nodes.get(key), node
         super().write(key, value, flags)
+        if old is not None:
+            node.ref = True
+            self._lru.push(old)
+
+    def claim(self, key: bytes, flags: int, cpu: int) -> None:
+        """Let there be an entry at `key`, which keeps its node if it was there: so per-CPU maps are updated. Raises
+        KernelError."""
+        self.check_flags(flags)
+        node = None if flags == BPF_EXIST else self._lru.pop(cpu)
+        try:
+            self.check_update(key, flags)
+        except KernelError:
+            if node is not None:
+                self._lru.push(node)
+            raise
+        old = self._nodes.get(key)
+        if old is not None:
+            old.ref = True
+            if node is not None:
+                self._lru.push(node)
+        elif node is not None:
+            node.key = key
+            self._nodes[key] = node
+            super().write(key, b"")
+
+    def remove(self, key: bytes) -> None:
+        super().remove(key)
+        self._lru.push(self._nodes.pop(key))
 
     def used(self, key: bytes) -> None:
-        """Put the entry behind all others."""
-        value = self._entries.pop(key, None)
-        if value is not None:
-            self._entries[key] = value
+        node = self._nodes.get(key)
+        if node is not None:
+            node.ref = True

@@ -39,9 +39,9 @@ class PerCpuMap(Map):
         """The live memory of each CPU at `key`; None if there is no entry."""
         raise NotImplementedError
 
-    def values_to_write(self, key: bytes, flags: int) -> list[bytearray]:
-        """The memory of each CPU at `key`, for an update. Raises KernelError where `flags` or the map forbid it.
-        """
+    def values_to_write(self, key: bytes, flags: int, cpu: int = 0) -> list[bytearray]:
+        """The memory of each CPU at `key`, for an update on `cpu`. Raises KernelError where `flags` or the map
+        forbid it."""
         raise NotImplementedError
 
     def pointer_for(self, call: Call, key: bytes, cpu: int) -> int:
@@ -65,7 +65,8 @@ class PerCpuMap(Map):
 
     def store(self, call: Call, key: bytes, value: bytes, flags: int) -> None:
         """The values of the other CPUs stay, or are zero in a new entry."""
-        self.values_to_write(key, flags)[self.cpu_of(call)][:] = value
+        cpu = self.cpu_of(call)
+        self.values_to_write(key, flags, cpu)[cpu][:] = value
 
     def write(self, key: bytes, value: bytes, flags: int = BPF_ANY) -> None:
         """As `store` for one CPU, or for all."""
@@ -114,7 +115,7 @@ class PerCpuArray(PerCpuMap, IndexedMap):
         index = self.index(key)
         return self._at(index) if index < self.max_entries else None
 
-    def values_to_write(self, key: bytes, flags: int) -> list[bytearray]:
+    def values_to_write(self, key: bytes, flags: int, cpu: int = 0) -> list[bytearray]:
         return self._at(self.check_update(key, flags))
 
     def _at(self, index: int) -> list[bytearray]:
@@ -134,35 +135,37 @@ class PerCpuHashMap(Watched, PerCpuMap):
     batches = HashMap.batches
     snapshots = True
     takes = True
-    _hash: type[HashMap] = HashMap
 
     def __init__(
         self, spec: MapSpec, order: ByteOrder = "little", cpus: int = 1, kernel: str = KERNELS[-1]
     ) -> None:
         super().__init__(spec, order, cpus, kernel)
-        self._entries = self._hash(spec, order)
-        self._entries.watch(self._changed)
         self._values: dict[bytes, list[bytearray]] = {}
+        self._entries = self._keys()
+        self._entries.watch(self._changed)
+
+    def _keys(self) -> HashMap:
+        return HashMap(self.spec, self.order)
 
     def values(self, key: bytes) -> list[bytearray] | None:
-        return self._values.get(key) if self._entries.lookup(key) is not None else None
+        return self._values.get(key)
 
-    def pointer(self, call: Call, key: bytes) -> int:
-        self.used(key)
-        return super().pointer(call, key)
+    def pointer_for(self, call: Call, key: bytes, cpu: int) -> int:
+        if cpu < self.cpus:
+            self.used(key)
+        return super().pointer_for(call, key, cpu)
 
     def used(self, key: bytes) -> None:
         """A program has looked `key` up."""
         self._entries.used(key)
 
-    def values_to_write(self, key: bytes, flags: int) -> list[bytearray]:
+    def values_to_write(self, key: bytes, flags: int, cpu: int = 0) -> list[bytearray]:
         """Of a new entry, all zero, if there was none."""
-        old = self.values(key)
-        self._entries.write(key, b"", flags)
-        if old is None:
-            old = self._values[key] = [bytearray(self.value_size) for _ in range(self.cpus)]
+        self._entries.claim(key, flags, cpu)
+        if key not in self._values:
+            self._values[key] = [bytearray(self.value_size) for _ in range(self.cpus)]
             self.tell(key)
-        return old
+        return self._values[key]
 
     def remove(self, key: bytes) -> None:
         self._entries.remove(key)
@@ -181,4 +184,8 @@ class LruPerCpuHashMap(PerCpuHashMap):
     """BPF_MAP_TYPE_LRU_PERCPU_HASH."""
 
     kind = "lru_percpu_hash"
-    _hash = LruHashMap
+
+    def _keys(self) -> HashMap:
+        keys = LruHashMap(self.spec, self.order, self.cpus, self.kernel)
+        self.spec = keys.spec
+        return keys

@@ -108,6 +108,11 @@ class BloomFilterMap(CopyingMap):
     def __contains__(self, value: bytes) -> bool:
         return value in self._values
 
+    def contains(self, value: bytes) -> bool:
+        """User space's lookup. Raises KernelError EPERM if it may not read."""
+        self.check_readable()
+        return value in self
+
     def remove(self, key: bytes) -> None:
         raise KernelError(Errno.EOPNOTSUPP, f"map {self.name} forgets nothing")
 

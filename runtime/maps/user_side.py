@@ -22,6 +22,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple, TypeVar
 
 from skverdict.codegen.object import MapSpec
+from skverdict.dsl.catalogue.programs import KERNELS
 from skverdict.runtime.machine.errno import Errno, KernelError
 from skverdict.runtime.machine.memory import ByteOrder
 from skverdict.runtime.maps.element_flags import BPF_ANY as BPF_ANY
@@ -53,17 +54,18 @@ class Batch(NamedTuple):
 
 
 class BatchError(KernelError):
-    """A batch that stopped: `done` entries were done before the one that was refused."""
+    """A batch that stopped: `done` entries were done before the one that was refused, none if it did not begin."""
 
     def __init__(self, error: KernelError, done: int) -> None:
         super().__init__(error.number, f"entry {done} of the batch: {error.reason}")
         self.done = done
 
 
-def _each(things: Iterable[T], do: Callable[[T], None]) -> None:
-    """Do it to each. Raises BatchError at the first refusal."""
+def _each(check: Callable[[], None], things: Iterable[T], do: Callable[[T], None]) -> None:
+    """Do it to each, if `check` finds nothing. Raises BatchError at the first refusal."""
     done = 0
     try:
+        check()
         for thing in things:
             do(thing)
             done += 1
@@ -83,6 +85,8 @@ class UserSide(ABC):
     batches: frozenset[str] = frozenset()
     snapshots = False
     takes = False
+    #: The version of Linux whose answers user space gets.
+    kernel = KERNELS[-1]
     special: tuple[Special, ...] = ()
     kind: str
 
@@ -148,6 +152,8 @@ class UserSide(ABC):
 
     def read(self, key: bytes, flags: int = 0) -> bytes:
         """BPF_MAP_LOOKUP_ELEM: a copy of the value; spin locks and timers in it are zero."""
+        if self.kernel != KERNELS[-1] and flags & ~BPF_F_LOCK:
+            raise KernelError(Errno.EINVAL, f"map {self.name}: unknown flags {flags & ~BPF_F_LOCK:#x}")
         self.check_readable()
         self._check_flags(flags, BPF_F_LOCK | BPF_F_CPU)
         return self.copy_by(key, flags)
@@ -168,6 +174,8 @@ class UserSide(ABC):
 
         Hashes, queues and stacks have that.
         """
+        if flags & ~BPF_F_LOCK:
+            raise KernelError(Errno.EINVAL, f"map {self.name}: unknown flags {flags & ~BPF_F_LOCK:#x}")
         self.check_readable()
         self.check_writable()
         self._check_flags(flags, BPF_F_LOCK)
@@ -190,10 +198,13 @@ class UserSide(ABC):
 
     def freeze(self) -> None:
         """BPF_MAP_FREEZE: user space can write no more. EPERM if it cannot now, ENOTSUPP with locks or timers
-        in values."""
+        in values. Linux 6.1 says EBUSY if the map is frozen, and freezes one that is for reading only."""
         if self.special:
             raise self.unsupported("freeze")
-        self.check_writable()
+        if self.kernel != "6.1":
+            self.check_writable()
+        elif self.frozen:
+            raise KernelError(Errno.EBUSY, f"map {self.name} is frozen")
         self.frozen = True
 
     def lookup_batch(self, count: int, after: Cursor | None = None, flags: int = 0) -> Batch:
@@ -202,17 +213,12 @@ class UserSide(ABC):
         The kernel's hashes hand out whole buckets, and say ENOSPC for one that does not fit; here every
         entry fits.
         """
-        self._check_batch("lookup")
-        self.check_readable()
-        self._check_flags(flags, BPF_F_LOCK | BPF_F_CPU)
+        self._check_batch("lookup", flags, BPF_F_LOCK | BPF_F_CPU)
         return self._lookups(count, after, lambda key: self.copy_by(key, flags))
 
     def lookup_and_delete_batch(self, count: int, after: Cursor | None = None, flags: int = 0) -> Batch:
         """BPF_MAP_LOOKUP_AND_DELETE_BATCH: as `lookup_batch`, and the entries are gone."""
-        self._check_batch("lookup_and_delete")
-        self.check_readable()
-        self.check_writable()
-        self._check_flags(flags, BPF_F_LOCK)
+        self._check_batch("lookup_and_delete", flags, BPF_F_LOCK)
         return self._lookups(count, after, self.withdraw)
 
     def update_batch(self, entries: Iterable[tuple[bytes, bytes]], flags: int = BPF_ANY) -> None:
@@ -220,17 +226,14 @@ class UserSide(ABC):
 
         `flags` are none, `BPF_F_LOCK`, or for CPUs: the batch commands know no others (EINVAL).
         """
-        self._check_batch("update")
-        self.check_writable()
-        self._check_flags(flags, BPF_F_LOCK | BPF_F_CPU | BPF_F_ALL_CPUS)
-        _each(entries, lambda entry: self.write(*entry, flags))
+        known = BPF_F_LOCK | BPF_F_CPU | BPF_F_ALL_CPUS
+        _each(
+            lambda: self._check_batch("update", flags, known), entries, lambda entry: self.write(*entry, flags)
+        )
 
     def delete_batch(self, keys: Iterable[bytes], flags: int = 0) -> None:
         """BPF_MAP_DELETE_BATCH. Raises BatchError at the first key that is refused."""
-        self._check_batch("delete")
-        self.check_writable()
-        self._check_flags(flags, BPF_F_LOCK)
-        _each(keys, self.remove)
+        _each(lambda: self._check_batch("delete", flags, BPF_F_LOCK), keys, self.remove)
 
     def _lookups(self, count: int, after: Cursor | None, read: Callable[[bytes], bytes]) -> Batch:
         """Up to `count` entries, read by `read`."""
@@ -284,9 +287,15 @@ class UserSide(ABC):
         if names_cpus(flags):
             raise KernelError(Errno.EINVAL, f"map {self.name}, for flags {flags:#x}, is no per-CPU map")
 
-    def _check_batch(self, command: str) -> None:
+    def _check_batch(self, command: str, flags: int, known: int) -> None:
+        """Who may is looked at before what the kind has (`bpf_map_do_batch`)."""
+        if command.startswith("lookup"):
+            self.check_readable()
+        if command != "lookup":
+            self.check_writable()
         if command not in self.batches:
             raise self.unsupported(f"{command}_batch")
+        self._check_flags(flags, known)
 
     @property
     def has_lock(self) -> bool:

@@ -55,7 +55,7 @@ class QueueView:
 
     def push(self, value: Any, flags: int = BPF_ANY) -> None:
         """Put a value in. E2BIG: the map is full."""
-        self.raw.push(self._value.encode(value, f"value of {self.raw.name}"), flags)
+        self.raw.update(b"", self._value.encode(value, f"value of {self.raw.name}"), flags)
 
     def pop(self) -> Any:
         """Take the next value out; None if there is none."""
@@ -69,7 +69,7 @@ class QueueView:
         if not isinstance(self.raw, QueueMap):
             raise KernelError(Errno.EOPNOTSUPP, f"map {self.raw.name} gives nothing back")
         try:
-            return self._value.decode(self.raw.pop() if take else self.raw.peek())
+            return self._value.decode(self.raw.take() if take else self.raw.read(b""))
         except KernelError as error:
             if error.number is not Errno.ENOENT:
                 raise
@@ -79,4 +79,4 @@ class QueueView:
         """For a bloom filter: was it put in?"""
         if not isinstance(self.raw, BloomFilterMap):
             raise KernelError(Errno.EOPNOTSUPP, f"map {self.raw.name} is no bloom filter")
-        return self._value.encode(value, f"value of {self.raw.name}") in self.raw
+        return self.raw.contains(self._value.encode(value, f"value of {self.raw.name}"))

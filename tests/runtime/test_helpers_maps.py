@@ -42,10 +42,10 @@ def entry(key: int, value: int = 0) -> list[Instruction]:
     return [store(10, -4, 4, imm=key), store(10, -16, 8, imm=value), *stack(2, -4), *stack(3, -16)]
 
 
-def result(map_: Map, *instructions: Instruction, cpu: int = 0) -> int:
+def result(map_: Map, *instructions: Instruction, **surroundings: object) -> int:
     """r0 after `instructions`, which begin with r1 = the map."""
     code = [MAP, *instructions, EXIT]
-    return execute(code, maps={"m": map_}, at=AT_0, surroundings=environment(cpu=cpu)).value
+    return execute(code, maps={"m": map_}, at=AT_0, surroundings=environment(**surroundings)).value
 
 
 def negative(number: int) -> int:
@@ -61,6 +61,23 @@ def test_update_and_delete_give_the_kernels_answers() -> None:
     assert result(entries, *entry(1), call(DELETE)) == 0
     assert result(entries, *entry(1), call(DELETE)) == negative(2)
     assert result(ArrayMap(spec()), *entry(1), call(DELETE)) == negative(22)
+
+
+@pytest.mark.parametrize(("kernel", "upper"), [("6.1", 0), ("6.12", 0xFFFFFFFF), ("7.2", 0xFFFFFFFF)])
+def test_errors_of_map_helpers_are_32_bits_on_6_1(kernel: str, upper: int) -> None:
+    """`map_stories.json` has it of kernels."""
+    entries, values = HashMap(spec(entries=1)), QueueMap(spec(entries=1))
+    for number, map_, instructions in (
+        (2, entries, [*entry(1, 5), mov(4, 2), call(UPDATE)]),
+        (2, entries, [*entry(1), call(DELETE)]),
+        (2, values, [store(10, -8, 8, imm=0), *stack(2, -8), call(POP)]),
+        (2, values, [store(10, -8, 8, imm=0), *stack(2, -8), call(PEEK)]),
+        (22, values, [store(10, -8, 8, imm=0), *stack(2, -8), mov(3, 1), call(PUSH)]),
+    ):
+        assert result(map_, *instructions, kernel=kernel) == upper << 32 | -number & 0xFFFFFFFF
+    ring = RingBuffer(spec(entries=4096))
+    output = [store(10, -8, 8, imm=0), *stack(2, -8), mov(3, 8), mov(4, 9), call(OUTPUT)]
+    assert result(ring, *output, kernel=kernel) == negative(22)
 
 
 def test_a_programs_lookup_is_a_use_of_an_lru_entry() -> None:

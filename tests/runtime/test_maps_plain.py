@@ -14,7 +14,7 @@ from skverdict.runtime.machine.errno import Errno, KernelError
 from skverdict.runtime.maps.array import ArrayMap
 from skverdict.runtime.maps.base import BPF_ANY, BPF_EXIST, BPF_NOEXIST, Map, MapError
 from skverdict.runtime.maps.create import create_map
-from skverdict.runtime.maps.hash import HashMap, LruHashMap
+from skverdict.runtime.maps.hash import BPF_F_NO_COMMON_LRU, HashMap, LruHashMap
 from skverdict.runtime.maps.lpm_trie import LpmTrie
 from skverdict.runtime.maps.per_cpu import LruPerCpuHashMap, PerCpuArray, PerCpuHashMap
 from skverdict.runtime.maps.queue import BloomFilterMap, QueueMap, StackMap
@@ -121,15 +121,45 @@ def test_memory_of_a_hash_is_new_with_each_update_and_an_arrays_is_not() -> None
     assert old == [b"\1" * 8, b"\2" * 8]
 
 
-def test_an_lru_drops_what_was_used_least_recently() -> None:
-    entries = LruHashMap(spec(entries=3))
-    for number in (1, 2, 3):
-        entries.update(key(number), bytes(8))
-    entries.used(key(1))
-    entries.update(key(2), bytes(8))
-    entries.read(key(3))
-    entries.update(key(4), bytes(8))
-    assert sorted(entries.keys()) == [key(1), key(2), key(4)]
+def lru(entries: int, kernel: str = "7.2", cpus: int = 1, flags: int = 0) -> LruHashMap:
+    """An LRU hash that has the keys from 0 on, and is full."""
+    made = LruHashMap(spec(entries=entries, flags=flags), cpus=cpus, kernel=kernel)
+    for number in range(entries):
+        made.update(key(number), bytes(8))
+    return made
+
+
+def present(map_: LruHashMap) -> list[int]:
+    return sorted(int.from_bytes(each, "little") for each in map_.keys())  # noqa: SIM118
+
+
+@pytest.mark.parametrize(
+    ("kernel", "left"), [("6.1", [1, 3, 8]), ("6.12", [1, 3, 6, 7, 8]), ("7.2", [1, 3, 6, 7, 8])]
+)
+def test_a_full_lru_forgets_many_that_were_not_used(kernel: str, left: list[int]) -> None:
+    entries = lru(8, kernel)
+    for number in (1, 3):
+        entries.used(key(number))
+    entries.read(key(0))
+    entries.update(key(8), bytes(8))
+    assert present(entries) == left
+
+
+def test_an_lru_needs_room_for_an_update_of_what_is_there_and_for_one_that_it_refuses() -> None:
+    entries = lru(2)
+    entries.update(key(1), b"changed.")
+    assert present(entries) == [1]
+    entries = lru(2)
+    assert answer(lambda: entries.update(key(1), bytes(8), BPF_NOEXIST)) is Errno.EEXIST
+    assert present(entries) == [1]
+    entries = lru(2)
+    assert answer(lambda: entries.update(key(0), bytes(8), BPF_EXIST)) is Errno.ENOENT
+
+
+def test_each_cpu_has_entries_of_its_own_to_forget() -> None:
+    entries = lru(5, cpus=2, flags=BPF_F_NO_COMMON_LRU)
+    assert (entries.max_entries, present(entries)) == (6, [3, 4])
+    assert len(present(lru(5, cpus=2))) == 5
 
 
 @pytest.mark.parametrize("make", [PerCpuArray, PerCpuHashMap, LruPerCpuHashMap])
@@ -298,7 +328,8 @@ def test_a_declaration_makes_a_map_of_its_kind(
         (declared("array", 8, 8, 1), Errno.EINVAL, "has no key of 8 bytes"),
         (declared("array", 4, 0, 1), Errno.EINVAL, "has no value of 0 bytes"),
         (declared("array", 4, 8, 0), Errno.EINVAL, "needs max_entries"),
-        (declared("array", 4, 1 << 23, 1), Errno.E2BIG, "has no value of 8388608 bytes"),
+        (declared("array", 4, 1 << 31, 1), Errno.E2BIG, "has no value of 2147483648 bytes"),
+        (declared("array", 4, 1 << 30, 1), Errno.ENOMEM, "no memory for values of 1073741824 bytes"),
         (declared("hash", 4, 8, 1, 1 << 20), Errno.EINVAL, "takes no flags 0x100000"),
         (declared("lpm_trie", 8, 8, 1), Errno.EINVAL, "needs flags 0x1"),
         (declared("lpm_trie", 1000, 8, 1, 1), Errno.EINVAL, "has no key of 1000 bytes"),

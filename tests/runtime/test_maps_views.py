@@ -13,8 +13,10 @@ from skverdict.runtime.maps.base import MapError
 from skverdict.runtime.maps.create import create_map
 from skverdict.runtime.maps.map_view import MapView
 from skverdict.runtime.maps.perf_event_array import PerfEvent, PerfRecord
+from skverdict.runtime.maps.thing_views import view_of
 from skverdict.runtime.maps.typed import ValueMismatch
-from skverdict.runtime.maps.user_side import BatchError
+from skverdict.runtime.maps.user_side import BPF_F_WRONLY, BatchError
+from skverdict.runtime.maps.view import QueueView
 from skverdict.runtime.simulator import Simulator
 
 from tests.runtime.special_values import BTF, LOCKED, TIMED, declared
@@ -52,6 +54,20 @@ def test_a_map_is_used_like_a_dictionary() -> None:
     assert caught.value.errno == errno.ENOENT
     with pytest.raises(KernelError):
         entries.next_key()
+
+
+@pytest.mark.parametrize("kind", ["queue", "bloom_filter"])
+def test_maps_without_keys_are_frozen_and_closed_as_others(kind: str) -> None:
+    values = view_of(create_map(MapSpec("m", MAPS[kind].map_type, 0, 8, 2)), None, {})
+    assert isinstance(values, QueueView)
+    values.push(b"contents")
+    values.raw.freeze()
+    with pytest.raises(KernelError, match="EPERM"):
+        values.push(b"contents")
+    closed = view_of(create_map(MapSpec("m", MAPS[kind].map_type, 0, 8, 2, BPF_F_WRONLY)), None, {})
+    assert isinstance(closed, QueueView)
+    with pytest.raises(KernelError, match="EPERM"):
+        _ = b"contents" in closed if kind == "bloom_filter" else closed.peek()
 
 
 def test_batches_have_types() -> None:

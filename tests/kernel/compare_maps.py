@@ -1,0 +1,92 @@
+"""Random stories about maps in the simulator and on a kernel in a guest, held against each other.
+
+    python -m tests.kernel.compare_maps [--seed 1] [--count 110] [--kernel PATH]
+
+Prints each difference as the story's map and the steps up to the last that gave something else, and each map that only
+one of them makes, or that they refuse with different errors. Exit status 1 if there is any.
+"""
+
+from __future__ import annotations
+
+import argparse
+import errno
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from tests.corpus.map_world import Story
+from tests.interop.toolchain import FETCH, fetched_tree
+from tests.kernel import image
+from tests.kernel.guest import GuestError
+from tests.kernel.maps import CPUS, in_guest, refusal, simulated
+from tests.kernel.random_maps import random_declarations, random_stories
+from tests.kernel.scenarios import recording_of
+
+#: Errors of kernels that have no memory for a map, which is no matter of the simulator, and what guests have, in bytes.
+OUT_OF_MEMORY = (errno.ENOMEM, errno.E2BIG)
+MEMORY = 1 << 28
+
+
+def difference(story: Story, mine: Sequence[Any], theirs: Sequence[Any]) -> str:
+    """The steps up to the last that gave something else; "" if none did."""
+    steps = list(zip(story["steps"], mine, theirs, strict=True))
+    differing = [index for index, (_, simulator, kernel) in enumerate(steps) if simulator != kernel]
+    if not differing:
+        return ""
+    lines = [f"{story['name']}, map {json.dumps(story['map'])}"]
+    for step, simulator, kernel in steps[: differing[-1] + 1]:
+        same = simulator == kernel
+        answer = json.dumps(simulator) if same else f"{json.dumps(simulator)}, but the kernel {json.dumps(kernel)}"
+        lines.append(f"  {' ' if same else '!'} {json.dumps(step)} gave {answer}")
+    return "\n".join(lines)
+
+
+def _name(number: int) -> str:
+    return errno.errorcode.get(number, str(number)) if number else "made"
+
+
+def main() -> int:
+    summary = __doc__.split("\n", 1)[0]
+    parser = argparse.ArgumentParser(prog="python -m tests.kernel.compare_maps", description=summary)
+    parser.add_argument("--seed", type=int, default=1, help="the first story's seed (default 1)")
+    parser.add_argument("--count", type=int, default=110, help="how many stories (default 110)")
+    parser.add_argument("--maps", type=int, default=2000, help="how many maps to make (default 2000)")
+    parser.add_argument("--kernel", type=Path, help="an image (default: the newest in /boot)")
+    parser.add_argument("--seconds", type=float, default=900, help="time limit (default 900)")
+    arguments = parser.parse_args()
+    tree = fetched_tree()
+    if tree is None:
+        print(f"compare_maps: no libbpf for the guest in the cache; fetch it with: {FETCH}", file=sys.stderr)
+        return 2
+    stories = list(random_stories(arguments.seed, arguments.count, CPUS))
+    declarations = list(random_declarations(arguments.seed, arguments.maps))
+    try:
+        path = arguments.kernel or image.newest()
+        kernel = recording_of(image.version(image.release(path)))
+        results = in_guest(path, tree, stories, declarations, arguments.seconds)
+    except (image.ImageError, GuestError, OSError) as error:
+        print(f"compare_maps: {error}", file=sys.stderr)
+        return 2
+    different = 0
+    for map_, theirs in zip(declarations, results.made, strict=True):
+        mine = refusal(map_, kernel)
+        if mine != theirs and not (mine == 0 and theirs in OUT_OF_MEMORY and map_.size > MEMORY):
+            different += 1
+            print(f"{map_}: {_name(mine)}, but the kernel {_name(theirs)}")
+    for story, result in zip(stories, results.stories, strict=True):
+        if "error" in result:
+            text = f"{story['name']}, map {json.dumps(story['map'])}: {result['error']}"
+        else:
+            text = difference(story, simulated(story, kernel), result["outcomes"])
+        if text:
+            different += 1
+            print(text)
+    given = f"{len(stories)} stories and {len(declarations)} maps from seed {arguments.seed}"
+    print(f"{given} on {kernel}: {different} differ")
+    return 1 if different else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
