@@ -24,6 +24,10 @@ class Fact(NamedTuple):
 
 #: Perhaps nothing: it may never have been written.
 MAYBE = Fact("maybe")
+#: Surely nothing, as in the registers of a call's arguments behind it.
+NOTHING = Fact("nothing")
+#: What a register may hold that is to be looked at before it is used.
+UNSURE = (MAYBE, NOTHING)
 WRITTEN = Fact("written")
 #: A number below 2**32.
 NARROW = Fact("narrow")
@@ -80,7 +84,7 @@ def bits_of(place: int, size: int) -> int:
 def _meet(one: Fact, other: Fact) -> Fact:
     if one == other:
         return one
-    return MAYBE if MAYBE in (one, other) else WRITTEN
+    return MAYBE if one in UNSURE or other in UNSURE else WRITTEN
 
 
 def at_entry(main: bool) -> Known:
@@ -145,7 +149,7 @@ def _called(known: Known, helper: Helper | None) -> Known:
     """Behind a call of `helper`, or of a function of the program."""
     result = MAYBE if helper is None or helper.returns == "void" else WRITTEN
     hides = helper is None or any(argument.kind in _HIDES for argument in helper.arguments)
-    return Known((result, *[MAYBE] * 5, *known.registers[6:]), 0 if hides else known.stack)
+    return Known((result, *[NOTHING] * 5, *known.registers[6:]), 0 if hides else known.stack)
 
 
 def _computed(known: Known, instruction: Instruction, operation: Operation) -> Fact:
@@ -157,7 +161,7 @@ def _computed(known: Known, instruction: Instruction, operation: Operation) -> F
         if immediate:
             return NARROW if instruction.imm >= 0 else WRITTEN
         source = known.register(instruction.src)
-        return WRITTEN if source is MAYBE else source
+        return WRITTEN if source in UNSURE else source
     if immediate and ((name == "and" and instruction.imm >= 0) or (name == "rsh" and instruction.imm & 32)):
         return NARROW
     if name not in ("add", "sub"):

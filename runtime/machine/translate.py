@@ -24,7 +24,7 @@ from skverdict.codegen.instruction_set import Operation
 from skverdict.dsl.catalogue.helpers import Helper
 from skverdict.runtime.machine import semantics
 from skverdict.runtime.machine.flow import Block, Flow
-from skverdict.runtime.machine.known import CONTEXT, MAYBE, NARROW, SOMEWHERE, Known, after, knowledge
+from skverdict.runtime.machine.known import CONTEXT, NARROW, NOTHING, SOMEWHERE, UNSURE, Known, after, knowledge
 from skverdict.runtime.machine.memory import ByteOrder
 from skverdict.runtime.machine.semantics import mask
 
@@ -312,7 +312,7 @@ class _Writer:
     def _register(self, number: int) -> str:
         """All 64 bits of a register."""
         self._uses_register(number)
-        return f"(+r{number})" if self._state.register(number) is MAYBE else f"r{number}"
+        return f"(+r{number})" if self._state.register(number) in UNSURE else f"r{number}"
 
     def _uses_register(self, number: int) -> None:
         if number == 10:
@@ -369,7 +369,7 @@ class _Writer:
 
     def _check_registers(self, *numbers: int) -> None:
         """Refuse registers that hold nothing, where what is written next may not look at all of them."""
-        if any(self._state.register(number) is MAYBE for number in numbers):
+        if any(self._state.register(number) in UNSURE for number in numbers):
             self._say(", ".join(f"+r{number}" for number in numbers))
 
     def byte_order(self, instruction: Instruction, operation: Operation) -> None:
@@ -505,7 +505,7 @@ class _Writer:
             self._call_and_count(f"r0 = f{callee}(run, r1, r2, r3, r4, r5)")
             return
         helper = self.code.helper_at(instruction.imm)
-        call = f"h{self._slot}(run, (r1, r2, r3, r4, r5))"
+        call = f"h{self._slot}(run, ({_given(helper)}))"
         if helper.name == "bpf_tail_call":
             self._note_count()
             self._say(f"p = {call}")
@@ -515,7 +515,16 @@ class _Writer:
             self._call_and_count(f"r0 = {call}")
         else:
             self._say(f"r0 = {call}")
+            self._lose_arguments()
+
+    def _lose_arguments(self) -> None:
+        """Behind a call r1 to r5 hold nothing, as some of them may already have done."""
+        numbers = [number for number in range(1, 6) if self._state.register(number) is not NOTHING]
+        if len(numbers) == 5:
             self._say("r1, r2, r3, r4, r5 = ARGUMENTS")
+        elif numbers:
+            registers, lost = (", ".join(f"{name}{number}" for number in numbers) for name in ("r", "LOST_"))
+            self._say(f"{registers} = {lost}")
 
     def _call_and_count(self, statement: str) -> None:
         """A call that runs instructions of the program."""
@@ -525,6 +534,13 @@ class _Writer:
         self._say("left = run.left")
         self._say("r1, r2, r3, r4, r5 = ARGUMENTS")
         self._begin_stretch(self._slot + 1)
+
+
+def _given(helper: Helper) -> str:
+    """The registers that a helper is given, as the items of a tuple."""
+    arguments = helper.arguments
+    count = 5 if any(argument.kind == "varargs" for argument in arguments) else len(arguments)
+    return "".join(f"r{number}, " for number in range(1, count + 1)).strip()
 
 
 _Family = Callable[[_Writer, Instruction, Operation], None]

@@ -68,4 +68,5 @@ def _surroundings(order: ByteOrder) -> dict[str, Any]:
         names[f"KEPT_{size}"] = tuple(mask(STACK_SIZE) ^ mask(size) << place for place in range(STACK_SIZE))
     names["OWN"] = (UNWRITTEN[0], *UNWRITTEN[6:10])
     names["ARGUMENTS"], names["LOST"] = UNWRITTEN[1:6], UNWRITTEN[0:6]
+    names.update({f"LOST_{number}": UNWRITTEN[number] for number in range(1, 6)})
     return names
