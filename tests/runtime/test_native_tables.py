@@ -209,7 +209,7 @@ def test_a_key_that_had_to_make_room_is_gone_on_every_cpu(asked: list[int]) -> N
     assert [world.native(number).value for number in (1, 2, 1)] == [1, 2, 1]
     world.map.write(_key(3), _value(3) * 2)
     assert [world.native(number).value for number in (1, 2)] == [1, 1000]
-    assert [*world.map.walk()] == [_key(3), _key(1)]
+    assert sorted(world.map.walk()) == [_key(1), _key(3)]
     assert len(asked) == 2
 
 
