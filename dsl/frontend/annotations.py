@@ -45,6 +45,11 @@ class Annotation:
         return isinstance(self.type, (Int, BigEndian, Bool)) and not self.cell
 
     @property
+    def is_place(self) -> bool:
+        """True for a place in memory."""
+        return self.context is None and self.type is not None and not self.is_scalar and self.type != VOID
+
+    @property
     def scalar(self) -> ScalarType:
         assert isinstance(self.type, (Int, BigEndian, Bool))
         return self.type

@@ -18,7 +18,7 @@ from skverdict.dsl.frontend.python_values import operand_of
 from skverdict.dsl.frontend.refusal import Refused
 from skverdict.dsl.frontend.source import FunctionNode
 from skverdict.dsl.frontend.state import State
-from skverdict.dsl.frontend.statements import body, no_return
+from skverdict.dsl.frontend.statements import body, give_nothing, is_none, no_return
 from skverdict.dsl.frontend.values import (
     NONE,
     ContextValue,
@@ -115,6 +115,8 @@ def _expand(
         else:
             lowering.bind(name, binding)
     frame.returns = read_annotation(lowering.scope, frame.source, frame.function, definition.returns)
+    returns = frame.returns
+    frame.gives_none = returns.optional and returns.is_place and any(map(is_none, ast.walk(definition)))
     end = frame.end = lowering.label(definition, f"{definition.name}.end")
     body(lowering, definition.body)
     if lowering.state is not None:
@@ -122,6 +124,8 @@ def _expand(
             raise no_return(lowering, definition)
         lowering.bind(RESULT, NONE)
         lowering.jump(definition, end)
+    if frame.gives_none:
+        give_nothing(lowering, definition)
     if not lowering.enter(end) or frame.returns.nothing:
         return NONE
     return read(lowering, node, RESULT)

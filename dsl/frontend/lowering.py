@@ -10,7 +10,7 @@ from skverdict.dsl.errors import Diagnostic, Place
 from skverdict.dsl.frontend.annotations import Annotation
 from skverdict.dsl.frontend.refusal import Refused
 from skverdict.dsl.frontend.state import Binding, Edge, State, merge
-from skverdict.dsl.frontend.values import START, Epoch, Scalar
+from skverdict.dsl.frontend.values import START, Epoch, Reference, Scalar
 from skverdict.dsl.ir.module import Attribute, Block, Function, Local, Operation, Value
 from skverdict.dsl.ir.types import Type
 
@@ -59,16 +59,19 @@ class Frame:
         "first_literals",
         "function",
         "gives_length",
+        "gives_none",
         "locals",
         "locks",
         "loop",
         "may_return",
         "node",
+        "nothing",
         "outer",
         "owned",
         "path",
         "result",
         "returns",
+        "shape",
         "source",
     )
 
@@ -107,6 +110,11 @@ class Frame:
         self.end: Label | None = None
         # What the function gives back, from its annotation.
         self.returns = Annotation()
+        # True for a function that has places in memory to give, and a `return None`; where that goes; and what is
+        # known of the places.
+        self.gives_none = False
+        self.nothing: Label | None = None
+        self.shape: Reference | None = None
         # True for a function whose result is the length of a message.
         self.gives_length = False
 

@@ -12,7 +12,7 @@ from skverdict.dsl.frontend.conditions import decide
 from skverdict.dsl.frontend.convert import convert, warn_of_length
 from skverdict.dsl.frontend.dispatch import evaluate, execute, statement
 from skverdict.dsl.frontend.lowering import Label, Lowering
-from skverdict.dsl.frontend.memory import pointer
+from skverdict.dsl.frontend.memory import pointer, raw_pointer
 from skverdict.dsl.frontend.names import assign, assign_maybe
 from skverdict.dsl.frontend.operators import binary
 from skverdict.dsl.frontend.refusal import Refused
@@ -25,10 +25,12 @@ from skverdict.dsl.frontend.values import (
     PacketByte,
     PythonValue,
     Reference,
+    Scalar,
     ScalarType,
     describe,
     with_article,
 )
+from skverdict.dsl.ir.types import BOOL, Pointer
 
 # What a verdict means as the answer of a parser.
 _VERDICTS = {"SK_PASS": "a message of 1 byte", "SK_DROP": "a call for more bytes"}
@@ -248,6 +250,12 @@ def return_statement(lowering: Lowering, node: ast.Return) -> None:
         if not isinstance(value, NoneValue):
             raise _nothing_wanted(lowering, node, value)
         lowering.bind(RESULT, value)
+    elif frame.gives_none and is_none(node):
+        # What the null pointer points to is known when all that the function gives back is.
+        frame.nothing = frame.nothing or lowering.label(frame.node, f"{frame.node.name}.nothing")
+        unlock(lowering, node, 0)
+        lowering.jump(node, frame.nothing, f"when line {node.lineno} returns")
+        return
     else:
         _bind_result(lowering, node, value)
     unlock(lowering, node, 0)
@@ -265,10 +273,7 @@ def _bind_result(lowering: Lowering, node: ast.Return, value: Operand) -> None:
         return
     if isinstance(value, NoneValue):
         message = f"`{frame.node.name}` must return {with_article(returns.text)}"
-        if returns.optional:
-            message = f"`{frame.node.name}` returns a place in memory that may be None, and None by itself is no place"
-        hint = "return what was found to be None, such as `entry` behind `if entry is None:`"
-        raise lowering.refuse(where, message, hint if returns.optional else "")
+        raise lowering.refuse(where, message)
     if returns.is_scalar and not returns.optional:
         assign(lowering, node, RESULT, where, convert(lowering, where, value, returns.scalar))
         return
@@ -283,7 +288,56 @@ def _bind_result(lowering: Lowering, node: ast.Return, value: Operand) -> None:
         )  # fmt: skip
     if isinstance(value, Reference) and value.local in frame.owned and frame.assigned[RESULT] > 1:
         value = _moved_result(lowering, node, value)
+    if isinstance(value, Reference) and frame.gives_none and value.lease is None:
+        _keep_result(lowering, node, value)
+        return
     assign(lowering, node, RESULT, where, value)
+
+
+def is_none(node: ast.AST) -> bool:
+    """True for `return None`."""
+    return isinstance(node, ast.Return) and isinstance(node.value, ast.Constant) and node.value.value is None
+
+
+def _keep_result(lowering: Lowering, node: ast.Return, value: Reference) -> None:
+    """A place as the result of a function that may give None by itself: its address goes into a variable."""
+    frame = lowering.frame
+    address = raw_pointer(lowering, node, value)
+    assert isinstance(address.type, Pointer)
+    if not address.type.nullable:
+        true = lowering.value(node, Scalar(BOOL, constant=1))
+        address = lowering.emit(node, "or_null", (true, address), address.type._replace(nullable=True))
+    local = frame.locals.get(RESULT)
+    if local is None or local.type != address.type:
+        local = lowering.local(RESULT, address.type)
+    frame.shape = value.shape()
+    lowering.effect(node, "local.set", (address,), local=local.name)
+    lowering.bind(RESULT, Slot(local, frame.shape))
+
+
+def give_nothing(lowering: Lowering, definition: ast.FunctionDef | ast.AsyncFunctionDef) -> None:
+    """What each `return None` of an expanded function leads to, now that its other results are known.
+
+    Raises Refused if there is none that None could stand beside.
+    """
+    frame = lowering.frame
+    if frame.nothing is None or not lowering.enter(frame.nothing):
+        return
+    local, end = frame.locals.get(RESULT), frame.end
+    if local is None or frame.shape is None:
+        if lowering.failures:
+            raise Refused(None)
+        raise lowering.refuse(
+            definition,
+            f"`{definition.name}` has no place to return that None could stand beside",
+            "return one on another path, such as `skb.data.view(T, 0)`",
+        )
+    assert end is not None
+    null = lowering.emit(definition, "null", (), local.type)
+    lowering.effect(definition, "local.set", (null,), local=local.name)
+    epoch = frame.shape.epoch and lowering.here.epoch
+    lowering.bind(RESULT, Slot(local, frame.shape.altered(nullable=True, epoch=epoch)))
+    lowering.jump(definition, end, "when it returns None")
 
 
 def _moved_result(lowering: Lowering, node: ast.Return, value: Reference) -> Reference:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from skverdict.codegen import Target
 from skverdict.dsl import SK_DROP, SK_PASS
 from skverdict.dsl.ir.types import Pointer, Space, size_of
 
@@ -481,6 +482,73 @@ def program(ctx: SkSkb) -> i32:
     return i32(old.b)
 """
     assert "stands for one thing on one path" in errors(text)[0].message
+
+
+NONE_OR_A_PLACE = """
+class Header(Struct, packed=True):
+    kind: u8
+    length: u8
+
+limits = HashMap(key=u32, value=Header, max_entries=4)
+
+@inline
+def second(skb: SkSkb) -> Header | None:
+    first = skb.data.view(Header, 0)
+    if first is None:
+        return None
+    if first.kind == 9:
+        return None
+    return skb.data.view(Header, 2 + u32(first.length))
+
+@inline
+def limit(port: u32) -> Header | None:
+    if port != 0:
+        return limits.lookup(port)
+    return None
+
+@inline
+def made(skb: SkSkb) -> Header | None:
+    for number in range(3):
+        header = Header(kind=u8(number))
+        if skb.len == u32(number) + 6:
+            return header
+    return None
+
+@stream_verdict
+def program(skb: SkSkb) -> i32:
+    header = second(skb)
+    if header is not None:
+        return 100 + i32(header.kind)
+    found = limit(skb.local_port)
+    if found is not None:
+        found.length += 1
+        return 200 + i32(found.length)
+    own = made(skb)
+    return -1 if own is None else 50 + i32(own.kind)
+"""
+
+
+@pytest.mark.parametrize("cpu", ["v1", "v3"])
+def test_an_inline_function_returns_none_or_a_place(cpu: str) -> None:
+    machine = Machine(compiled(NONE_OR_A_PLACE), Target(cpu))
+    machine.maps["limits"].update((80).to_bytes(4, "little"), b"\1\4", 0)
+
+    def run(packet: bytes, port: int) -> int:
+        return machine.run(packet, local_port=port, len=len(packet))
+
+    assert run(bytes([1, 1, 0, 42, 7]), 80) == 142
+    assert run(bytes([9, 1, 0, 42, 7]), 80) == 205
+    assert run(bytes([1]), 80) == 206
+    assert [run(bytes([9]) * size, 0) for size in (5, 6, 7, 8, 9)] == [-1, 50, 51, 52, -1]
+
+
+def test_none_stands_beside_places_only() -> None:
+    before = (
+        "class Pair(Struct):\n    x: u32\n"
+        "@inline\ndef none(skb: SkSkb) -> Pair | None:\n    return None\n"
+    )
+    (error,) = errors(before + program_text("return 0 if none(ctx) is None else 1", "stream_verdict"))
+    assert error.message == "`none` has no place to return that None could stand beside"
 
 
 def test_an_inline_function_makes_a_structure_on_each_path() -> None:
