@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from ipaddress import IPv4Address
+from typing import Any
 
 from hypothesis import strategies as st
 from skverdict.dsl.catalogue.programs import KERNELS
@@ -12,14 +13,17 @@ from tests.interop.stage import Step, step
 
 Steps = st.SearchStrategy[list[Step]]
 
-# What the machine is like.
-MACHINES = st.fixed_dictionaries(
-    {
-        "kernel": st.sampled_from(KERNELS),
-        "linear": st.sampled_from([0, 0, 2, 100]),
-        "mss": st.sampled_from([5, 32768]),
-    }
-)
+
+def machines(cpu: str = "v3") -> st.SearchStrategy[dict[str, Any]]:
+    """How a machine is whose kernel knows the instructions of `cpu`: Linux 6.6 brought those of v4."""
+    return st.fixed_dictionaries(
+        {
+            "kernel": st.sampled_from([kernel for kernel in KERNELS if cpu < "v4" or kernel != "6.1"]),
+            "linear": st.sampled_from([0, 0, 2, 100]),
+            "mss": st.sampled_from([5, 32768]),
+        }
+    )
+
 
 SEGMENTS = st.lists(st.integers(1, 12), max_size=3)
 

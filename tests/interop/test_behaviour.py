@@ -17,7 +17,7 @@ from hypothesis.errors import NoSuchExample
 from skverdict.codegen import read_object
 
 from tests.interop.conftest import Build
-from tests.interop.scripts import MACHINES, SCRIPTS
+from tests.interop.scripts import SCRIPTS, machines
 from tests.interop.stage import Step, play
 from tests.interop.twins import CPUS, SOURCES, TWINS, Twin, compile_c
 
@@ -38,7 +38,7 @@ def test_twins_behave_alike(
     theirs = read_object(compiled(clang, twin, *target).read_bytes(), "clang")
 
     @QUICK
-    @given(MACHINES, SCRIPTS[twin.name]())
+    @given(machines(target[0]), SCRIPTS[twin.name]())
     def alike(how: dict[str, Any], steps: list[Step]) -> None:
         assert play(ours, how, steps) == play(theirs, how, steps)
 
@@ -97,6 +97,6 @@ def test_the_steps_tell_a_mistake(
         return play(ours, *case) != play(theirs, *case)
 
     try:
-        find(st.tuples(MACHINES, SCRIPTS[name]()), differs, settings=SEARCH)
+        find(st.tuples(machines(), SCRIPTS[name]()), differs, settings=SEARCH)
     except NoSuchExample:
         pytest.fail(f"no steps tell {wrong!r} from {right!r}")

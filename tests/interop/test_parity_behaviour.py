@@ -19,7 +19,7 @@ from skverdict.runtime.maps.hash import HashMap
 
 from tests.interop.conftest import Build
 from tests.interop.parity_scripts import script
-from tests.interop.scripts import MACHINES
+from tests.interop.scripts import machines
 from tests.interop.stage import Step, play
 from tests.interop.twins import CORPUS, PARITY, Twin, compile_c
 from tests.runtime.machine_kit import TestContext, environment, spec
@@ -41,7 +41,7 @@ def test_twins_behave_alike(
     theirs = read_object(compiled(clang_19, twin, *target).read_bytes(), "clang")
 
     @QUICK
-    @given(MACHINES, script(twin.name, module, target[1]))  # type: ignore[arg-type]
+    @given(machines(target[0]), script(twin.name, module, target[1]))  # type: ignore[arg-type]
     def alike(how: dict[str, Any], steps: list[Step]) -> None:
         assert play(ours, how, steps) == play(theirs, how, steps)
 
@@ -170,6 +170,6 @@ def test_the_steps_tell_a_mistake(
         return play(ours, *case) != play(theirs, *case)
 
     try:
-        find(st.tuples(MACHINES, script(name, module, "little")), differs, settings=SEARCH)
+        find(st.tuples(machines(), script(name, module, "little")), differs, settings=SEARCH)
     except NoSuchExample:
         pytest.fail(f"no steps tell {wrong!r} from {right!r}")
