@@ -33,7 +33,7 @@ def _statement(node: ast.AST) -> Iterator[_Store]:
     elif isinstance(node, ast.AugAssign):
         yield from _target(node.target, 1)
     elif isinstance(node, ast.For):
-        yield from _target(node.target, 2 if _may_stop_anywhere(node) else 1)
+        yield from _target(node.target, _times(node))
     elif isinstance(node, ast.AnnAssign):
         yield from _target(node.target, 0 if node.value is None else 1)
     elif isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
@@ -55,14 +55,21 @@ def _statement(node: ast.AST) -> Iterator[_Store]:
 
 
 def is_counter(definition: ast.AST, name: str, count: int) -> bool:
-    """True if nothing but ranges assigns a name that is assigned `count` times."""
+    """True if nothing but loops over ranges and literals assigns a name that is assigned `count` times."""
     return count == sum(
-        isinstance(node, ast.For)
-        and isinstance(node.iter, ast.Call)
-        and isinstance(node.target, ast.Name)
-        and node.target.id == name
+        times
         for node in ast.walk(definition)
+        if isinstance(node, ast.For) and _counts(node.iter)
+        for target, times in _target(node.target, _times(node))
+        if target == name
     )
+
+
+def _counts(iterated: ast.expr) -> bool:
+    """True for a range or the like, and for literals in a row."""
+    if isinstance(iterated, (ast.Tuple, ast.List)):
+        return all(map(_counts, iterated.elts))
+    return isinstance(iterated, (ast.Call, ast.Constant))
 
 
 def direction_of(node: ast.AST, name: str) -> int | None:
@@ -87,11 +94,11 @@ def _step(node: ast.AugAssign) -> int | None:
     return {ast.Add: 1, ast.Sub: -1}.get(type(node.op))
 
 
-def _may_stop_anywhere(node: ast.For) -> bool:
-    """True for a loop over a tuple that `break` may leave: its name may be any of the elements then."""
+def _times(node: ast.For) -> int:
+    """How often a loop assigns its name: 2 over a tuple that `break` may leave, since it may be any element then."""
     if isinstance(node.iter, ast.Call):
-        return False
-    return any(isinstance(part, ast.Break) for part in ast.walk(node))
+        return 1
+    return 2 if any(isinstance(part, ast.Break) for part in ast.walk(node)) else 1
 
 
 def _target(node: ast.AST, count: int) -> Iterator[_Store]:

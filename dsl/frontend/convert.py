@@ -266,7 +266,7 @@ def _adapted(lowering: Lowering, node: ast.AST, scalar: Scalar, type_: ScalarTyp
         low, high = limits(type_)
         raise lowering.refuse(
             node,
-            f"this is {scalar.low} to {scalar.high}, which does not fit {with_article(type_)} ({low} to {high})",
+            f"this is {_extent(scalar)}, which does not fit {with_article(type_)} ({low} to {high})",
             f"write `i64({lowering.segment(node)})`, or give the other number a wider type",
         )
     return type_
@@ -304,3 +304,7 @@ def _nothing_in_common(
     return lowering.refuse(
         right, f"{describe(first)} and {describe(second)} have no type in common", hint
     )
+
+
+def _extent(scalar: Scalar) -> str:
+    return str(scalar.low) if scalar.low == scalar.high else f"{scalar.low} to {scalar.high}"

@@ -243,7 +243,8 @@ def _assign_scalar(
     if local is None or local.type != type_:
         local = lowering.local(name, type_)
     lowering.effect(node, "local.set", (lowering.value(value_node, number),), local=local.name)
-    flexible = value.flexible and is_counter(frame.node, name, frame.assigned[name])
+    is_literal = value.flexible or value.type is None
+    flexible = is_literal and is_counter(frame.node, name, frame.assigned[name])
     began = name if name in frame.first_literals else ""
     # What grows in a loop is bounded by its turns, which the ranges do not know.
     wrapped = number.wrapped if frame.loop is None else None

@@ -85,6 +85,8 @@ def _below_zero(scope: PolicyScope, function: Function) -> None:
         if not isinstance(type_, Int) or type_.signed or not _is_zero(makers.get(other.number)):
             continue
         maker = makers.get(number.number)
+        if maker is not None and maker.name == "const":
+            continue
         is_difference = maker is not None and maker.name == "sub"
         if name in ("lt", "ge") or is_difference:
             hint = "compare the two before subtracting, or subtract signed numbers, such as `i64(a) - b`"

@@ -165,3 +165,27 @@ def test_defaults_that_do_not_fit() -> None:
     assert body_errors("return f(ctx, 1, 2)", before=DEFAULTS) == [(1, 18, "`f` takes `last` by name")]
     assert body_errors("return f()", before=DEFAULTS) == [(1, 8, "`f` also needs `skb`")]
     assert body_errors("return g(3)", before=DEFAULTS) == [(1, 8, "1000 does not fit u8 (0 to 255)")]
+
+
+def test_a_name_of_several_loops_over_literals_takes_the_type_of_what_it_meets_in_each() -> None:
+    body = """
+    total: u32 = 0
+    small: u8 = 0
+    for x in (1, 300):
+        total += x
+    for x in range(3):
+        small += x
+    for x in (4, 5):
+        if ctx.len == x:
+            break
+        small += x
+    for x, y in ((6, 70000), (7, 1)):
+        small += x
+        total += y
+    return i32(total) + i32(small)
+    """
+    run = machine(body)
+    assert [run.run(len=length) for length in (0, 4, 5)] == [70302 + 3 + 9 + 13, 70302 + 3 + 13, 70302 + 3 + 4 + 13]
+    assert body_error("w: u8 = 0\nfor x in (1, 2):\n    w += x\nfor x in (3, 300):\n    w += x\nreturn i32(w)") == (
+        5, 10, "this is 300, which does not fit a u8 (0 to 255)",
+    )  # fmt: skip

@@ -281,3 +281,7 @@ WRAPS = f"{NEVER}a difference below 0 wraps to a large number"
 )
 def test_a_number_that_is_never_negative(test: str, expected: str) -> None:
     assert warnings(f"if {test}:\n    return SK_PASS\nreturn SK_DROP") == ([expected] if expected else [])
+
+
+def test_constants_are_not_compared_as_unsigned_numbers() -> None:
+    assert not warnings("n: u32 = 0\nreturn SK_PASS if n > 3 else SK_DROP")
