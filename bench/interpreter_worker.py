@@ -3,8 +3,8 @@
     python interpreter_worker.py
 
 reads a program from the first line of its input and answers with the number of instructions in a run, and each
-further line with the seconds that a run took. It uses no other module of this folder, and of skverdict only what
-has been there since programs could run, so that it can run beside any revision.
+further line with the seconds of the processor that a run took. It uses no other module of this folder, and of skverdict
+only what has been there since programs could run, so that it can run beside any revision.
 """
 
 from __future__ import annotations
@@ -54,9 +54,9 @@ def main() -> None:
     )
     print(run(loaded, Buffer(), environment).instructions, flush=True)
     for _ in sys.stdin:
-        start = time.perf_counter()
+        start = time.process_time()
         run(loaded, Buffer(), environment)
-        print(time.perf_counter() - start, flush=True)
+        print(time.process_time() - start, flush=True)
 
 
 if __name__ == "__main__":

@@ -61,10 +61,12 @@ def helper_call(slot: int, helper: Helper, perform: HelperFunction, arguments: A
 
 
 def _bare_call(helper: Helper, perform: HelperFunction) -> HelperCaller:
-    """A call of a helper that takes nothing and only gives a number."""
+    """A call of a helper that takes nothing and only gives a number, often the same as before."""
     name, make = helper.name, tuple.__new__
+    last = HelperCall(name, (), 0)
 
     def call_helper(run: Run, registers: Sequence[int]) -> int:
+        nonlocal last
         call = run.call
         if call.lock is not None:
             raise _locked(name)
@@ -72,8 +74,10 @@ def _bare_call(helper: Helper, perform: HelperFunction) -> HelperCaller:
             value = perform(call) & ADDRESS
         except KernelError as error:
             value = -error.number & ADDRESS
-        # As `HelperCall` makes one, but for the keywords that it looks for.
-        run.calls.append(make(HelperCall, (name, (), value)))
+        if value != last[2]:
+            # As `HelperCall` makes one, but for the keywords that it looks for.
+            last = make(HelperCall, (name, (), value))
+        run.calls.append(last)
         return value
 
     return call_helper

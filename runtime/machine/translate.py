@@ -54,9 +54,13 @@ _PROLOGUE = {
     "writable": "writable = run.memory.writable.get",
     "load": "load = run.memory.load",
     "store": "store = run.memory.store",
+    "sharable": "sharable = run.memory.sharable.get",
     "shared": "shared = run.memory.atomic_place",
     "loops": "loops = run.most_loops",
 }
+
+#: Signed comparisons with 0, as unsigned ones with the sign bit.
+_SIGN_TESTS = {"jslt": ">=", "jsge": "<"}
 
 _ARITHMETIC = {**semantics.ARITHMETIC_TEXT, **semantics.UNARY_TEXT}
 _BYTE_ORDER = {"little": semantics.byte_order_text("little"), "big": semantics.byte_order_text("big")}
@@ -336,6 +340,9 @@ class _Writer:
             return "loops < 0"
         bits = operation.bits
         src = f"{instruction.imm & mask(bits):#x}"
+        sign = _SIGN_TESTS.get(operation.name)
+        if sign is not None and operation.source != "reg" and not instruction.imm:
+            return f"{self._operand(instruction.dst, bits)} {sign} {1 << bits - 1:#x}"
         if operation.source == "reg":
             src = self._operand(instruction.src, bits)
         return self._fill(
@@ -467,12 +474,14 @@ class _Writer:
         new = f"{src} if old == {self._low_bytes(0, size)} else old" if exchange else ""
         if not exchange:
             new = self._fill(semantics.ATOMIC_TEXT[operation.name], 8 * size, "old", f"({src})")
-        self.uses.add("shared")
-        self._say(f"c, a = shared({self._address(instruction.dst, instruction.offset)}, {size})")
-        self._say(f"old = u{size}(c, a)[0]")
+        self.uses |= {"shared", "sharable"}
+        address = self._address(instruction.dst, instruction.offset)
+        self._say(f"if (c := sharable((a := {address}) >> 32)) is None or a & {size - 1}: c, b = shared(a, {size})")
+        self._say(f"else: b = {_OFFSET}")
+        self._say(f"old = u{size}(c, b)[0]")
         if exchange:
             self._check_registers(instruction.src, 0)
-        self._say(f"p{size}(c, a, ({new}) & {mask(8 * size):#x})")
+        self._say(f"p{size}(c, b, ({new}) & {mask(8 * size):#x})")
         if operation.fetch:
             self._say(f"r{0 if exchange else instruction.src} = old")
 

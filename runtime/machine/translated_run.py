@@ -8,12 +8,14 @@ from operator import length_hint
 from traceback import walk_tb
 from typing import NamedTuple, cast
 
+from skverdict.runtime.machine.call_graph import MAX_FRAMES
 from skverdict.runtime.machine.calls import TAIL_CALLED
 from skverdict.runtime.machine.context import Context
 from skverdict.runtime.machine.environment import Environment
 from skverdict.runtime.machine.fault import Fault
 from skverdict.runtime.machine.memory import (
     FRAME_ENDED,
+    ORIGIN,
     REGION_SHIFT,
     STACK_SIZE,
     AccessError,
@@ -21,7 +23,7 @@ from skverdict.runtime.machine.memory import (
     address_of,
 )
 from skverdict.runtime.machine.registers import UNWRITTEN
-from skverdict.runtime.machine.run import MISDEEDS, Finished, Frame, LoadedProgram, Result, Run, Switch
+from skverdict.runtime.machine.run import MAX_LOOPS, MISDEEDS, Finished, Frame, LoadedProgram, Result, Run, Switch
 from skverdict.runtime.machine.translation import TRANSLATION, Translation
 
 #: Where a function of the program's own returns to: the function that has called it knows.
@@ -29,6 +31,8 @@ _CALLER = -1
 #: What such a function has to keep for its caller, which has it in variables.
 _NOTHING = list(UNWRITTEN[6:10])
 _NEW = tuple.__new__
+#: With fewer frames, and no lock held, a function may be called.
+_SURELY_ALLOWED = MAX_FRAMES - 1
 
 
 class TranslatedRun(Run):
@@ -74,28 +78,36 @@ class TranslatedRun(Run):
 
     def begin_function(self) -> None:
         """A function begins that is not the program itself. Raises Misuse if that may not be."""
-        self.check_call()
+        frames, regions = self.frames, self.regions
+        if len(frames) >= _SURELY_ALLOWED or self.call.lock is not None:
+            self.check_call()
         # As `Frame` makes one, but for the keywords that it looks for.
-        self.frames.append(_NEW(Frame, (self.program, self._back, _NOTHING, self.stack, self.loops)))
+        frames.append(_NEW(Frame, (self.program, self._back, _NOTHING, self.stack, self.loops)))
         self._back = _CALLER
-        self.open_frame()
+        # As `open_frame` does, without further calls.
+        regions.last = number = regions.last + 1
+        regions.reserved.add(number)
+        self.stack = number << REGION_SHIFT | ORIGIN
+        self.loops = MAX_LOOPS
 
     def leave_function(self, result: int, left: int) -> int:
         """The innermost function ends with `result`, and with `left` of the budget."""
         self.left = left
-        if not self.frames:
+        frames = self.frames
+        if not frames:
             result = +result
             self.check_references("exits")
             return result
-        if self.frames[-1].slot is None:
+        program, back, _, stack, loops = frames[-1]
+        if back is None:
             result = +result
-        frame = self.frames.pop()
-        number = self.stack >> REGION_SHIFT
-        if number in self.regions.reserved:
-            self.regions.reserved.remove(number)
+        frames.pop()
+        number, reserved = self.stack >> REGION_SHIFT, self.regions.reserved
+        if number in reserved:
+            reserved.remove(number)
         else:
             self.memory.end(self.stack, FRAME_ENDED)
-        self.stack, self.loops, self.program = frame.stack, frame.loops, frame.program
+        self.stack, self.loops, self.program = stack, loops, program
         return result
 
     def go_on(self, program: LoadedProgram, left: int) -> int:
@@ -164,6 +176,8 @@ class TranslatedRun(Run):
         try:
             if operation.family == "load":
                 self.memory.load(address, operation.size)
+            elif operation.family == "atomic":
+                self.memory.atomic_place(address, operation.size)
             else:
                 self.memory.store(address, operation.size, 0)
         except AccessError as refused:

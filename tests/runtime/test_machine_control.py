@@ -339,3 +339,16 @@ def test_a_field_that_leads_somewhere_is_no_address_once_its_sign_is_extended(kn
     program = loaded(object_of([*([] if known else somewhere), load_signed, EXIT]))
     values = {way(program, TestContext(packet=b"12"), environment()).value for way in (run, step_through)}
     assert values == {0xFFFFFFFF80000000}
+
+
+@pytest.mark.parametrize("bits", [32, 64])
+@pytest.mark.parametrize("name", ["jslt", "jsge"])
+@pytest.mark.parametrize("value", [0, 1, -1, 0x7FFFFFFF, 1 << 31, 1 << 63, (1 << 63) - 1])
+def test_signed_comparisons_with_zero(name: str, bits: int, value: int) -> None:
+    low = value & (1 << bits) - 1
+    negative = bool(low >> bits - 1)
+    jump = op("jump", name, dst=1, imm=0, offset=1, bits=bits)
+    code = [wide(1, value), mov(0, 1), jump, mov(0, 0), EXIT]
+    program = loaded(object_of(code))
+    wanted = int(negative if name == "jslt" else not negative)
+    assert {way(program, TestContext(), environment()).value for way in (run, step_through)} == {wanted}

@@ -289,6 +289,20 @@ def test_the_place_is_looked_at_before_what_an_atomic_access_writes(
         way(loaded(**data_program(access, read_only=True)), TestContext(), environment())  # type: ignore[arg-type]
 
 
+@pytest.mark.parametrize("offset", [-4, -3, -1, 1, 2, 4, 8, 1 << 14])
+@pytest.mark.parametrize("name", ["add", "xchg", "cmpxchg"])
+def test_an_atomic_access_outside_is_told_the_same_step_by_step_and_in_functions(name: str, offset: int) -> None:
+    fetch = {} if name == "cmpxchg" else {"fetch": name == "xchg"}
+    access = op("atomic", name, dst=1, src=4, offset=offset, size=4, **fetch)
+    reasons = []
+    for way in (run, step_through):
+        program = loaded(**data_program(mov(4, 1), mov(0, 0), access, read_only=False))  # type: ignore[arg-type]
+        with pytest.raises(Fault) as caught:
+            way(program, TestContext(), environment())
+        reasons.append((caught.value.slot, caught.value.reason))
+    assert reasons[0] == reasons[1]
+
+
 def test_a_fault_tells_program_instruction_and_source_line() -> None:
     lines = {0: SourceLine("policy.py", 3, 4, "    x = 1"), 1: SourceLine("policy.py", 4, 4, "    y = p.z")}
     found = fault(mov(1, 0), load_(0, 1, 8, 4), lines=lines)
