@@ -55,6 +55,10 @@ class PacketBytes:
         return repr(self._content)
 
 
+# The verifier follows packet offsets up to here (`MAX_PACKET_OFF` of kernel/bpf/verifier.c).
+FARTHEST = 0xFFFF
+
+
 class PacketData:
     """The readable bytes of the packet or message: `skb.data`, `msg.data`."""
 
@@ -62,17 +66,24 @@ class PacketData:
         self.content = bytearray(content)
 
     def __getitem__(self, index: int | slice) -> object:
-        """A byte as a u8, or None where there is none; of a slice the bytes that are there."""
-        from skverdict.dsl.scalars import u8
+        """A byte as a u8, or None where there is none; of a slice the bytes that are there.
+
+        As in a program, a plain number that is added to a position is not cut to its type, and there is nothing
+        behind what the kernel lets a program reach.
+        """
+        from skverdict.dsl.scalars import position_of, u8
 
         if isinstance(index, slice):
-            start, stop = index.start or 0, index.stop
+            start = 0 if index.start is None else position_of(index.start)
+            stop = None if index.stop is None else position_of(index.stop)
             if start < 0 or (stop is not None and stop < 0):
                 raise IndexError("positions count from the start, never from the end")
-            return PacketBytes(bytes(self.content[index]), 0 if stop is None else stop - start, stop is None)
-        if index < 0:
-            raise IndexError(f"positions count from the start, never from the end: {index}")
-        return u8(self.content[index]) if index < len(self.content) else None
+            end = FARTHEST if stop is None else min(stop, FARTHEST)
+            return PacketBytes(bytes(self.content[start:end]), 0 if stop is None else stop - start, stop is None)
+        place = position_of(index)
+        if place < 0:
+            raise IndexError(f"positions count from the start, never from the end: {place}")
+        return u8(self.content[place]) if place < min(len(self.content), FARTHEST) else None
 
     def view(self, type: type, offset: int) -> object:
         """The `type` at `offset` bytes, read and written in place, or None where the packet ends before its end."""
@@ -80,7 +91,8 @@ class PacketData:
 
         if offset < 0:
             raise IndexError(f"an offset counts bytes from the start, but this is {offset}")
-        return place(type, self.content, offset) if offset + size(type) <= len(self.content) else None
+        is_there = offset + size(type) <= min(len(self.content), FARTHEST)
+        return place(type, self.content, offset) if is_there else None
 
     def __contains__(self, content: bytes) -> bool:
         return content in self.content

@@ -268,6 +268,7 @@ class SockOps:
     def get_cgroup_classid(self) -> u32: ...
     def get_netns_cookie(self) -> u64: ...
 
+FARTHEST: int
 MESSAGE_FIELDS: tuple[str, ...]
 CONTEXT_CLASSES: dict[type, str]
 SOCKET_CLASSES: dict[type, str]

@@ -8,11 +8,12 @@ from __future__ import annotations
 import ast
 from typing import NamedTuple
 
+from skverdict.dsl.contexts import FARTHEST
 from skverdict.dsl.frontend.convert import as_scalar, convert
 from skverdict.dsl.frontend.dispatch import evaluate
 from skverdict.dsl.frontend.lowering import Label, Lowering
 from skverdict.dsl.frontend.memory import pointer
-from skverdict.dsl.frontend.packet import FARTHEST, no_offset
+from skverdict.dsl.frontend.packet import no_offset
 from skverdict.dsl.frontend.state import Readable
 from skverdict.dsl.frontend.values import (
     MessageBytes,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 
+from skverdict.dsl.contexts import FARTHEST
 from skverdict.dsl.frontend.arguments import assign_arguments
 from skverdict.dsl.frontend.convert import as_scalar, convert
 from skverdict.dsl.frontend.dispatch import evaluate
@@ -19,9 +20,6 @@ from skverdict.dsl.frontend.values import (
 )
 from skverdict.dsl.ir.module import Value
 from skverdict.dsl.ir.types import U32, BigEndian, Bool, Pointer, Space, Type, holds_context, size_of
-
-# The verifier follows packet offsets up to here (`MAX_PACKET_OFF`).
-FARTHEST = 0xFFFF
 
 
 def view(lowering: Lowering, node: ast.Call, packet: PacketValue) -> Reference:

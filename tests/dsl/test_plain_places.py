@@ -27,7 +27,8 @@ from skverdict.dsl import (
     u32,
 )
 
-from tests.dsl.policy_kit import Machine
+from tests.corpus.language import PRELUDE
+from tests.dsl.policy_kit import Machine, compiled
 
 POLICY = '''
 from skverdict.dsl import *
@@ -379,3 +380,40 @@ def test_other_maps_answer_what_they_do_in_programs(flags: int, tmp_path: Path) 
             assert [packed(value, 8) for value in plain.out.values()] == [
                 value for _, value in entries(machine.maps["out"])
             ]
+
+
+POSITIONS = """
+def program(skb: SkSkb) -> i32:
+    first = skb.data[0]
+    if first is None:
+        return -1
+    {}
+    return -2
+"""
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "if (byte := skb.data[44 + first]) is not None:\n        return i32(byte)",
+        "if (byte := skb.data[first + 5 - 2]) is not None:\n        return i32(byte)",
+        "if (byte := skb.data[first - 1]) is not None:\n        return i32(byte)",
+        "if (byte := skb.data[first - 3 + 44]) is not None:\n        return i32(byte)",
+        "if (byte := skb.data[first + first + 1]) is not None:\n        return i32(byte)",
+        "if (byte := skb.data[skb.len + 0xFFF]) is not None:\n        return i32(byte)",
+        "if (byte := skb.data[skb.len * 4]) is not None:\n        return i32(byte)",
+        "if (byte := skb.data[skb.hash + 5]) is not None:\n        return i32(byte)",
+        "if skb.data[44 + first:48 + first] == b'\\4\\5\\6\\7':\n        return 7",
+        "if (place := skb.data.view(u16, skb.len * 4)) is not None:\n        return i32(place.value)",
+    ],
+)
+def test_positions_lead_where_they_do_in_programs(body: str) -> None:
+    text = POSITIONS.format(body)
+    compiled_ = Machine(compiled(text.replace("def program", "@stream_verdict\ndef program")))
+    names: dict[str, Any] = {}
+    exec(PRELUDE + text, names)
+    for size in (1, 46, 300, 16383, 16384, 65535, 65536, 70000):
+        for first in (0, 1, 4, 127, 212, 255):
+            packet = bytes([first]) + bytes(number % 251 for number in range(size - 1))
+            fields = {"len": size, "hash": 0xFFFFFFFE}
+            assert names["program"](SkSkb(data=packet, **fields)) == compiled_.run(packet, **fields), (size, first)
