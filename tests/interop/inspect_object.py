@@ -54,17 +54,21 @@ def open_both_ways(libbpf: Libbpf, path: str) -> int | None:
 
 
 def inspect(library: str, path: str) -> dict[str, Any]:
-    """What the libbpf at `library` sees in the object at `path`; `opened` is False if it refuses it."""
+    """What the libbpf at `library` sees in the object at `path`; `opened` is False if it refuses it.
+
+    Left out are the maps that it makes of sections with data, whose names begin with a part of the object's.
+    """
     libbpf = Libbpf(library, READING)
     version = [libbpf.libbpf_major_version(), libbpf.libbpf_minor_version()]
     handle = open_both_ways(libbpf, path)
     if not handle:
         return {"version": version, "opened": False, "log": libbpf.log}
+    maps = [describe_map(libbpf, each) for each in libbpf.maps(handle)]
     seen = {
         "version": version,
         "opened": True,
         "log": libbpf.log,
-        "maps": [describe_map(libbpf, each) for each in libbpf.maps(handle)],
+        "maps": [each for each in maps if "." not in each["name"]],
         "programs": [describe_program(libbpf, each) for each in libbpf.programs(handle)],
     }
     libbpf.bpf_object__close(handle)

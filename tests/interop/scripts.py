@@ -202,6 +202,26 @@ def message_policy(draw: st.DrawFn) -> list[Step]:
     return [*steps, *end]
 
 
+@st.composite
+def tenant_routing(draw: st.DrawFn) -> list[Step]:
+    """Clients of one tenant, with workers for some; connections that began before the programs ran, too."""
+    opening = [
+        step("load", tenant=draw(st.sampled_from([0, 5, 7, 7, 70]))),
+        step("attach", "accepted", verdict="hand_on"),
+        step("pair", "work"),
+        step("put", "workers", 7, "work.client"),
+        step("pair", "before"),
+        *(step("attach_cgroup", name) for name in draw(st.permutations(["tag", "route"]))),
+        step("pair", "a"),
+        step("pair", "six", family="v6"),
+    ]
+    put = st.builds(step, st.just("put"), st.just("workers"), st.sampled_from([5, 7]), st.just("work.client"))
+    delete = st.builds(step, st.just("delete"), st.just("workers"), st.just(7))
+    later = st.builds(step, st.just("pair"), st.just("later"))
+    senders = ends("before", "a", "six")
+    return draw(traffic(opening, senders, st.binary(max_size=40), put, delete, later))
+
+
 SCRIPTS: dict[str, Callable[[], Steps]] = {
     "port_redirect": port_redirect,
     "hash_redirect": hash_redirect,
@@ -209,4 +229,5 @@ SCRIPTS: dict[str, Callable[[], Steps]] = {
     "loopback_proxy": loopback_proxy,
     "datagram_filter": datagram_filter,
     "message_policy": message_policy,
+    "tenant_routing": tenant_routing,
 }

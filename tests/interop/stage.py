@@ -37,8 +37,13 @@ class Stage:
     """One object in a simulator. Sockets go by name: those of pair `a` are `a.client` and `a.server`."""
 
     def __init__(self, policy: Object, **how: Any) -> None:
-        self.sim = Simulator(policy, **how)
+        self._policy, self._how = policy, how
         self.sockets: dict[str, Socket] = {}
+        self.load()
+
+    def load(self, **variables: Any) -> None:
+        """Load the object anew, with these variables set before."""
+        self.sim = Simulator(self._policy, globals=variables, **self._how)
         for view in self.sim.maps.values():
             if isinstance(view, PerfEventsView):
                 view.open()

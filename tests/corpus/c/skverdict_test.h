@@ -15,12 +15,16 @@
 
 #if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
 #define bpf_htonl(word) __builtin_bswap32(word)
+#define bpf_htons(half) __builtin_bswap16(half)
 #else
 #define bpf_htonl(word) (word)
+#define bpf_htons(half) (half)
 #endif
 #define bpf_ntohl(word) bpf_htonl(word)
 
 #define AF_INET 2
+#define SOL_TCP 6
+#define TCP_SAVE_SYN 27
 
 /* An underscore, since LLVM takes a symbol named as its section is for a second definition of that section. */
 #define LICENSE(text) char _license[] SEC("license") = text
@@ -46,5 +50,15 @@ static long (*bpf_msg_redirect_hash)(struct sk_msg_md *msg, void *map, void *key
 
 static long (*bpf_sock_hash_update)(struct bpf_sock_ops *skops, void *map, void *key,
 				    __u64 flags) = (void *)BPF_FUNC_sock_hash_update;
+static long (*bpf_sock_ops_cb_flags_set)(struct bpf_sock_ops *skops,
+					 int flags) = (void *)BPF_FUNC_sock_ops_cb_flags_set;
+static long (*bpf_setsockopt)(struct bpf_sock_ops *skops, int level, int name, void *value,
+			      int length) = (void *)BPF_FUNC_setsockopt;
+static long (*bpf_load_hdr_opt)(struct bpf_sock_ops *skops, void *option, __u32 length,
+				__u64 flags) = (void *)BPF_FUNC_load_hdr_opt;
+static long (*bpf_store_hdr_opt)(struct bpf_sock_ops *skops, const void *option, __u32 length,
+				 __u64 flags) = (void *)BPF_FUNC_store_hdr_opt;
+static long (*bpf_reserve_hdr_opt)(struct bpf_sock_ops *skops, __u32 length,
+				   __u64 flags) = (void *)BPF_FUNC_reserve_hdr_opt;
 
 #endif
