@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from skverdict.codegen.lowering.callbacks import forget_counts
 from skverdict.codegen.lowering.effects import READ_ONLY_ARGUMENTS, READS_ARGUMENTS, RESULT_RANGES
 from skverdict.codegen.lowering.emitter import function_name, llvm_type
 from skverdict.dsl.catalogue.helpers import HELPERS
@@ -74,6 +75,7 @@ def lower_helper(f: FunctionEmitter, operation: Operation) -> None:
             operands.append(_argument(f, argument, value))
         if isinstance(value.type, Pointer) and value.type.space in MEMORY_SPACES:
             memory = size_of(value.type.target)
+    forget_counts(f, operation)
     arguments = ", ".join(operands)
     returns = _RETURNS.get(helper.returns, "ptr")
     attributes = (
