@@ -29,12 +29,12 @@ class Psock:
     for the kernel's worker. `enabled` is False once a redirect to this socket has failed.
 
     `evaluated`, `apply_bytes`, `cork_bytes`, `cork`, `target` and `target_ingress` carry a msg_verdict's
-    answer from one `send` to the next.
+    answer from one `send` to the next, and `refused` are the bytes that it let pass and the socket did not take.
     """
 
     __slots__ = (
         "apply_bytes", "backlog", "copied_seq", "cork", "cork_bytes", "enabled", "ending", "evaluated",
-        "handler", "ingress", "ingress_bytes", "links", "parser", "programs", "socket", "target",
+        "handler", "ingress", "ingress_bytes", "links", "parser", "programs", "refused", "socket", "target",
         "target_ingress",
     )  # fmt: skip
 
@@ -59,6 +59,7 @@ class Psock:
         self.cork: Message | None = None
         self.target: Sock | None = None
         self.target_ingress = False
+        self.refused = b""
 
     @property
     def takes(self) -> bool:

@@ -126,7 +126,7 @@ class _Call:
         full = message.full
         first = True
         if psock.evaluated is not Verdict.NONE and not psock.apply_bytes:
-            self._check_kept_verdict()
+            self._check_kept_verdict(message)
         while True:
             cut = 0
             if psock.evaluated is Verdict.NONE:
@@ -157,10 +157,14 @@ class _Call:
             if not message.elements:
                 return
 
-    def _check_kept_verdict(self) -> None:
-        """A verdict outlives its message only by a fault: a drop always, a pass that met a full buffer."""
-        fault = hazards.MUTE if self.psock.evaluated is Verdict.DROP else hazards.UNJUDGED
-        self.kernel.hazard(self.socket, fault)
+    def _check_kept_verdict(self, message: Message) -> None:
+        """A verdict outlives its message only by a fault: a drop always, a pass that met a full buffer. That one is
+        right for the bytes that were refused then, and no others."""
+        refused, self.psock.refused = self.psock.refused, b""
+        if self.psock.evaluated is Verdict.DROP:
+            self.kernel.hazard(self.socket, hazards.MUTE)
+        elif not refused.startswith(message.content()):
+            self.kernel.hazard(self.socket, hazards.UNJUDGED)
 
     def _run(self, message: Message) -> Verdict:
         psock, socket, kernel = self.psock, self.socket, self.kernel
@@ -194,19 +198,20 @@ class _Call:
         try:
             push(self.socket, message, count, self.more)
         except OSError as error:
-            self._take_back(message, error)
+            self.psock.refused = self._take_back(message, error)
             if self.kernel.ideal and not self.psock.apply_bytes:
                 self.psock.evaluated = Verdict.NONE
             raise _Failed(error.errno or Errno.EPIPE) from None
         self._applied(count)
 
-    def _take_back(self, message: Message, error: OSError, why: str = "") -> None:
-        """What is left of a message does not count as sent. It is lost, unless it is this call's and its
+    def _take_back(self, message: Message, error: OSError, why: str = "") -> bytes:
+        """What is left of a message, which does not count as sent. It is lost, unless it is this call's and its
         sender is told to try again."""
         rest = message.clear()
         kept = min(len(rest), self.copied) if isinstance(error, WouldBlock) else 0
         self.kernel.moved("lost", self.socket, None, rest[: len(rest) - kept], f"{why}{error}")
         self.copied -= len(rest)
+        return rest
 
     def _redirect(self, message: Message, count: int) -> bool:
         """Give the first `count` bytes to the target; True if that ends the message.

@@ -342,3 +342,40 @@ def test_ingress_redirects_are_read_in_order() -> None:
     for part in (b"one", b"two", b"three"):
         client.send(part)
     assert (target.peek(4), target.recv(4), target.recv_all()) == (b"onet", b"onet", b"wothree")
+
+
+def held_up(content: bytes) -> tuple[Lab, Socket, Socket, int]:
+    """A sender whose verdict refuses what begins with `!`, its reader, and how much of `content` it took in the end."""
+    lab = Lab(send_buffer=4096, receive_buffer=4096)
+    sender, reader = lab.pair()
+    judge = msg_verdict(lambda msg: SK_DROP if msg.message.content().startswith(b"!") else SK_PASS)
+    lab.put(lab.sockmap(judge), 0, sender)
+    while (taken := sender.send(content)) == len(content):
+        pass
+    reader.recv_all()
+    return lab, sender, reader, taken
+
+
+def test_the_rest_of_a_message_goes_by_the_verdict_that_it_got() -> None:
+    content = bytes(range(250)) * 4
+    lab, sender, reader, taken = held_up(content)
+    assert sender.send(content[taken : taken + 10]) == 10
+    assert sender.send(content[taken + 10 :]) == len(content) - taken - 10
+    assert reader.recv_all() == content[taken:]
+    assert not told(lab, "")
+
+
+@pytest.mark.parametrize("more", [b"!", b"other"])
+def test_more_than_the_rest_goes_unjudged(more: bytes) -> None:
+    content = bytes(range(250)) * 4
+    lab, sender, _, taken = held_up(content)
+    sender.send(content[taken:] + more)
+    assert told(lab, "passed unjudged")
+
+
+def test_something_else_than_the_rest_goes_unjudged_once() -> None:
+    lab, sender, reader, _ = held_up(b"x" * 1000)
+    assert sender.send(b"!") == 1
+    assert reader.recv_all() == b"!"
+    assert errno_of(sender.send, b"!") == EACCES
+    assert told(lab, "passed unjudged")
