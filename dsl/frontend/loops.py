@@ -116,6 +116,7 @@ def body_of_loop(lowering: Lowering, loop: Loop, statements: Sequence[ast.stmt])
 def while_loop(lowering: Lowering, node: ast.While) -> None:
     failures, exits = lowering.failures, lowering.exits
     here = lowering.here
+    repeats = False
     end = lowering.label(node, "end")
 
     def head() -> Label:
@@ -124,7 +125,7 @@ def while_loop(lowering: Lowering, node: ast.While) -> None:
         return label
 
     def turn(label: Label) -> Sequence[Edge]:
-        nonlocal here
+        nonlocal here, repeats
         end.edges.clear()
         lowering.enter(label)
         here = lowering.here.copy()
@@ -143,11 +144,13 @@ def while_loop(lowering: Lowering, node: ast.While) -> None:
             if lowering.state is not None:
                 lowering.jump(node, label)
         _otherwise(lowering, node, done, end)
+        repeats = len(label.edges) > entered
         return label.edges[entered:]
 
     _until_stable(lowering, node, head, turn)
     lowering.enter(end)
-    if lowering.failures == failures:
+    # A turn that always leaves is the only one, whatever the loop tests.
+    if lowering.failures == failures and repeats:
         from skverdict.dsl.frontend.endless import check_ends
 
         check_ends(lowering, node, here, bool(end.edges), lowering.exits > exits)

@@ -158,10 +158,11 @@ def checked_index(
         raise lowering.refuse(node, f"an index must be a number, but this is {describe(index)}")
     if index.low < 0 or index.high >= count:
         text = lowering.segment(node)
+        test = f"{text} < {count}" if index.low >= 0 else f"0 <= {text} < {count}"
         raise lowering.refuse(
             node,
             f"this index may be outside of {what}: it is {index.low} to {index.high}",
-            f"test it first, such as `if {text} < {count}:`",
+            f"test it first, such as `if {test}:`",
         )
     wide = isinstance(index.type, Int) and index.type.bits == 64
     return convert(lowering, node, index, U64 if wide else U32)

@@ -44,6 +44,7 @@ ENDING = (
     "while ctx.len:\n    ctx.pull_data(1)",
     "while ctx.len:\n    break",
     "while ctx.len:\n    return 3",
+    "n: u32 = 0\nwhile n < ctx.hash:\n    n += 1\n    return 3",
     "while True:\n    if ctx.len:\n        return 1",
     "while (n := ctx.len) > 3:\n    pass",
     "n = 5\nwhile n:\n    n -= 1",
