@@ -8,7 +8,7 @@ import sys
 import time
 import traceback
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Sequence
 
 #: Seconds of the processor that no run may take.
 TOO_LONG = 20.0
@@ -46,13 +46,36 @@ def campaign(run: Callable[[int], str], first: int, runs: int, seconds: float | 
 
 def main(module: str, summary: str, fuzz: Callable[[int, int, float | None], Counter[str]]) -> int:
     """The command line of `module`; `fuzz` takes the first seed, the runs and the seconds."""
+    parser = _parser(module, summary)
+    options = parser.parse_args()
+    return _carry_out(options, lambda: fuzz(options.seed, options.runs, options.seconds))
+
+
+def main_of(
+    module: str,
+    summary: str,
+    fuzz: Callable[[str, int, int, float | None], Counter[str]],
+    shares: Collection[str],
+    arguments: Sequence[str],
+) -> int:
+    """The same where it says at first which of `shares` is meant."""
+    parser = _parser(module, summary)
+    parser.add_argument("what", choices=shares, help="what is made up")
+    options = parser.parse_args(arguments)
+    return _carry_out(options, lambda: fuzz(options.what, options.seed, options.runs, options.seconds))
+
+
+def _parser(module: str, summary: str) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog=f"python -m {module}", description=summary)
     parser.add_argument("--seed", type=int, default=1, help="the seed of the first run (default 1)")
     parser.add_argument("--runs", type=int, default=10_000, help="how many runs (default 10000)")
     parser.add_argument("--seconds", type=float, help="end after so long")
-    options = parser.parse_args()
+    return parser
+
+
+def _carry_out(options: argparse.Namespace, fuzz: Callable[[], Counter[str]]) -> int:
     try:
-        counts = fuzz(options.seed, options.runs, options.seconds)
+        counts = fuzz()
     except Exception:
         traceback.print_exc()
         return 1

@@ -1,5 +1,5 @@
-"""Changed objects, scenarios and traces end in a result or in an error with a name; `tests.runtime.fuzz`,
-`tests.runtime.native_fuzz` and `tests.runtime.fuzz_scenarios` do it for hours."""
+"""Changed objects, scenarios, traces and captures, and values of every shape, end in a result or in an error with a
+name; `tests.runtime.fuzz`, `native_fuzz`, `fuzz_scenarios` and `fuzz_inputs` do it for hours."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 from skverdict.codegen.object_reader import read_object
 
 from tests.corpus.scenario import recorded
-from tests.runtime import fuzz_scenarios, native_fuzz
+from tests.runtime import fuzz_inputs, fuzz_scenarios, native_fuzz
 from tests.runtime.fuzz import changed, rewritten, seeds, use
 
 OBJECTS = seeds()
@@ -37,6 +37,16 @@ def test_changed_scenarios_and_traces(seed: int) -> None:
     random = Random(seed)
     for _ in range(3):
         assert fuzz_scenarios.use(SCENARIOS, random)
+
+
+@pytest.mark.parametrize(
+    ("share", "runs", "some"),
+    [("values", 60, {"ValueMismatch", "KernelError"}), ("captures", 40, {"read", "CaptureError"}),
+     ("cases", 40, {"failed", "CaseError"})],
+)  # fmt: skip
+def test_made_up_inputs(share: str, runs: int, some: set[str]) -> None:
+    outcomes = {fuzz_inputs.SHARES[share](Random(seed)) for seed in range(runs)}
+    assert some <= outcomes
 
 
 @pytest.mark.parametrize("first", range(0, 24, 8))
