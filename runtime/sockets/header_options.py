@@ -46,9 +46,7 @@ def _reserve(socket: TcpSocket, segment: Segment, what: int, full: bool = True, 
     return -((segment.room - room) // 4) * 4 if agreed else 0
 
 
-def written(
-    socket: TcpSocket, draft: Draft, asks: int, full: bool = True, syn: SynPacket | None = None
-) -> bytes:
+def written(socket: TcpSocket, draft: Draft, asks: int, full: bool = True, syn: SynPacket | None = None) -> bytes:
     """The header with which `draft` leaves `socket`. Programs write into it if flag WRITES is in `asks`.
 
     What they reserve and do not write becomes no-operations. Raises SimulationError for options that make the other

@@ -55,6 +55,11 @@ and, since the last look,
                                         four of before, args, result of the update, result of setting flags]
     ["options"]                         runs of options.c's, each as [callback, result of setting, result of
                                         reading, the 16 bytes read in hexadecimal, values stored]
+    ["headers"]                         runs of headers.c's, each as [callback, is_fullsock, local port, args[0],
+                                        skb_len, flags, the header as far as it is written, what helpers gave
+                                        but 0, if any]; `shown_headers` says how a header is written
+    ["syns"]                            the same runs, each as [callback, is_fullsock, local port, result of
+                                        reading the SYN, what was read]
 
 Bytes are Latin-1 text, so that JSON holds them. `run` is the same for a kernel and the simulator: both are
 a `World`, and what differs between them is a fault of the simulator.

@@ -61,6 +61,8 @@ VERBS: dict[str, str] = {
     "seen_lengths": "",
     "callbacks": "",
     "options": "",
+    "headers": "",
+    "syns": "",
 }
 _OPTIONS = {
     "server_port": int, "client_port": int, "port": int, "family": str, "address": str, "server_address": str,

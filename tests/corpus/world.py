@@ -7,6 +7,8 @@ import os
 from array import array
 from typing import Any
 
+from tests.corpus.shown_headers import shown_header, shown_packet
+
 PROGRAMS = ("", "parser", "verdict", "skb_verdict", "msg_verdict")
 ATTACH = {
     "parser": "parser",
@@ -17,6 +19,7 @@ ATTACH = {
     "msg_verdict": "msg_verdict",
     "dropping_msg_verdict": "msg_verdict",
     "sock_ops": "verdict",
+    "other_ops": "verdict",
 }
 
 #: `enum` of the callbacks of sock_ops, include/uapi/linux/bpf.h.
@@ -38,6 +41,9 @@ CALLBACKS = (
     "hdr_opt_len",
     "write_hdr_opt",
 )
+
+#: The helpers that headers.c may have called at a callback, by what it calls their results.
+_HEADER_HELPERS = ("set", "reserve", "again", "store", "another", "load", "wrote")
 
 #: How much of a flood is written at a time, in bytes.
 FLOOD = 1 << 16
@@ -346,6 +352,39 @@ class BackendWorld:
             ]
             for item in self._reports("options")
         ]
+
+    def do_headers(self) -> list[list[Any]]:
+        return [
+            [
+                *_callback(item),
+                item["arg"],
+                item["length"],
+                f"{item['flags']:#04x}",
+                shown_header(bytes(item["bytes"])[: item["linear"]]),
+                *_answers(item),
+            ]
+            for item in self._reports("headers")
+        ]
+
+    def do_syns(self) -> list[list[Any]]:
+        return [
+            [*_callback(item), _result(item["get"]), shown_packet(bytes(item["option"]))]
+            for item in self._reports("headers")
+        ]
+
+
+def _callback(item: Any) -> list[Any]:
+    """Which callback of which end, and which program's if it is not the first one's."""
+    name = CALLBACKS[item["op"]] if item["program"] == 1 else f"{CALLBACKS[item['op']]} of the other"
+    return [name, item["is_fullsock"], item["local_port"]]
+
+
+def _answers(item: Any) -> list[Any]:
+    """What helpers gave, but 0, and what bpf_load_hdr_opt found."""
+    given = {name: _result(item[name]) for name in _HEADER_HELPERS if item[name]}
+    if "load" in given:
+        given["loaded"] = b"".join(word.to_bytes(8, "little") for word in item["loaded"]).hex()
+    return [given] if given else []
 
 
 def _result(number: int) -> int | str:

@@ -30,6 +30,7 @@ _FILES = ("tests/kernel/run_backend.py", "tests/corpus/kernel_types/reading.py",
 POLICIES = (
     "examples/local_bypass.py",
     "examples/port_redirect.py",
+    "examples/tenant_routing.py",
     "tests/kernel/backend/holding.py",
     "tests/corpus/kernel_types/reading.py",
     "tests/kernel/backend/telling.py",

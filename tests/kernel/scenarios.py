@@ -22,6 +22,7 @@ SETTLE = 0.05
 _FILES = (
     "tests/corpus/scenario.py",
     "tests/corpus/scenario_file.py",
+    "tests/corpus/shown_headers.py",
     "tests/corpus/world.py",
     "tests/kernel/run_scenarios.py",
 )
