@@ -17,6 +17,7 @@ from skverdict.codegen.machine.entry import split_context
 from skverdict.codegen.machine.frame_sums import add_to_frames
 from skverdict.codegen.machine.graph import CLASS, LDX, WIDE
 from skverdict.codegen.machine.kernel_fields import KERNEL, place_in_instructions
+from skverdict.codegen.machine.known_counts import put_counts_second
 from skverdict.codegen.machine.legal import legalise
 from skverdict.codegen.machine.lift import CALL_OPCODE, Unliftable, arguments, decode, lift
 from skverdict.codegen.machine.packet import move_pointers
@@ -193,6 +194,7 @@ class _Improver:
         tidy_stack(graph, uses)
         move_pointers(graph)
         drop_unused(graph)
+        repaired = put_counts_second(graph) or repaired
         kept = split_context(graph)
         if kept is not None:
             load_early(graph, kept)

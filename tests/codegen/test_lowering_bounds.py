@@ -56,3 +56,19 @@ def test_addresses_in_the_frame_are_summed(cpu: str) -> None:
     assert not any(operation(each).name.startswith("or") for each in instructions(body, BYTES, cpu))
     machine = Machine(compiled(program_text(body, before=BYTES)), Target(cpu))
     assert [machine.run(len=length, hash=9) for length in (1, 9, 2)] == [6, 6, 5]
+
+
+@each_cpu
+def test_a_loop_compares_its_limit_with_its_count(cpu: str) -> None:
+    """In that order: Linux 6.1 does not see the end of a loop from a number that it knows and one that it does not."""
+    body = (
+        "n: u32 = 0\nx: u32 = 0\nwhile n < min(ctx.len, 5):\n    n += 1\n    x += bpf_get_prandom_u32()\n"
+        "return i32(n + (x & 0))"
+    )
+    before = "from skverdict.dsl.helpers import bpf_get_prandom_u32"
+    found = instructions(body, before, cpu)
+    (counted,) = {each.dst for each in found if operation(each).name.startswith("add") and each.imm == 1}
+    compared = [each for each in found if operation(each).family == "jump" and each.opcode & 8]
+    assert compared and all(each.dst != counted for each in compared)
+    machine = Machine(compiled(program_text(body, before=before)), Target(cpu))
+    assert [machine.run(len=length, hash=0) for length in (0, 1, 4, 5, 9)] == [0, 1, 4, 5, 5]
