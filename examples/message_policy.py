@@ -66,6 +66,7 @@ def whole_records(msg: SkMsg) -> i32:
             return SK_DROP
         offset += 8 + length
         if offset == msg.size:
+            msg.cork_bytes(0)  # else the next message would be held to what this one has asked for
             return SK_PASS
         if offset > msg.size:
             msg.cork_bytes(msg.size + 1)

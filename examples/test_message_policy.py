@@ -155,6 +155,14 @@ class TestWholeRecords:
         assert peer.pending == 0
         assert other_peer.recv() == record(PING)
 
+    def test_a_short_record_behind_one_that_was_held_back_for_longer(self) -> None:
+        _, sender, peer = judged("whole_records")
+
+        for piece in (record(DATA, b"hello")[:8], b"hello", record(PING)):
+            sender.send(piece)
+
+        assert peer.recv_all() == record(DATA, b"hello") + record(PING)
+
     def test_more_pieces_than_a_message_can_have(self) -> None:
         sim, sender, peer = judged("whole_records")
         other, _ = sim.tcp_pair()

@@ -10,12 +10,14 @@ from pathlib import Path
 
 import skverdict.codegen.instruction_set
 import skverdict.dsl.catalogue.helpers
+import skverdict.dsl.ir.types
 import skverdict.runtime.machine.semantics
 
-#: Beside whose files the instruction set, the catalogue, the interpreter's rules and the engine itself are written.
+#: Where the instruction set, the catalogue with its types, the interpreter's rules and the engine itself are written.
 _FOLDERS = (
     Path(skverdict.codegen.instruction_set.__file__).parent,
     Path(skverdict.dsl.catalogue.helpers.__file__).parent,
+    Path(skverdict.dsl.ir.types.__file__).parent,
     Path(skverdict.runtime.machine.semantics.__file__).parent,
     Path(__file__).parent,
 )

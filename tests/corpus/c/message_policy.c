@@ -55,8 +55,10 @@ int whole_records(struct sk_msg_md *msg)
 		if (length > MAX_BODY || (kind != KIND_DATA && kind != KIND_PING))
 			return SK_DROP;
 		offset += 8 + length;
-		if (offset == msg->size)
+		if (offset == msg->size) {
+			bpf_msg_cork_bytes(msg, 0); /* else the next message would be held to what this one has asked for */
 			return SK_PASS;
+		}
 		if (offset > msg->size) {
 			bpf_msg_cork_bytes(msg, msg->size + 1);
 			return SK_PASS;
