@@ -9,6 +9,7 @@ from skverdict.codegen.object import MapSpec
 from skverdict.dsl.catalogue.programs import KERNELS
 from skverdict.runtime.machine.call import Call
 from skverdict.runtime.machine.errno import Errno, KernelError
+from skverdict.runtime.machine.fault import Misuse
 from skverdict.runtime.machine.memory import ByteOrder
 from skverdict.runtime.maps.base import Map
 from skverdict.runtime.maps.lru import CommonLru, Lru, Node, PerCpuLru, common_target
@@ -99,6 +100,7 @@ class LruHashMap(HashMap):
         if own:
             spec = replace(spec, max_entries=-(-spec.max_entries // cpus) * cpus)
         super().__init__(spec, order)
+        self._cpus = cpus
         self._nodes: dict[bytes, Node] = {}
         entries = spec.max_entries
         self._lru: Lru = (
@@ -123,7 +125,10 @@ class LruHashMap(HashMap):
         self._replace(key, value, flags, 0)
 
     def store(self, call: Call, key: bytes, value: bytes, flags: int) -> None:
-        self._replace(key, value, flags, call.environment.cpu)
+        cpu = call.environment.cpu
+        if cpu >= self._cpus:
+            raise Misuse(f"the program runs on CPU {cpu}, and map {self.name} is for {self._cpus}")
+        self._replace(key, value, flags, cpu)
 
     def _replace(self, key: bytes, value: bytes, flags: int, cpu: int) -> None:
         """Put `value` at `key` by a new node, for which another entry may have to go even if this one is there, or

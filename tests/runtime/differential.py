@@ -75,7 +75,7 @@ def random_maps() -> dict[str, Map]:
         "values": ArrayMap(spec("values", MAPS["values"], VALUE_SIZE, 4)),
         "entries": HashMap(spec("entries", MAPS["entries"], VALUE_SIZE, 2)),
         "wide": HashMap(spec("wide", MAPS["wide"], VALUE_SIZE, 3)),
-        "recent": LruHashMap(spec("recent", MAPS["recent"], VALUE_SIZE, 2)),
+        "recent": LruHashMap(spec("recent", MAPS["recent"], VALUE_SIZE, 2), cpus=2),
         "apart": LruPerCpuHashMap(spec("apart", MAPS["apart"], VALUE_SIZE, 2), cpus=2),
         "each": PerCpuArray(spec("each", MAPS["each"], VALUE_SIZE, 4), cpus=2),
     }

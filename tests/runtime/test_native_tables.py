@@ -164,6 +164,25 @@ def test_a_lookup_counts_as_use_of_an_entry_that_may_be_dropped(asked: list[int]
     assert [world.native(number).value for number in (1, 2, 3)] == [1, 1000, 3]
 
 
+_UPDATE = """
+    *(u64 *)(r10 - 8) = 1
+    r1 = map[m] ll
+    r2 = r10
+    r2 += -8
+    r3 = r2
+    r4 = 0
+    call bpf_map_update_elem
+    exit
+"""
+
+
+def test_a_cpu_that_an_lru_hash_was_not_made_for_is_a_fault() -> None:
+    world = World(LruHashMap(spec("m", 8, 8, 2), cpus=2), _UPDATE, cpu=2)
+    for execute in (world.native, world.interpreted):
+        with pytest.raises(Fault, match="the program runs on CPU 2, and map m is for 2"):
+            execute()
+
+
 _EACH = _FIND.replace("*(u64 *)(r10 - 8) = 0\n", "")
 
 
