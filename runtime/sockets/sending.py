@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from skverdict.runtime.machine.errno import Errno
 from skverdict.runtime.sockets import hazards
 from skverdict.runtime.sockets.contexts import SkMsgContext
-from skverdict.runtime.sockets.errors import WouldBlock, socket_error
+from skverdict.runtime.sockets.errors import SimulationError, WouldBlock, socket_error
 from skverdict.runtime.sockets.message import Message
 from skverdict.runtime.sockets.state import State
 from skverdict.runtime.sockets.verdict import Verdict, verdict_of
@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 _CORKED = "behind the applied bytes of a corked and redirected message"
 _DROPPED = "behind the applied bytes of a dropped message"
 
+
+#: Verdicts in a row that may leave a message as long as it was before. A kernel that comes so far does not come back.
+_MOST_FUTILE = 10_000
 
 #: States in which bytes can be sent.
 _SENDING = (State.ESTABLISHED, State.CLOSE_WAIT)
@@ -121,10 +124,11 @@ class _Call:
         self.kernel.moved("corked", self.socket, None, message.content()[message.size - done :])
 
     def _judge(self, message: Message, done: int) -> None:
-        """Work through the message, verdict by verdict."""
+        """Work through the message, verdict by verdict. Raises SimulationError if the program adds to it for ever."""
         psock = self.psock
         full = message.full
         first = True
+        shortest, futile = message.size, 0
         if psock.evaluated is not Verdict.NONE and not psock.apply_bytes:
             self._check_kept_verdict(message)
         while True:
@@ -156,6 +160,13 @@ class _Call:
                 psock.target = None
             if not message.elements:
                 return
+            futile = 0 if message.size < shortest else futile + 1
+            shortest = min(shortest, message.size)
+            if futile > _MOST_FUTILE:
+                raise SimulationError(
+                    f"the send on {self.socket.name} does not end: in {_MOST_FUTILE:,} verdicts in a row its "
+                    "msg_verdict added as many bytes to the message as went out by its apply_bytes"
+                )
 
     def _check_kept_verdict(self, message: Message) -> None:
         """A verdict outlives its message only by a fault: a drop always, a pass that met a full buffer. That one is

@@ -11,6 +11,7 @@ from skverdict.codegen import Object
 from skverdict.runtime import Simulator, Socket
 from skverdict.runtime.maps.ring_buffer import RingBuffer
 from skverdict.runtime.maps.thing_views import PerfEventsView
+from skverdict.runtime.sockets.errors import SimulationError
 
 SHORT = Repr()
 SHORT.maxother = 200  # characters of a step's content in reports
@@ -49,12 +50,14 @@ class Stage:
                 view.open()
 
     def do(self, step: Step) -> Any:
-        """What the step gives: its result, or the name of its error."""
+        """What the step gives: its result, or the name of its error; "endless" for what a kernel never ends."""
         try:
             return getattr(self, step.verb)(*step.arguments, **step.named)
         except OSError as error:
             assert error.errno is not None
             return errno.errorcode[error.errno]
+        except SimulationError:
+            return "endless"
 
     def attach(self, map_name: str, **programs: str) -> None:
         self.sim.attach(map_name, **programs)

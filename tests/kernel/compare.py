@@ -30,8 +30,8 @@ from tests.kernel.scenarios import Scenario, outcomes_in_guest, recording_of
 
 
 def simulated(scenario: Scenario, kernel: str) -> list[Any] | None:
-    """What the simulator gives for it, as kernel `kernel`; None where redirects go round in a circle without end, as
-    they would in a kernel."""
+    """What the simulator gives for it, as kernel `kernel`; None where redirects go round in a circle without end, or
+    a message grows for ever, as they would in a kernel."""
     try:
         return run(BackendWorld(Simulator(LABS / "lab.o", kernel=kernel)), scenario)
     except SimulationError:

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from skverdict.runtime.machine.errno import KernelError
+from skverdict.runtime.sockets.errors import SimulationError
 from skverdict.runtime.sockets.message import MAX_ELEMENTS, PAGE, Message, PageFragment
 from skverdict.runtime.sockets.socket import Socket
 
@@ -447,3 +448,27 @@ def test_cork_alone_conserves_bytes(parts: list[bytes], cork: int) -> None:
     got = bench.server.recv_all()
     assert stream.startswith(got)
     assert len(stream) - len(got) < cork
+
+
+@pytest.mark.parametrize("added", [2, 8])
+def test_a_send_that_a_kernel_would_never_end_is_told(added: int) -> None:
+    def judge(msg) -> int:
+        msg.message.apply_bytes = 2
+        msg.message.push(0, added, 0)
+        return SK_PASS
+
+    with pytest.raises(SimulationError, match="10,000 verdicts in a row its msg_verdict added as many bytes"):
+        Judged(judge).client.send(b"hello")
+
+
+def test_a_message_may_grow_for_a_while() -> None:
+    def judge(msg) -> int:
+        msg.message.apply_bytes = 1
+        if len(judged.seen) <= 100:
+            msg.message.push(0, 2, 0)
+        return SK_PASS
+
+    judged = Judged(judge)
+    assert judged.client.send(b"hello") == 5
+    judged.settle()
+    assert judged.server.recv_all() == bytes(200) + b"hello"
