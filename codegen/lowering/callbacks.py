@@ -18,7 +18,7 @@ from skverdict.dsl.catalogue.contexts import CONTEXTS
 from skverdict.dsl.ir.types import Int, Opaque, Pointer, Space, Struct
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Container, Iterator, Mapping
 
     from skverdict.codegen.lowering.emitter import FunctionEmitter
     from skverdict.dsl.ir.module import Function, Operation, Value
@@ -30,7 +30,7 @@ _ODD = 0x9E3779B97F4A7C15 - (1 << 64)
 
 
 def forget_counts(f: FunctionEmitter, operation: Operation) -> None:
-    """Let the verifier forget what the call's structure holds, of what the function changes in it.
+    """Let the verifier forget what the call's structure holds, of what the function counts up in it.
 
     Nothing happens where the structure is no variable, or where there is no context to make such a zero of.
     """
@@ -83,19 +83,36 @@ def _function(f: FunctionEmitter, number: int) -> Function:
 
 
 def _changed(function: Function, struct: Struct) -> Iterator[str]:
-    """The numbers in the structure that a function gets last which it may change; all if it hands it on."""
+    """The numbers in the structure that a function gets last which it may count up; all if it hands it on."""
     handed = function.parameters[-1].value.number
     members: dict[int, str] = {}
+    makers: dict[int, Operation] = {}
     for block in function.blocks:
         for operation in block.operations:
             first = operation.operands[0].number if operation.operands else -1
+            if operation.result is not None:
+                makers[operation.result.number] = operation
             if operation.name == "member" and first == handed and operation.result is not None:
                 members[operation.result.number] = str(operation.attributes["name"])
-            elif operation.name == "store" or operation.name.startswith("atomic."):
-                if _is_number(struct, members.get(first, "")):
+            elif operation.name == "store" and _is_number(struct, members.get(first, "")):
+                if _is_known(operation.operands[1].number, makers, members):
                     yield members[first]
             elif operation.name.startswith("call") and any(each.number == handed for each in operation.operands):
                 yield from (member.name for member in struct.members if _is_number(struct, member.name))
+
+
+def _is_known(number: int, makers: Mapping[int, Operation], members: Container[int]) -> bool:
+    """True if a number is made of constants and of numbers in the structure alone."""
+    waiting = [number]
+    while waiting:
+        maker = makers.get(waiting.pop())
+        if maker is None or maker.name.startswith(("call", "local.")) or maker.name.endswith(".load"):
+            return False
+        if maker.name != "load":
+            waiting += (each.number for each in maker.operands)
+        elif maker.operands[0].number not in members:
+            return False
+    return True
 
 
 def _is_number(struct: Struct, name: str) -> bool:
