@@ -43,7 +43,7 @@ _FAST_OPEN_MAGIC = b"\xf9\x89"
 _BASIC = frozenset((_MSS, _WINDOW_SCALE, _SACK_PERMITTED, _SACK, _TIME_STAMP, _MD5, _FAST_OPEN))
 _KNOWN = {
     "6.1": _BASIC,
-    "6.12": _BASIC | {_AUTHENTICATION},
+    "6.12": _BASIC,
     "7.2": _BASIC | {_AUTHENTICATION, *_ACCURATE_ECN},
 }
 
@@ -243,5 +243,6 @@ def refused(options: bytes, kernel: str) -> bool:
     are none)."""
     if kernel == "6.1":
         return any(option is not None and option[0] == _MD5 and len(option) == _MD5_LENGTH for option in _walk(options))
-    found = _walk(options, _LEAST_AUTHENTICATION)
-    return any(option is None or option[0] in (_MD5, _AUTHENTICATION) for option in found)
+    # Debian's 6.12 is built without RFC 5925.
+    shortest, signs = (_MD5_LENGTH, (_MD5,)) if kernel == "6.12" else (_LEAST_AUTHENTICATION, (_MD5, _AUTHENTICATION))
+    return any(option is None or option[0] in signs for option in _walk(options, shortest))

@@ -134,10 +134,14 @@ def test_a_connection_with_headers_is_not_taken_in_bulk() -> None:
 
 
 BROKEN = b"\x63\x01\0\0\0\0"
+LONG = BROKEN + bytes(14)
 CHECKSUM = bytes((19, 18)) + bytes(16)
 
 
-@pytest.mark.parametrize(("option", "kernels"), [(BROKEN, ("6.12", "7.2")), (CHECKSUM, ("6.1", "6.12", "7.2"))])
+THROWN_AWAY = [(BROKEN, ("7.2",)), (LONG, ("6.12", "7.2")), (CHECKSUM, ("6.1", "6.12", "7.2"))]
+
+
+@pytest.mark.parametrize(("option", "kernels"), THROWN_AWAY)
 @pytest.mark.parametrize("kernel", ["6.1", "6.12", "7.2"])
 def test_a_segment_that_is_thrown_away_is_out_of_scope(option: bytes, kernels: tuple[str, ...], kernel: str) -> None:
     acts = tagging(option)
