@@ -47,6 +47,11 @@ def tell_process(folder: str) -> None:
     time.sleep(PATIENCE)
 
 
+def heed_interrupts() -> None:
+    """Let SIGINT end this process, though the one that started it ignores it, as a shell's background jobs do."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 def wait_for_names(folder: Path, count: int) -> list[str]:
     """The names of files in a folder, once there are `count`."""
     end = time.monotonic() + PATIENCE

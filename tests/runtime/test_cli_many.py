@@ -17,7 +17,7 @@ import pytest
 from skverdict.runtime.cli import main
 
 from tests.runtime.capture_files import pcap
-from tests.runtime.jobs_kit import PATIENCE, gone
+from tests.runtime.jobs_kit import PATIENCE, gone, heed_interrupts
 from tests.runtime.replay_kit import CAPTURES, EXAMPLES
 
 Output = pytest.CaptureFixture[str]
@@ -122,7 +122,12 @@ def replaying(*files: str) -> Iterator[subprocess.Popen[str]]:
     """The command as a process group of its own."""
     command = [sys.executable, "-m", "skverdict.runtime.cli", "run", POLICY, "--jobs", "2", "--json", "--capture"]
     process = subprocess.Popen(
-        [*command, *files], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
+        [*command, *files],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+        preexec_fn=heed_interrupts,
     )
     try:
         yield process

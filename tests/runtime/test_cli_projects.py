@@ -16,6 +16,8 @@ from skverdict.runtime.cli import main
 from skverdict.runtime.cli import new as new_command
 from skverdict.runtime.cli.new import TEMPLATES
 
+from tests.runtime.jobs_kit import heed_interrupts
+
 Output = pytest.CaptureFixture[str]
 MODULE = [sys.executable, "-m", "skverdict.runtime.cli"]
 
@@ -137,7 +139,9 @@ def test_arguments_behind_dashes_are_for_pytest(folder: Path) -> None:
 def test_watching_runs_again_at_a_change(folder: Path) -> None:
     Path("test_it.py").write_text("def test_it(): assert 0\n")
     with Path("out").open("wb") as out:
-        process = subprocess.Popen([*MODULE, "test", "--watch"], stdout=out, stderr=out)
+        process = subprocess.Popen(
+            [*MODULE, "test", "--watch"], stdout=out, stderr=out, preexec_fn=heed_interrupts
+        )
     try:
         _wait_for("1 failed")
         assert Path("out").read_text().count("watching this folder") == 1
