@@ -19,6 +19,19 @@ if TYPE_CHECKING:
 _RETURNS = {"i64": "i64", "u64": "i64", "u32": "i32", "void": "void"}
 _NUMBERS = ("scalar", "size", "alloc_size", "varargs")
 
+# What the verifier replaces by functions of the map. In Linux 6.1 those give an int, and an error is a positive number
+# of 64 bits (`struct bpf_map_ops` of include/linux/bpf.h, `do_misc_fixups` of kernel/bpf/verifier.c).
+_GIVES_INT = frozenset(
+    (
+        "bpf_map_update_elem",
+        "bpf_map_delete_elem",
+        "bpf_map_push_elem",
+        "bpf_map_pop_elem",
+        "bpf_map_peek_elem",
+        "bpf_for_each_map_elem",
+    )
+)
+
 
 def _argument(f: FunctionEmitter, argument: Argument, value: Value) -> str:
     """The operand for one argument, extended to what the helper takes."""
@@ -89,9 +102,27 @@ def lower_helper(f: FunctionEmitter, operation: Operation) -> None:
     result = f.define(call)
     if operation.result is not None and not isinstance(operation.result.type, Void):
         wanted = llvm_type(operation.result.type)
+        if name in _GIVES_INT and not _only_tested(f, operation.result):
+            result = f.define(f"trunc {returns} {result} to i32")
+            result = f.define(f"sext i32 {result} to {returns}")
         if wanted != returns:
             result = f.define(f"trunc {returns} {result} to {wanted}")
         f.bind(operation, result)
+
+
+def _only_tested(f: FunctionEmitter, value: Value) -> bool:
+    """True if a number is compared with 0 for being the same, and not used otherwise."""
+    operations = [operation for block in f.function.blocks for operation in block.operations]
+    zeros = {
+        each.result.number
+        for each in operations
+        if each.result is not None and each.name == "const" and each.attributes["value"] == 0
+    }
+    return all(
+        each.name in ("eq", "ne") and any(operand.number in zeros for operand in each.operands)
+        for each in operations
+        if any(operand.number == value.number for operand in each.operands)
+    )
 
 
 def lower_call(f: FunctionEmitter, operation: Operation) -> None:
