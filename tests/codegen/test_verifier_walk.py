@@ -144,7 +144,7 @@ def walked(object_: Object, most_steps: int = 200_000) -> Walked:
         (SEARCH, 4090, 44_995),
         (WITHOUT_BRANCHES, 5000, 80_008),
         (IN_A_MAP, 4000, 96_375),
-        (CALLED_BACK, 20_000, 18),
+        (CALLED_BACK, 20_000, 24),
     ],
 )
 def test_steps_are_those_of_kernels(
