@@ -60,6 +60,8 @@ def tag(skops: SockOps) -> i32:
             skops.store_hdr_opt(option)
         case constants.BPF_SOCK_OPS_ACTIVE_ESTABLISHED_CB:
             skops.cb_flags_set(0)
+        case _:
+            pass
     return 1
 
 
