@@ -32,6 +32,7 @@ class Bounds:
         self._largest: dict[int, int] = {}
         self._counters: set[str] | None = None
         self._tested: set[str] | None = None
+        self._used: set[int] | None = None
         self._function = function
         addressed = set()
         for block in function.blocks:
@@ -97,6 +98,18 @@ class Bounds:
                 if operation.name in _TESTS and not self._is_test_for_zero(operation):
                     for operand in operation.operands:
                         yield from self._roots(operand)
+
+    def is_only_tested_for_zero(self, value: Value) -> bool:
+        """True if nothing is done with a number but to tell whether it is 0."""
+        if self._used is None:
+            self._used = {
+                operand.number
+                for block in self._function.blocks
+                for operation in block.operations
+                if not self._is_test_for_zero(operation)
+                for operand in operation.operands
+            }
+        return value.number not in self._used
 
     def _is_test_for_zero(self, operation: Operation) -> bool:
         """True for `==` and `!=` with 0, of which the verifier learns what LLVM does, or nothing is to be learned."""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from skverdict.codegen.lowering.callbacks import forget_counts
 from skverdict.codegen.lowering.effects import READ_ONLY_ARGUMENTS, READS_ARGUMENTS, RESULT_RANGES
 from skverdict.codegen.lowering.emitter import function_name, llvm_type
-from skverdict.dsl.catalogue.helpers import HELPERS
+from skverdict.dsl.catalogue.helpers import HELPERS, INT_ON_6_1
 from skverdict.dsl.ir.types import MEMORY_SPACES, BigEndian, Bool, Int, Pointer, Void, size_of
 
 if TYPE_CHECKING:
@@ -18,19 +18,6 @@ if TYPE_CHECKING:
 # LLVM's types for `Helper.returns`; whatever else it says is a pointer.
 _RETURNS = {"i64": "i64", "u64": "i64", "u32": "i32", "void": "void"}
 _NUMBERS = ("scalar", "size", "alloc_size", "varargs")
-
-# What the verifier replaces by functions of the map. In Linux 6.1 those give an int, and an error is a positive number
-# of 64 bits (`struct bpf_map_ops` of include/linux/bpf.h, `do_misc_fixups` of kernel/bpf/verifier.c).
-_GIVES_INT = frozenset(
-    (
-        "bpf_map_update_elem",
-        "bpf_map_delete_elem",
-        "bpf_map_push_elem",
-        "bpf_map_pop_elem",
-        "bpf_map_peek_elem",
-        "bpf_for_each_map_elem",
-    )
-)
 
 
 def _argument(f: FunctionEmitter, argument: Argument, value: Value) -> str:
@@ -102,27 +89,12 @@ def lower_helper(f: FunctionEmitter, operation: Operation) -> None:
     result = f.define(call)
     if operation.result is not None and not isinstance(operation.result.type, Void):
         wanted = llvm_type(operation.result.type)
-        if name in _GIVES_INT and not _only_tested(f, operation.result):
+        if name in INT_ON_6_1 and not f.bounds.is_only_tested_for_zero(operation.result):
             result = f.define(f"trunc {returns} {result} to i32")
             result = f.define(f"sext i32 {result} to {returns}")
         if wanted != returns:
             result = f.define(f"trunc {returns} {result} to {wanted}")
         f.bind(operation, result)
-
-
-def _only_tested(f: FunctionEmitter, value: Value) -> bool:
-    """True if a number is compared with 0 for being the same, and not used otherwise."""
-    operations = [operation for block in f.function.blocks for operation in block.operations]
-    zeros = {
-        each.result.number
-        for each in operations
-        if each.result is not None and each.name == "const" and each.attributes["value"] == 0
-    }
-    return all(
-        each.name in ("eq", "ne") and any(operand.number in zeros for operand in each.operands)
-        for each in operations
-        if any(operand.number == value.number for operand in each.operands)
-    )
 
 
 def lower_call(f: FunctionEmitter, operation: Operation) -> None:

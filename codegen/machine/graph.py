@@ -22,6 +22,13 @@ LD, LDX, ST, STX, ALU32, JMP, JMP32, ALU64 = range(8)
 CLASS, REGISTER, CODE = 0x07, 0x08, 0xF0
 ADD, SUB, MUL, DIV, OR, AND, LSH, RSH, NEG, MOD, XOR, MOV, ARSH, END = range(0x00, 0xE0, 0x10)
 JA, JEQ, JGT, JGE, JSET, JNE, JSGT, JSGE, CALL_CODE, EXIT_CODE, JLT, JLE, JSLT, JSLE = range(0x00, 0xE0, 0x10)
+# Each comparison's contrary, and the same one with its sides exchanged.
+OPPOSITE = {
+    JEQ: JNE, JNE: JEQ, JGT: JLE, JLE: JGT, JGE: JLT, JLT: JGE, JSGT: JSLE, JSLE: JSGT, JSGE: JSLT, JSLT: JSGE,
+}  # fmt: skip
+MIRRORED = {
+    JEQ: JEQ, JNE: JNE, JGT: JLT, JLT: JGT, JGE: JLE, JLE: JGE, JSGT: JSLT, JSLT: JSGT, JSGE: JSLE, JSLE: JSGE,
+}  # fmt: skip
 WIDE = 0x18
 SIZES = {0x00: 4, 0x08: 2, 0x10: 1, 0x18: 8}
 COMMUTATIVE = frozenset((ADD, MUL, OR, AND, XOR))

@@ -11,18 +11,14 @@ from skverdict.codegen.machine.graph import (
     CLASS,
     CODE,
     END,
-    JEQ,
-    JGE,
-    JGT,
     JLE,
     JLT,
-    JNE,
-    JSGE,
-    JSGT,
     JSLE,
     JSLT,
     LDX,
+    MIRRORED,
     MOV,
+    OPPOSITE,
     REGISTER,
     ST,
     STX,
@@ -32,12 +28,6 @@ from skverdict.codegen.machine.graph import (
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-_OPPOSITE = {
-    JEQ: JNE, JNE: JEQ, JGT: JLE, JLE: JGT, JGE: JLT, JLT: JGE,
-    JSGT: JSLE, JSLE: JSGT, JSGE: JSLT, JSLT: JSGE,
-}  # fmt: skip
-# The same condition with its sides exchanged.
-_MIRRORED = {JGT: JLT, JLT: JGT, JGE: JLE, JLE: JGE, JSGT: JSLT, JSLT: JSGT, JSGE: JSLE, JSLE: JSGE}
 _FROM_V2 = frozenset((JLT, JLE, JSLT, JSLE))
 _CLOBBERED = 0x3F
 _ARGUMENTS = 0x3E
@@ -49,14 +39,14 @@ def opposite(branch: Branch, has_less: bool) -> Branch | None:
     Without `has_less`, numbers can only be tested for being greater.
     """
     code = branch.opcode & CODE
-    other = _OPPOSITE.get(code)
+    other = OPPOSITE.get(code)
     if other is None:
         return None
     opcode = branch.opcode & ~CODE
     if other not in _FROM_V2 or has_less:
         return branch._replace(opcode=opcode | other)
     if branch.opcode & REGISTER:
-        return Branch(opcode | _MIRRORED[other], branch.source, branch.target, 0)
+        return Branch(opcode | MIRRORED[other], branch.source, branch.target, 0)
     return None
 
 

@@ -28,8 +28,10 @@ from skverdict.codegen.machine.graph import (
     LSH,
     MASK32,
     MASK64,
+    MIRRORED,
     MOD,
     MUL,
+    OPPOSITE,
     OR,
     RSH,
     SUB,
@@ -267,15 +269,6 @@ def _bounds_of(code: int, bits: int, first: Bounds, second: Bounds, signed: bool
 
 # Comparisons.
 
-# The comparison that is true where the other is not.
-OPPOSITE = {
-    JEQ: JNE, JNE: JEQ, JGT: JLE, JLE: JGT, JGE: JLT, JLT: JGE, JSGT: JSLE, JSLE: JSGT, JSGE: JSLT, JSLT: JSGE,
-}  # fmt: skip
-# The same comparison with its sides exchanged.
-FLIPPED = {
-    JEQ: JEQ, JNE: JNE, JGT: JLT, JLT: JGT, JGE: JLE, JLE: JGE, JSGT: JSLT, JSLT: JSGT, JSGE: JSLE, JSLE: JSGE,
-}  # fmt: skip
-
 
 def decide(code: int, bits: int, first: Number, second: Number) -> bool | None:
     """Whether a comparison holds; None if it may and may not (`is_branch_taken`)."""
@@ -297,7 +290,7 @@ def decide(code: int, bits: int, first: Number, second: Number) -> bool | None:
         )
         return True if low > most else False if high <= least else None
     if code in (JLT, JSLT):
-        return decide(FLIPPED[code], bits, second, first)
+        return decide(MIRRORED[code], bits, second, first)
     opposite = decide(OPPOSITE[code], bits, first, second)
     return None if opposite is None else not opposite
 

@@ -26,8 +26,10 @@ from skverdict.codegen.machine.graph import (
     JNE,
     JSET,
     MASK64,
+    MIRRORED,
     MOV,
     NEG,
+    OPPOSITE,
     SUB,
 )
 from skverdict.codegen.verifier.code import (
@@ -46,8 +48,6 @@ from skverdict.codegen.verifier.code import (
 )
 from skverdict.codegen.verifier.needs import Needs
 from skverdict.codegen.verifier.numbers import (
-    FLIPPED,
-    OPPOSITE,
     UNKNOWN,
     Number,
     Range,
@@ -529,8 +529,8 @@ class _Walk:
                 _replace(frame, lambda value: isinstance(value, Pointer) and value[::2] == first[::2], known)
         elif isinstance(first, Range) and isinstance(second, int) and code != JSET:
             self._narrow(frame, step, step.goal, code, first, second)
-        elif isinstance(second, Range) and isinstance(first, int) and code in FLIPPED:
-            self._narrow(frame, step, step.source, FLIPPED[code], second, first)
+        elif isinstance(second, Range) and isinstance(first, int) and code in MIRRORED:
+            self._narrow(frame, step, step.source, MIRRORED[code], second, first)
 
     def _narrow(self, frame: _Frame, step: Step, register: int, code: int, old: Range, bound: int) -> None:
         new = refined(code, step.bits, old, bound, self.at_edges)
@@ -542,7 +542,7 @@ class _Walk:
     def _learn_reach(self, frame: _Frame, step: Step, code: int, first: Pointer, second: Pointer) -> None:
         """A pointer that was found to be behind the packet's end, or at it (`mark_pkt_end`)."""
         if first.kind == PACKET_END and second.kind == PACKET:
-            first, second, code = second, first, FLIPPED.get(code, code)
+            first, second, code = second, first, MIRRORED.get(code, code)
             register = step.source
         else:
             register = step.goal
@@ -553,7 +553,7 @@ class _Walk:
 def _past_end(code: int, first: Pointer, second: Pointer) -> bool | None:
     """`is_pkt_ptr_branch_taken`."""
     if first.kind == PACKET_END and second.kind == PACKET:
-        first, second, code = second, first, FLIPPED.get(code, code)
+        first, second, code = second, first, MIRRORED.get(code, code)
     if first.kind != PACKET or second.kind != PACKET_END or first.reach == _INSIDE:
         return None
     if first.reach == _BEYOND and code in (JGT, JLE):

@@ -300,6 +300,13 @@ _ROWS: tuple[Helper, ...] = (
 
 HELPERS: dict[str, Helper] = {helper.name: helper for helper in _ROWS}
 
+# What the verifier replaces by functions of the map. In Linux 6.1 those give C's `int`, and an error is a positive
+# number of 64 bits (`struct bpf_map_ops` of include/linux/bpf.h, where it is `long` since 6.4; `do_misc_fixups` of
+# kernel/bpf/verifier.c).
+INT_ON_6_1 = frozenset(
+    f"bpf_{name}_elem" for name in ("map_update", "map_delete", "map_push", "map_pop", "map_peek", "for_each_map")
+)
+
 # Where the map kind narrows who may call: a lookup gives a socket that must be released, which only sk_skb
 # programs can; the plain delete is open to sock_ops alone (`may_update_sockmap`), the plain update to none.
 MAP_CALLERS: dict[tuple[str, str], tuple[str, ...]] = {

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Container, Sequence
 
-from skverdict.dsl.catalogue.helpers import Helper
+from skverdict.dsl.catalogue.helpers import INT_ON_6_1, Helper
 from skverdict.runtime.machine.arguments import ArgumentsReader
 from skverdict.runtime.machine.environment import HelperFunction
 from skverdict.runtime.machine.errno import KernelError
@@ -24,11 +24,6 @@ ProgramFinder = Callable[[Run, Sequence[int]], "LoadedProgram | None"]
 #: Takes the address of an instruction; gives its slot.
 SlotFinder = Callable[[int], int]
 
-#: Helpers that are calls of the map's own functions, and what these return on Linux 6.1 is C's `int`: errors have zeros
-#: in the upper half of r0 (since 6.4 it is `long`, commit d7ba4cc900bf).
-_INT_ON_61 = frozenset(
-    f"bpf_{name}_elem" for name in ("map_update", "map_delete", "map_push", "map_pop", "map_peek", "for_each_map")
-)
 _INT = 0xFFFFFFFF
 
 _LOCKING = ("bpf_spin_lock", "bpf_spin_unlock")
@@ -85,7 +80,7 @@ def _bare_call(helper: Helper, perform: HelperFunction) -> HelperCaller:
 
 def _plain_call(slot: int, helper: Helper, perform: HelperFunction, arguments: ArgumentsReader) -> HelperCaller:
     """A call of a helper that gives a number, or an address; of a socket in a map only a lookup does."""
-    name, make, on_61 = helper.name, tuple.__new__, _INT if helper.name in _INT_ON_61 else ADDRESS
+    name, make, on_61 = helper.name, tuple.__new__, _INT if helper.name in INT_ON_6_1 else ADDRESS
     calling = Reference(helper.name, slot)
 
     def call_helper(run: Run, registers: Sequence[int]) -> int:
