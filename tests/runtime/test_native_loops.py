@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 from skverdict.codegen.assembler import assemble
 from skverdict.runtime.machine.fault import Fault
@@ -11,28 +9,10 @@ from skverdict.runtime.machine.load import load
 from skverdict.runtime.machine.run import Result, step_through
 from skverdict.runtime.maps.array import ArrayMap
 from skverdict.runtime.native import engine, layout
-from skverdict.runtime.native.run import NativeRun
 
 from tests.runtime.machine_kit import TestContext, environment, spec
 
-
-@pytest.fixture(autouse=True)
-def _cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-
-
-@pytest.fixture
-def asked(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """The slots of the instructions that Python does for native code."""
-    slots: list[int] = []
-    perform = NativeRun.perform
-
-    def noting(self: NativeRun, slot: int, frame: int) -> None:
-        slots.append(slot)
-        perform(self, slot, frame)
-
-    monkeypatch.setattr(NativeRun, "perform", noting)
-    return slots
+pytestmark = pytest.mark.usefixtures("own_cache")
 
 
 def _told(done: Result) -> tuple[object, ...]:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 from skverdict.codegen.assembler import assemble
 from skverdict.runtime.machine.environment import Environment
@@ -16,29 +14,11 @@ from skverdict.runtime.maps.hash import HashMap, LruHashMap
 from skverdict.runtime.maps.per_cpu import LruPerCpuHashMap, PerCpuArray, PerCpuHashMap
 from skverdict.runtime.native import engine, entries
 from skverdict.runtime.native.native_code import NativeCode
-from skverdict.runtime.native.run import NativeRun
 from skverdict.runtime.native.tables import LONGEST_KEY, table
 
 from tests.runtime.machine_kit import TestContext, environment, spec
 
-
-@pytest.fixture(autouse=True)
-def _cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-
-
-@pytest.fixture
-def asked(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """The slots of the instructions that Python does for native code."""
-    slots: list[int] = []
-    perform = NativeRun.perform
-
-    def noting(self: NativeRun, slot: int, frame: int) -> None:
-        slots.append(slot)
-        perform(self, slot, frame)
-
-    monkeypatch.setattr(NativeRun, "perform", noting)
-    return slots
+pytestmark = pytest.mark.usefixtures("own_cache")
 
 
 class World:
