@@ -27,6 +27,7 @@ cat >"$work/root/init" <<'END'
 /busybox mount -t proc proc /proc
 /busybox mount -t sysfs sys /sys
 /busybox ip link set lo up
+echo
 /busybox uname -r
 /user
 echo "end of output, status $?"
@@ -36,4 +37,4 @@ chmod +x "$work/root/init"
 (cd "$work/root" && find . | cpio -o -H newc --quiet) >"$work/initramfs"
 timeout 180 qemu-system-x86_64 -accel tcg -m 512 -nographic -no-reboot -kernel "$work"/kernel/boot/vmlinuz-* \
     -initrd "$work/initramfs" -append 'console=ttyS0 quiet panic=-1' </dev/null 2>"$work/qemu.err" |
-    tr -d '\r' | sed -n '/[0-9]-amd64$/,/^end of output/ { s/^.*[^0-9.]\([0-9]\+\.[0-9.]*-[0-9]*-amd64\)$/\1/; p }'
+    tr -d '\r' | sed -n '/^[0-9][^ ]*-amd64$/,/^end of output/p'

@@ -13,7 +13,7 @@ PAGE_SIZE = 4096
 _SK_BUFF = 256
 _SHARED_INFO = 320
 _CACHE_LINE = 64
-#: The smallest piece that the allocator gives for a buffer, and since Linux 6.3 what small buffers have of their own
+#: The smallest piece that the allocator gives for a buffer, and what small ones have of their own, if they do
 #: (SKB_SMALL_HEAD_CACHE_SIZE).
 _SMALLEST, _SMALL_HEAD = 512, 704
 
@@ -44,10 +44,14 @@ def page_ends(start: int, length: int) -> tuple[int, ...]:
 
 
 @lru_cache(maxsize=1024)
-def truesize(kernel: str, linear: int, paged: int = 0) -> int:
-    """The cost of a buffer with so much linear space and so many bytes in pages, on a Linux of that version."""
+def truesize(linear: int, paged: int, has_small_head: bool) -> int:
+    """The cost of a buffer with so much linear space and so many bytes in pages.
+
+    `has_small_head`: small ones come from a cache of their own, as they do since Linux 6.3 (`kmalloc_reserve` of
+    net/core/skbuff.c) where the control group of the sender does not account for them.
+    """
     wanted = -(-linear // _CACHE_LINE) * _CACHE_LINE + _SHARED_INFO
     allocated = max(_SMALLEST, 1 << (wanted - 1).bit_length())
-    if kernel != "6.1" and wanted <= _SMALL_HEAD:
+    if has_small_head and wanted <= _SMALL_HEAD:
         allocated = _SMALL_HEAD
     return _SK_BUFF + allocated + paged

@@ -101,7 +101,7 @@ class UdpSocket(QueuedSocket):
             buffer.source = str(self.local)
             space = len(content) + _headers(self.family) + _HEADROOM
             paged = 0 if linear else len(content)
-            buffer.cost = truesize(self.kernel.settings.kernel, space - paged, paged)
+            buffer.cost = truesize(space - paged, paged, self.kernel.settings.kernel != "6.1")
             found.receive(buffer, self)
         else:
             self.kernel.moved("lost", self, None, content, f"nobody is at {to}")

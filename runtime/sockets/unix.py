@@ -75,7 +75,8 @@ class UnixSocket(QueuedSocket):
         """Let a message arrive; the socket pays."""
         buffer = SocketBuffer(content, 0, linear, (linear, *page_ends(linear, len(content) - linear)))
         buffer.sender = buffer.payer = self
-        buffer.cost = truesize(self.kernel.settings.kernel, linear, page_aligned(len(content) - linear))
+        # Control groups account for buffers of unix sockets (GFP_KERNEL_ACCOUNT in `unix_create1`).
+        buffer.cost = truesize(linear, page_aligned(len(content) - linear), has_small_head=False)
         self.charged += buffer.cost
         to.arrive(buffer, self)
 
