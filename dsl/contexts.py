@@ -71,7 +71,8 @@ class PacketData:
         As in a program, a plain number that is added to a position is not cut to its type, and there is nothing
         behind what the kernel lets a program reach.
         """
-        from skverdict.dsl.scalars import position_of, u8
+        from skverdict.dsl.positions import position_of
+        from skverdict.dsl.scalars import u8
 
         if isinstance(index, slice):
             start = 0 if index.start is None else position_of(index.start)
@@ -91,8 +92,9 @@ class PacketData:
 
         if offset < 0:
             raise IndexError(f"an offset counts bytes from the start, but this is {offset}")
-        is_there = offset + size(type) <= min(len(self.content), FARTHEST)
-        return place(type, self.content, offset) if is_there else None
+        start = int(offset)
+        is_there = start + size(type) <= min(len(self.content), FARTHEST)
+        return place(type, self.content, start) if is_there else None
 
     def __contains__(self, content: bytes) -> bool:
         return content in self.content
@@ -124,9 +126,10 @@ class Context:
         from skverdict.dsl import scalars
         from skverdict.dsl.catalogue.contexts import CONTEXTS
         from skverdict.dsl.ir.types import Array
-        from skverdict.dsl.plain import take
         from skverdict.dsl.structs import ArrayOf, zero_of
 
+        self._types: dict[str, Any]
+        self.__dict__["_types"] = {"length": scalars.u32} if type(self) is Message else {}
         self.data = PacketData(data)
         name = CONTEXT_CLASSES[type(self)]
         table = CONTEXTS["__sk_buff" if name == "message" else name].fields
@@ -135,7 +138,8 @@ class Context:
         for name, field in table.items():
             type_ = getattr(scalars, str(field.low or field.type), None)
             if type_ is not None and not field.role:
-                setattr(self, name, take(type_, fields.pop(name, type_(0)), name))
+                self._types[name] = type_
+                setattr(self, name, fields.pop(name, type_(0)))
             elif isinstance(field.type, Array):
                 zero = zero_of(ArrayOf(getattr(scalars, str(field.type.element)), field.type.count))
                 setattr(self, name, fields.pop(name, zero))
@@ -143,6 +147,16 @@ class Context:
                 setattr(self, name, fields.pop(name, None))
         if fields:
             raise TypeError(f"{type(self).__name__} has no field {next(iter(fields))!r}")
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        """A number takes the type of its field, and loses what the kernel does not keep of it."""
+        from skverdict.dsl.catalogue.contexts import KEPT
+        from skverdict.dsl.plain import take
+
+        if name in self._types:
+            value = take(self._types[name], value, name)
+            value = value & KEPT[name] if name in KEPT else value
+        object.__setattr__(self, name, value)
 
 
 class SkSkb(Context):
@@ -163,10 +177,11 @@ class SkSkb(Context):
         from skverdict.dsl.places import content_of
 
         content = content_of(source)[:len]
-        end = offset + content.__len__()
+        start = int(offset)
+        end = start + content.__len__()
         is_there = end <= self.data.__len__()
         if is_there:
-            self.data.content[offset:end] = content
+            self.data.content[start:end] = content
         return _answer(is_there, errno.EFAULT)
 
 

@@ -32,10 +32,12 @@ class KernelHelper:
 
 def _loop(turns: int, callback: Any, context: object = None, flags: int = 0) -> int:
     """`bpf_loop` in ordinary Python: call a function with 0, 1, ... until it gives 1; how often it was called."""
+    from skverdict.dsl.scalars import i64
+
     for index in range(turns):
         if callback(index, *(() if context is None else (context,))) == 1:
-            return index + 1
-    return turns
+            return i64(index + 1)
+    return i64(turns)
 
 
 def __getattr__(name: str) -> KernelHelper:

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, SupportsIndex
 
 from skverdict.dsl.ir.types import size_of
 from skverdict.dsl.layout import layout_of, pack, type_of
+from skverdict.dsl.positions import slice_of
 from skverdict.dsl.scalars import BigEndian, Integer
 from skverdict.dsl.structs import ArrayOf, Bytewise, Elements, Struct, is_struct_class, members_of
 
@@ -93,14 +94,15 @@ class ArrayPlace(Bytewise):
         assert isinstance(count, int)
         return count
 
-    def _at(self, index: int) -> int:
+    def _at(self, index: SupportsIndex) -> int:
+        index = index.__index__()
         if not 0 <= index < len(self):
             raise IndexError(f"{self._annotation} has no element {index}")
         return self._offset + index * size(self._annotation.element)
 
     def __getitem__(self, index: Any) -> Any:
         if isinstance(index, slice):
-            return Elements(list(self)[index])
+            return Elements(list(self)[slice_of(index)])
         return read(self._annotation.element, self._buffer, self._at(index))
 
     def __setitem__(self, index: int, value: object) -> None:

@@ -2,8 +2,9 @@
 
 The types of `scalars` compute as a program does. What is left is what a program gets from its declared and
 inferred types, which Python would not know: a function is rewritten so that parameters, results and variables
-take theirs, a variable that begins with a literal is an i64, and the sides of a conditional expression and the
-operands of `min` and `max` meet in one type.
+take theirs, a variable that begins with a literal is an i64, the sides of a conditional expression and the
+operands of `min` and `max` meet in one type, sums in brackets are positions (`positions`), and a case of a `match`
+is what bytes begin with.
 
 A variable takes its type from the assignment that runs first, in a program from the one that is written first:
 where branches begin it with different types, it needs an annotation to be the same.
@@ -13,13 +14,19 @@ from __future__ import annotations
 
 import ast
 import inspect
+import operator
 import textwrap
 from collections.abc import Callable, Iterator, Mapping
+from copy import deepcopy
+from enum import Enum
+from functools import partial
 from types import CodeType, FunctionType
 from typing import Any
 
 from skverdict.dsl.atomics import Atomic
+from skverdict.dsl.contexts import PacketData
 from skverdict.dsl.frontend.assigned import assignment_counts, is_counter
+from skverdict.dsl.positions import is_plain, summed
 from skverdict.dsl.scalars import TYPES, BigEndian, Counter, Integer, common_type
 
 _PREFIX = "__skverdict_"
@@ -134,13 +141,20 @@ class _Rewriter(ast.NodeTransformer):
 
     def visit_For(self, node: ast.For) -> ast.AST:
         self.generic_visit(node)
-        is_range = isinstance(node.iter, ast.Call)
-        if is_range:
+        if isinstance(node.iter, ast.Call):
             node.iter = _hook("count", node.iter)
-        if isinstance(node.target, ast.Name):
-            name = node.target.id
-            if not is_range or not is_counter(self.definition, name, self.counts[name]):
-                node.body.insert(0, _assign(name, self._put(name, _name(name))))
+        for part in ast.walk(node.target):
+            if isinstance(part, ast.Name) and not is_counter(self.definition, part.id, self.counts[part.id]):
+                node.body.insert(0, _assign(part.id, self._put(part.id, _name(part.id))))
+        return node
+
+    def visit_Match(self, node: ast.Match) -> ast.AST:
+        self.generic_visit(node)
+        node.subject = _hook("matched", node.subject)
+        for case in node.cases:
+            for part in ast.walk(case.pattern):
+                if isinstance(part, ast.MatchAs) and part.name:
+                    _take_out(case, part.name)
         return node
 
     def visit_Return(self, node: ast.Return) -> ast.AST:
@@ -149,18 +163,59 @@ class _Rewriter(ast.NodeTransformer):
             node.value = _hook("take", self.definition.returns, node.value, ast.Constant("the result"))
         return node
 
-    def visit_IfExp(self, node: ast.IfExp) -> ast.AST:
-        pure_body, pure_orelse = ast.Constant(_is_pure(node.body)), ast.Constant(_is_pure(node.orelse))
+    def visit_BinOp(self, node: ast.BinOp) -> ast.AST:
         self.generic_visit(node)
-        return _hook("choose", node.test, _thunk(node.body), pure_body, _thunk(node.orelse), pure_orelse)
+        if isinstance(node.left, (ast.Attribute, ast.Name, ast.Subscript)):
+            node.left = _hook("number", node.left)
+        return node
+
+    def visit_IfExp(self, node: ast.IfExp) -> ast.AST:
+        is_pure = [_is_pure(side) for side in (node.body, node.orelse)]
+        self.generic_visit(node)
+        for side, other, pure in (("body", node.orelse, is_pure[1]), ("orelse", node.body, is_pure[0])):
+            beside = _thunk(deepcopy(other)) if pure else ast.Constant(None)
+            setattr(node, side, ast.Tuple([getattr(node, side), beside], ast.Load()))
+        return _hook("choose", ast.Starred(node, ast.Load()))
+
+    def visit_Subscript(self, node: ast.Subscript) -> ast.AST:
+        """What is written in brackets, of which only the thing itself knows whether it is a position of bytes."""
+        if isinstance(node.slice, ast.Slice):
+            for end in ("lower", "upper"):
+                written = getattr(node.slice, end)
+                setattr(node.slice, end, written and self._position(written))
+        elif isinstance(node.ctx, ast.Load):
+            node.slice = self._position(node.slice)
+        else:
+            node.slice = self.visit(node.slice)
+        node.value = self.visit(node.value)
+        return node
+
+    def _position(self, node: ast.expr) -> ast.expr:
+        if not isinstance(node, ast.BinOp) or not isinstance(node.op, (ast.Add, ast.Sub)):
+            found: ast.expr = self.visit(node)
+            return found
+        name = "add" if isinstance(node.op, ast.Add) else "subtract"
+        return _hook(name, _hook("number", self._position(node.left)), self._position(node.right))
 
     def visit_Call(self, node: ast.Call) -> ast.AST:
         self.generic_visit(node)
         if isinstance(node.func, ast.Name) and node.func.id in ("min", "max") and node.func.id not in self.counts:
             return _hook("extreme", node.func, *node.args)
+        if isinstance(node.func, ast.Name) and node.func.id == "len" and node.func.id not in self.counts:
+            return _hook("length", node.func, *node.args)
         if isinstance(node.func, ast.Name) and isinstance(self.names.get(node.func.id), Atomic) and node.args:
             return _atomic_call(node)
         return node
+
+
+def _take_out(case: ast.match_case, name: str) -> None:
+    """Let a name of a case stand for the bytes, rather than for how a `match` looks at them."""
+    seen = _hook("seen", _name(name))
+    if case.guard is None:
+        case.body.insert(0, _assign(name, seen))
+        return
+    both = ast.Tuple([ast.NamedExpr(ast.Name(name, ast.Store()), seen), case.guard], ast.Load())
+    case.guard = ast.Subscript(both, ast.Constant(1), ast.Load())
 
 
 def _atomic_call(node: ast.Call) -> ast.Call:
@@ -227,26 +282,48 @@ def _put(types: dict[str, type[Integer]], name: str, value: object) -> object:
     return take(kind, value, name)
 
 
+def _number(thing: object) -> object:
+    """What stands on the left of an operator; of a member of an enumeration the number, which leaves it to the right.
+
+    Python asks the left side first, and an `IntEnum` would not know of types.
+    """
+    return int(thing) if isinstance(thing, Enum) and isinstance(thing, int) else thing
+
+
+class _Matched:
+    """The bytes that a `match` looks at: each of its cases is what they begin with."""
+
+    __slots__ = ("content",)
+
+    def __init__(self, content: Any) -> None:
+        self.content = content
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, bytes) and bool(self.content.startswith(other))
+
+    __hash__ = None  # type: ignore[assignment]
+
+
+def _matched(subject: object) -> object:
+    return _Matched(subject) if hasattr(subject, "startswith") else subject
+
+
+def _seen(subject: object) -> object:
+    return subject.content if isinstance(subject, _Matched) else subject
+
+
 def _count(numbers: object) -> object:
     if isinstance(numbers, range):
         return (Counter(number) for number in numbers)
     return numbers
 
 
-def _choose(
-    test: object,
-    body: Callable[[], object],
-    pure_body: bool,
-    orelse: Callable[[], object],
-    pure_orelse: bool,
-) -> object:
-    """One of two values, as the type that both sides have in common."""
-    chosen = body() if test else orelse()
-    other, pure = (orelse, pure_orelse) if test else (body, pure_body)
+def _choose(chosen: object, other: Callable[[], object] | None) -> object:
+    """One of two values, as the type that both sides have in common; `other` gives the other one, if it may."""
     if isinstance(chosen, bool) or not isinstance(chosen, int):
         return chosen
     beside: object = None
-    if pure:
+    if other is not None:
         try:
             beside = other()
         except Exception:
@@ -272,11 +349,16 @@ def _extreme(pick: Callable[..., Any], first: Any, *others: Any) -> object:
     """`min` or `max` of numbers, each pair in the type that both have in common."""
     for other in others:
         chosen = pick(first, other)
-        if isinstance(chosen, int):
+        if isinstance(chosen, int) and not (is_plain(first) and is_plain(other)):
             beside = other if chosen is first else first
             chosen = _in_common(chosen, beside)
         first = chosen
     return first
+
+
+def _length(count: Callable[[object], int], thing: object) -> int:
+    """How many there are: of a message's bytes, which are known only when the program runs, a u32."""
+    return TYPES[32, False](count(thing)) if isinstance(thing, PacketData) else count(thing)
 
 
 def _atomic(operation: Atomic, holder: Any, part: Any, *numbers: Any) -> object:
@@ -303,7 +385,13 @@ _HOOKS: dict[str, Callable[..., object]] = {
     "take": take,
     "put": _put,
     "count": _count,
+    "number": _number,
+    "matched": _matched,
+    "seen": _seen,
     "choose": _choose,
     "extreme": _extreme,
+    "length": _length,
+    "add": partial(summed, operator.add, 1),
+    "subtract": partial(summed, operator.sub, -1),
     "atomic": _atomic,
 }

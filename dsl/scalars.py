@@ -138,31 +138,6 @@ def _as_bits(number: int, other: int) -> int:
     return number & ((1 << other.BITS) - 1) if -(1 << (other.BITS - 1)) <= number < 0 else number
 
 
-def position_of(number: int) -> int:
-    """Where in a packet a number leads as an index or as an end of a slice.
-
-    There the compiler adds plain numbers without cutting the sum to the type of the other side, so that
-    `data[44 + first]` of a u8 that is 250 is byte 294 (`skverdict.dsl.frontend.byte_places`).
-    """
-    inner, distance = getattr(number, _SUM, (int(number), 0))
-    return inner + distance if distance >= 0 else int(number)
-
-
-# What a sum with a plain number keeps: the other side, and all that was added to it.
-_SUM = "_sum"
-_DIRECTIONS = {int.__add__: 1, int.__sub__: -1}
-
-
-def _remember_sum(result: Integer, plain: Callable[[int, int], int], first: int, second: int) -> Integer:
-    """Note in a sum what it is made of, if one side is a plain number."""
-    if type(first) is int and plain is int.__add__:
-        first, second = second, first
-    if type(second) is int and isinstance(first, Integer):
-        inner, distance = getattr(first, _SUM, (int(first), 0))
-        setattr(result, _SUM, (inner, distance + _DIRECTIONS[plain] * second))
-    return result
-
-
 def _operator(plain: Callable[[int, int], int], bitwise: bool) -> Callable[[int, int], Any]:
     def operate(first: int, second: int) -> Any:
         if not isinstance(second, int) or not isinstance(first, int):
@@ -170,8 +145,7 @@ def _operator(plain: Callable[[int, int], int], bitwise: bool) -> Callable[[int,
         if bitwise:
             first, second = _as_bits(first, second), _as_bits(second, first)
         kind = meet(first, second)
-        result = kind(plain(int(kind(first)), int(kind(second))))
-        return _remember_sum(result, plain, first, second) if plain in _DIRECTIONS else result
+        return kind(plain(int(kind(first)), int(kind(second))))
 
     return operate
 

@@ -149,8 +149,11 @@ class Elements(Bytewise, list[object]):
     """The elements of an array: a number that is put there takes the type of the one before, if it fits."""
 
     def __getitem__(self, index: Any) -> Any:
-        found = super().__getitem__(index)
-        return Elements(found) if isinstance(index, slice) else found
+        if not isinstance(index, slice):
+            return super().__getitem__(index)
+        from skverdict.dsl.positions import slice_of
+
+        return Elements(super().__getitem__(slice_of(index)))
 
     def __eq__(self, other: object) -> bool:
         return self.content() == other if isinstance(other, bytes) else super().__eq__(other)

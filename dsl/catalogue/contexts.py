@@ -173,3 +173,7 @@ CONTEXTS: dict[str, Context] = {
         _context("bpf_sock_ops", "SockOps", 224, _SOCK_OPS),
     )
 }
+
+# The bits that the kernel keeps of a field that is written, where they are fewer than those of the field
+# (`bpf_convert_ctx_access` in net/core/filter.c of Linux 6.12).
+KEPT = {"tc_index": 0xFFFF}

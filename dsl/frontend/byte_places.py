@@ -9,10 +9,11 @@ import ast
 from typing import NamedTuple
 
 from skverdict.dsl.contexts import FARTHEST
-from skverdict.dsl.frontend.convert import as_scalar, convert
+from skverdict.dsl.frontend.convert import as_scalar, common_type, convert, fits
 from skverdict.dsl.frontend.dispatch import evaluate
 from skverdict.dsl.frontend.lowering import Label, Lowering
 from skverdict.dsl.frontend.memory import pointer
+from skverdict.dsl.frontend.operators import binary
 from skverdict.dsl.frontend.packet import no_offset
 from skverdict.dsl.frontend.state import Readable
 from skverdict.dsl.frontend.values import (
@@ -84,54 +85,142 @@ class _Position(NamedTuple):
 
 def _position(lowering: Lowering, node: ast.expr) -> _Position:
     """What an offset comes to: a constant, or a number and a constant. Raises Refused."""
-    inner, base = _split(lowering, node)
+    written = _split(lowering, node)
+    inner = written.inner
     if inner is None:
-        if base < 0:
-            raise _from_end(lowering, node, base)
-        return _Position(base)
-    if base < 0:
-        # It may be below zero, which the range of the whole tells.
-        inner, base = node, 0
-    number = as_scalar(lowering, inner, evaluate(lowering, inner))
+        if written.literal < 0:
+            raise _from_end(lowering, node, written.literal)
+        return _Position(written.literal)
+    number, base = _added(lowering, as_scalar(lowering, inner, evaluate(lowering, inner)), written.steps)
     if number.constant is not None and number.constant + base >= 0:
         return _Position(number.constant + base)
     if number.low < 0 or isinstance(number.type, (BigEndian, Bool)):
-        raise no_offset(lowering, inner, number)
+        raise no_offset(lowering, inner if base else node, number)
     value = lowering.value(inner, convert(lowering, inner, number, U32))
     return _Position(base, value, number.low, number.high)
 
 
-def _split(lowering: Lowering, node: ast.expr) -> tuple[ast.expr | None, int]:
-    """A sum as what is computed (None: nothing) and a constant."""
-    if isinstance(node, ast.BinOp) and isinstance(node.op, (ast.Add, ast.Sub)):
-        right = _constant(lowering, node.right)
-        if right is not None:
-            inner, base = _split(lowering, node.left)
-            return inner, base + (right if isinstance(node.op, ast.Add) else -right)
-        left = _constant(lowering, node.left)
-        if left is not None and isinstance(node.op, ast.Add):
-            inner, base = _split(lowering, node.right)
-            return inner, base + left
+class _Step(NamedTuple):
+    """A constant that `node` adds or takes away: its first side (`is_first`) or its second."""
+
+    node: ast.BinOp
+    constant: Scalar
+    is_first: bool
+
+    @property
+    def distance(self) -> int:
+        assert self.constant.constant is not None
+        return -self.constant.constant if isinstance(self.node.op, ast.Sub) else self.constant.constant
+
+
+class _Sum(NamedTuple):
+    """A sum: what is computed (None: nothing but `literal`), and the constants added to it, the first one first."""
+
+    inner: ast.expr | None
+    literal: int = 0
+    steps: tuple[_Step, ...] = ()
+
+    @property
+    def distance(self) -> int:
+        return self.literal + sum(step.distance for step in self.steps)
+
+
+def _added(lowering: Lowering, number: Scalar, steps: tuple[_Step, ...]) -> tuple[Scalar, int]:
+    """A number to which constants are added, as a number and a constant that is no less than 0.
+
+    Literals are added without cutting the sum to the number's type; a constant with a type is added as anywhere
+    else, which is the same if nothing can be cut. Raises Refused.
+    """
+    base, first = 0, 0
+    for count, step in enumerate(steps, 1):
+        if step.constant.type is None or _stays_whole(number, base, step):
+            base += step.distance
+        else:
+            number, base, first = _cut(lowering, number, steps[first:count]), 0, count
+    # It may be below zero, which the range of the whole tells.
+    return (number, base) if base >= 0 else (_cut(lowering, number, steps[first:]), 0)
+
+
+def _stays_whole(number: Scalar, base: int, step: _Step) -> bool:
+    """True if neither the sum with `base` nor the one with a constant of some type can leave its type."""
+    own, other = number.type, step.constant.type
+    if not isinstance(own, Int) or not isinstance(other, Int):
+        return False
+    both = other if number.flexible else common_type(own, other)
+    low, high = number.low + base, number.high + base
+    return both is not None and fits(low, high, own) and fits(low + step.distance, high + step.distance, both)
+
+
+def _cut(lowering: Lowering, number: Scalar, steps: tuple[_Step, ...]) -> Scalar:
+    """The sum as it is anywhere else, cut to its type."""
+    for step in steps:
+        sides = (step.constant, number) if step.is_first else (number, step.constant)
+        number = binary(lowering, step.node, step.node.op, (step.node.left, step.node.right), *sides)
+    return number
+
+
+def _split(lowering: Lowering, node: ast.expr) -> _Sum:
+    """A sum as what is computed and what is added to that."""
     number = _constant(lowering, node)
-    return (None, number) if number is not None else (node, 0)
+    if number is not None and number.type is None:
+        assert number.constant is not None
+        return _Sum(None, number.constant)
+    if not isinstance(node, ast.BinOp) or not isinstance(node.op, (ast.Add, ast.Sub)):
+        return _Sum(node)
+    right, left = _constant(lowering, node.right), _constant(lowering, node.left)
+    if isinstance(node.op, ast.Sub):
+        left = None
+    # Literals first: only they are added without cutting.
+    for has_type in (False, True):
+        for constant_, inner, is_first in ((right, node.left, False), (left, node.right, True)):
+            if constant_ is not None and (constant_.type is not None) == has_type:
+                rest = _split(lowering, inner)
+                return rest._replace(steps=(*rest.steps, _Step(node, constant_, is_first)))
+    return _Sum(node)
 
 
-def _constant(lowering: Lowering, node: ast.expr) -> int | None:
-    """The number of a literal, or of a name that stands for one; nothing happens when it is evaluated."""
-    if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
-        number = _constant(lowering, node.operand)
-        return None if number is None else -number
-    first = node
-    while isinstance(first, ast.Attribute):
-        first = first.value
-    is_global = isinstance(first, ast.Name) and first.id not in lowering.frame.assigned
-    if isinstance(node, ast.Attribute) and not is_global:
-        return None
-    if not isinstance(node, (ast.Attribute, ast.Name, ast.Constant)):
+# Functions of constants that are constants, and take places in memory as well if they are those of the second row.
+_FOLDED = ("abs", "max", "min")
+_MEASURES = ("len", "ord")
+
+
+def _constant(lowering: Lowering, node: ast.expr) -> Scalar | None:
+    """The number of a literal, of a name that stands for one, or of literals; nothing happens when it is evaluated."""
+    if isinstance(node, ast.BinOp):
+        sides = [_constant(lowering, side) for side in (node.left, node.right)]
+        if any(side is None or side.type is not None for side in sides):
+            return None
+    elif isinstance(node, ast.UnaryOp):
+        if isinstance(node.op, ast.Not) or _constant(lowering, node.operand) is None:
+            return None
+    elif isinstance(node, ast.Call):
+        if not _is_folded(lowering, node):
+            return None
+    elif isinstance(node, ast.Attribute):
+        first = _first_name(node)
+        if first is None or first.id in lowering.frame.assigned:
+            return None
+    elif not isinstance(node, (ast.Name, ast.Constant)):
         return None
     operand = evaluate(lowering, node)
     is_number = isinstance(operand, Scalar) and (operand.type is None or isinstance(operand.type, Int))
-    return operand.constant if is_number and isinstance(operand, Scalar) else None
+    return operand if is_number and isinstance(operand, Scalar) and operand.constant is not None else None
+
+
+def _is_folded(lowering: Lowering, node: ast.Call) -> bool:
+    """True for a call of one of Python's functions that gives a constant, if all that it is given are constants."""
+    if not isinstance(node.func, ast.Name) or node.func.id in lowering.frame.assigned or node.keywords:
+        return False
+    if node.func.id in _MEASURES:
+        return all(_first_name(argument) or isinstance(argument, ast.Constant) for argument in node.args)
+    return node.func.id in _FOLDED and all(_constant(lowering, argument) for argument in node.args)
+
+
+def _first_name(node: ast.expr) -> ast.Name | None:
+    """The name that `a.b.c` begins with."""
+    while isinstance(node, ast.Attribute):
+        node = node.value
+    return node if isinstance(node, ast.Name) else None
 
 
 def _from_end(lowering: Lowering, node: ast.expr, index: int) -> Exception:
@@ -179,19 +268,46 @@ def _length(
     """The length of a slice: a constant; the most it can be and the number itself; or neither (no end)."""
     if bounds.upper is None:
         return None, None
-    upper, upper_base = _split(lowering, bounds.upper)
-    lower, lower_base = (None, 0) if bounds.lower is None else _split(lowering, bounds.lower)
-    same = (upper is None and lower is None) or (
-        upper is not None and lower is not None and ast.dump(upper) == ast.dump(lower) and _is_steady(upper)
-    )
-    if same:
-        size = upper_base - lower_base
-        if upper is None and upper_base < 0:
-            raise _from_end(lowering, bounds.upper, upper_base)
-        if size <= 0:
-            raise lowering.refuse(bounds.upper, "this slice is empty: its end is not behind its start")
-        return size, None
-    return _computed_length(lowering, bounds.upper, start)
+    size = _constant_length(lowering, bounds, start)
+    if size is None:
+        return _computed_length(lowering, bounds.upper, start)
+    if size <= 0:
+        raise lowering.refuse(bounds.upper, "this slice is empty: its end is not behind its start")
+    return size, None
+
+
+def _constant_length(lowering: Lowering, bounds: ast.Slice, start: _Position) -> int | None:
+    """The distance of the ends of a slice, where both add constants to the same. Raises Refused."""
+    assert bounds.upper is not None
+    upper = _split(lowering, bounds.upper)
+    lower = _Sum(None) if bounds.lower is None else _split(lowering, bounds.lower)
+    size = upper.distance - lower.distance
+    if upper.inner is None or lower.inner is None:
+        if upper.inner is None and upper.literal < 0:
+            raise _from_end(lowering, bounds.upper, upper.literal)
+        return size if upper.inner is lower.inner else None
+    if ast.dump(upper.inner) != ast.dump(lower.inner) or not _is_steady(upper.inner):
+        return None
+    farthest = start.base + start.high + size
+    is_whole = all(_is_far_or_whole(step.constant, farthest) for step in _unlike(lower.steps, upper.steps))
+    return size if is_whole else None
+
+
+def _unlike(first: tuple[_Step, ...], second: tuple[_Step, ...]) -> tuple[_Step, ...]:
+    """The steps behind those that both sums begin with."""
+    same = 0
+    for one, other in zip(first, second, strict=False):
+        if ast.dump(one.node) != ast.dump(other.node):
+            break
+        same += 1
+    return (*first[same:], *second[same:])
+
+
+def _is_far_or_whole(number: Scalar, farthest: int) -> bool:
+    """True if a constant makes a position that is the same when it is cut, or leads to where there is nothing."""
+    if not isinstance(number.type, Int) or number.type.bits >= U32.bits:
+        return True
+    return fits(0, farthest, number.type)
 
 
 def _is_steady(node: ast.expr) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 
-from skverdict.dsl.catalogue.contexts import CONTEXTS, Field
+from skverdict.dsl.catalogue.contexts import CONTEXTS, KEPT, Field
 from skverdict.dsl.catalogue.programs import KERNELS, PROGRAMS
 from skverdict.dsl.frontend.convert import convert
 from skverdict.dsl.frontend.helper_table import method_names
@@ -32,6 +32,7 @@ FIELD_LIMITS: dict[str, int] = {
     "local_port": 0xFFFF,
     "remote_port": 0xFFFF,
     "family": 0xFFFF,
+    **KEPT,
 }
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from skverdict.dsl.catalogue.contexts import KEPT
 from skverdict.runtime.machine.context import Context, Structure
 from skverdict.runtime.sockets.buffer import SocketBuffer
 from skverdict.runtime.sockets.message import Message
@@ -83,7 +84,7 @@ class SkBuffContext(SocketContext):
 
     def set_field(self, name: str, value: int, index: int = 0) -> None:
         """`priority` and `tc_index` can be written, and nothing here looks at them."""
-        self._written[name] = value
+        self._written[name] = value & KEPT.get(name, value)
 
     def packet(self) -> memoryview:
         """The linear bytes."""

@@ -81,10 +81,10 @@ def in_python(module: ModuleType, function: Written, numbers: Sequence[int]) -> 
     try:
         return int(getattr(module, function.name)(*arguments))
     except (ArithmeticError, TypeError, ValueError) as error:
-        return f"{type(error).__name__}: {error} (line {_line(error, module)})"
+        return f"{type(error).__name__}: {error} (line {line_of(error, module)})"
 
 
-def _line(error: BaseException, module: ModuleType) -> int:
+def line_of(error: BaseException, module: ModuleType) -> int:
     """The line of the policy that raised, counted from the start of its function."""
     step, line = error.__traceback__, 0
     while step is not None:

@@ -27,8 +27,7 @@ from skverdict.dsl import (
     u32,
 )
 
-from tests.corpus.language import PRELUDE
-from tests.dsl.policy_kit import Machine, compiled
+from tests.dsl.policy_kit import Machine
 
 POLICY = '''
 from skverdict.dsl import *
@@ -383,6 +382,17 @@ def test_other_maps_answer_what_they_do_in_programs(flags: int, tmp_path: Path) 
 
 
 POSITIONS = """
+from skverdict.dsl import *
+
+class Names(Struct):
+    text: Array[u8, 300]
+
+@inline
+def at_typed(skb: SkSkb, first: u8, more: u8) -> i32:
+    byte = skb.data[first + more]
+    return -3 if byte is None else i32(byte)
+
+@skb_verdict
 def program(skb: SkSkb) -> i32:
     first = skb.data[0]
     if first is None:
@@ -405,15 +415,35 @@ def program(skb: SkSkb) -> i32:
         "if (byte := skb.data[skb.hash + 5]) is not None:\n        return i32(byte)",
         "if skb.data[44 + first:48 + first] == b'\\4\\5\\6\\7':\n        return 7",
         "if (place := skb.data.view(u16, skb.len * 4)) is not None:\n        return i32(place.value)",
+        # A variable holds what is cut, whatever it is used for.
+        "at = skb.hash + 5\n    if (byte := skb.data[at]) is not None:\n        return i32(byte)",
+        "at = first + 44\n    if (byte := skb.data[at + 1]) is not None:\n        return i32(byte)",
+        "if (byte := skb.data[(at := first + 44) + 1]) is not None:\n        return i32(byte) + i32(at)",
+        "if (byte := skb.data[256 + first]) is not None:\n        return i32(byte)",
+        "if skb.data[256 + first:258 + first] != b'\\4\\5':\n        return 7",
+        "if (byte := skb.data[2 * 4 + first]) is not None:\n        return i32(byte)",
+        "if (byte := skb.data[first + len(b'GET ')]) is not None:\n        return i32(byte)",
+        "if (byte := skb.data[first + (44 + first)]) is not None:\n        return i32(byte)",
+        "if (byte := skb.data[first + u8(44)]) is not None:\n        return i32(byte)",
+        "if (byte := skb.data[u8(44) + first + 300]) is not None:\n        return i32(byte)",
+        "if (byte := skb.data[u8(250) + 300]) is not None:\n        return i32(byte)",
+        "if (byte := skb.data[u8(250) + u8(44)]) is not None:\n        return i32(byte)",
+        "if skb.data[first:first + u8(4)] == b'\\4\\5\\6\\7':\n        return 7",
+        "if skb.data[first + u8(9):first + u8(11)] == b'\\4\\5':\n        return 7",
+        "return at_typed(skb, first, 44)",
+        "for i in (1, 2):\n        if (byte := skb.data[first + i + 5]) is not None:\n            return i32(byte)",
+        "for i in range(3):\n        if (byte := skb.data[first + i]) == 9:\n            return i",
+        "names = Names()\n    names.text[44 + 5] = 7\n    return u8(names.text[44 + first:45 + first] == b'\\7')",
+        "names = Names()\n    names.text[44 + 5] = 7\n    return i32(names.text[first + 44])",
     ],
 )
-def test_positions_lead_where_they_do_in_programs(body: str) -> None:
-    text = POSITIONS.format(body)
-    compiled_ = Machine(compiled(text.replace("def program", "@stream_verdict\ndef program")))
-    names: dict[str, Any] = {}
-    exec(PRELUDE + text, names)
-    for size in (1, 46, 300, 16383, 16384, 65535, 65536, 70000):
-        for first in (0, 1, 4, 127, 212, 255):
-            packet = bytes([first]) + bytes(number % 251 for number in range(size - 1))
-            fields = {"len": size, "hash": 0xFFFFFFFE}
-            assert names["program"](SkSkb(data=packet, **fields)) == compiled_.run(packet, **fields), (size, first)
+def test_positions_lead_where_they_do_in_programs(body: str, tmp_path: Path) -> None:
+    path = tmp_path / "policy_of_positions.py"
+    path.write_text(POSITIONS.format(body))
+    machine = Machine(load_policy(path))
+    with imported(path) as plain:
+        for size in (1, 46, 300, 16383, 16384, 65535, 65536, 70000):
+            for first in (0, 1, 4, 127, 212, 255):
+                packet = bytes([first]) + bytes(number % 251 for number in range(size - 1))
+                fields = {"len": size, "hash": 0xFFFFFFFE}
+                assert plain.program(SkSkb(data=packet, **fields)) == machine.run(packet, **fields), (size, first)

@@ -11,6 +11,7 @@ import pytest
 from skverdict.codegen import ObjectError, read_object
 from skverdict.codegen.instruction import Instruction
 from skverdict.codegen.object import MapSpec, Object, Program
+from skverdict.dsl import load_policy
 from skverdict.runtime import Fault, MapError, SimulationError, Simulator, ValueMismatch
 
 LAB = Path(__file__).parents[1] / "corpus" / "lab" / "lab.o"
@@ -295,3 +296,26 @@ def test_what_is_no_bytes_is_not_sent(content: Any) -> None:
             send(content)
     with pytest.raises(BlockingIOError):
         server.recv()
+
+
+TRAFFIC_CLASS = """
+from skverdict.dsl import *
+
+watched = SockMap(max_entries=1)
+
+@skb_verdict
+def program(skb: SkSkb) -> i32:
+    skb.tc_index = 0x12345
+    return SK_PASS if skb.tc_index == 0x2345 else SK_DROP
+"""
+
+
+def test_the_kernel_keeps_16_bits_of_a_traffic_class(tmp_path: Path) -> None:
+    path = tmp_path / "policy.py"
+    path.write_text(TRAFFIC_CLASS)
+    simulator = Simulator(load_policy(path))
+    client, server = simulator.tcp_pair()
+    simulator.attach("watched", verdict="program")
+    simulator.maps["watched"][0] = server
+    client.send(b"abc")
+    assert server.recv(10) == b"abc"
