@@ -26,12 +26,13 @@ class Step(NamedTuple):
 
 
 class Branch(NamedTuple):
-    """The condition that ends a piece of code with two ways out."""
+    """The condition that ends a piece of code with two ways out. `is_ordered`: its registers may not change sides."""
 
     opcode: int
     target: int
     source: int
     imm: int
+    is_ordered: bool = False
 
 
 class Piece:

@@ -139,7 +139,7 @@ class _Emitter:
         if end.kind == JUMP and len(block.successors) == 2:
             left, *right = end.args
             source = right[0].register if right else 0
-            piece.branch = Branch(end.opcode, left.register, source, end.imm)
+            piece.branch = Branch(end.opcode, left.register, source, end.imm, end in self.graph.ordered)
         for successor in block.successors:
             piece.ways.append(self._way(block, successor))
 

@@ -81,7 +81,7 @@ def encode(order: Sequence[Line], endian: str) -> Encoded:
         where = piece.end_line
         if line.branch is not None:
             assert line.taken is not None
-            opcode, target, source, imm = line.branch
+            opcode, target, source, imm, _ = line.branch
             put(opcode, target, source, distance(line.taken), imm, where)
         if line.jump is not None:
             if not line.jump.steps and not line.jump.ways:

@@ -1,4 +1,4 @@
-"""The packet's ends in code that stays as LLVM made it.
+"""The packet's ends in LLVM's own instructions.
 
 A structure gives them as numbers of 32 bits, which LLVM widens where it uses them, at times in another block than
 it reads them in. To the verifier they are pointers of 64 bits from the start, which no shift may be done to.
@@ -9,28 +9,26 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from skverdict.codegen.machine.folding import small_nodes
-from skverdict.codegen.machine.graph import ALU, ALU64, JA, JMP, LSH, MOV, REGISTER, RSH
+from skverdict.codegen.machine.graph import ALU, ALU64, LSH, MOV, REGISTER, RSH
 from skverdict.codegen.machine.pointers import may_be_packet
 
 if TYPE_CHECKING:
     from skverdict.codegen.machine.graph import Graph
 
-_SLOT = 8
 _SHIFT_LEFT, _SHIFT_RIGHT = ALU64 | LSH, ALU64 | RSH
 _MOVE = ALU64 | MOV | REGISTER
-# A jump to the next instruction, which the kernel takes out (`opt_remove_nops` in kernel/bpf/verifier.c).
-_NOTHING = bytes((JMP | JA, 0, 0, 0, 0, 0, 0, 0))
 
 
-def keep_whole(graph: Graph, content: bytes) -> bytes:
-    """The instructions `content`, none of which clears the upper half of what may be a packet pointer.
+def keep_whole(graph: Graph) -> dict[int, int | None]:
+    """What becomes of the instructions that clear the upper half of what may be a packet pointer, by slot: another
+    opcode, or nothing (None).
 
     `graph` is the function as it was lifted. Only what is small anyway is left as it is, so that numbers keep
     their meaning.
     """
     ends = [each for each in graph.extensions if may_be_packet(each[0], graph.program)]
     if not ends:
-        return content
+        return {}
     small = small_nodes(graph)
     # A shift to the left that is more than the first half of an extension stays.
     small.difference_update(
@@ -39,13 +37,8 @@ def keep_whole(graph: Graph, content: bytes) -> bytes:
         for arg in node.args
         if arg.kind == ALU and arg.opcode == _SHIFT_LEFT and (node.opcode, node.imm) != (_SHIFT_RIGHT, 32)
     )
-    changed = bytearray(content)
+    changed: dict[int, int | None] = {}
     for value, slots in ends:
-        if value not in small:
-            continue
-        if len(slots) == 1:
-            changed[_SLOT * slots[0]] = _MOVE
-            continue
-        for slot in slots:
-            changed[_SLOT * slot : _SLOT * (slot + 1)] = _NOTHING
-    return bytes(changed)
+        if value in small:
+            changed.update(dict.fromkeys(slots, _MOVE if len(slots) == 1 else None))
+    return changed

@@ -16,6 +16,7 @@ from skverdict.codegen.machine.graph import (
     CONST,
     DIV,
     END,
+    JMP32,
     LOAD,
     LSH,
     MASK32,
@@ -64,6 +65,17 @@ def fold(opcode: int, left: int, right: int) -> int | None:
     if code == RSH:
         return (left & mask) >> right
     return None
+
+
+def as_immediate(node: Node, opcode: int) -> int | None:
+    """The number of a constant operand if the instruction can hold it."""
+    if node.kind != CONST:
+        return None
+    number = node.imm
+    if opcode & CLASS in (ALU32, JMP32):
+        number &= MASK32
+        return number - (1 << 32) if number >> 31 else number
+    return number if -(1 << 31) <= number < 1 << 31 else None
 
 
 # Operations that give no larger number than they are given, on the left or on both sides.

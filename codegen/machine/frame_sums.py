@@ -15,15 +15,17 @@ if TYPE_CHECKING:
     from skverdict.codegen.machine.graph import Graph, Node
 
 
-def add_to_frames(graph: Graph) -> bool:
-    """Make a sum of every `|` of an address in the frame; whether there is any."""
-    found = False
-    for block in graph.blocks:
-        for node in block.nodes:
-            if node.kind == ALU and node.opcode & ~REGISTER == ALU64 | OR and any(map(_is_in_frame, node.args)):
-                node.opcode += ADD - OR
-                found = True
-    return found
+def add_to_frames(graph: Graph) -> list[Node]:
+    """Make a sum of every `|` of an address in the frame; gives the sums."""
+    sums = [
+        node
+        for block in graph.blocks
+        for node in block.nodes
+        if node.kind == ALU and node.opcode & ~REGISTER == ALU64 | OR and any(map(_is_in_frame, node.args))
+    ]
+    for node in sums:
+        node.opcode += ADD - OR
+    return sums
 
 
 def _is_in_frame(node: Node) -> bool:

@@ -45,16 +45,18 @@ class Node:
     on the kind:
 
     - ALU: the two operands, or one and `imm`. UNARY, COPY: the operand. LOAD: the base.
-    - STORE: base and value; the opcode is that of a store from a register. ATOMIC: base and value.
+    - STORE: base and value; the opcode is that of a store from a register. ATOMIC: base and
+      value, and what r0 holds if it is compared with that.
     - CALL: the arguments in order. JUMP: both sides, or one and `imm`. EXIT: the result, if any.
     - PHI: one for each predecessor of the block. CONST: `imm`, a signed number of 64 bits.
     - FRAME: `offset` from the frame pointer. ADDRESS: `symbol`. ENTRY: `imm` is the register.
     - A LOAD with a `symbol` has its offset from there, an ALU with one its `imm`.
 
-    `number` is given out when registers are assigned; -1 if the node needs none.
+    `number` is given out when registers are assigned; -1 if the node needs none. `slot` is where the instruction
+    stood that the node was made of; -1 if it was made of none.
     """
 
-    __slots__ = ("args", "imm", "kind", "line", "number", "offset", "opcode", "register", "symbol")
+    __slots__ = ("args", "imm", "kind", "line", "number", "offset", "opcode", "register", "slot", "symbol")
 
     def __init__(
         self,
@@ -75,6 +77,7 @@ class Node:
         self.line = line
         self.number = -1
         self.register = -1
+        self.slot = -1
 
     def __repr__(self) -> str:
         return f"Node({KIND_NAMES[self.kind]}, {self.opcode:#04x}, {self.offset}, {self.imm}, {self.symbol})"
@@ -107,9 +110,13 @@ class Block:
 class Graph:
     """One function. `blocks` are in reverse post-order, the entry first; `program` is its program kind, or
     empty for a subprogram. `extensions` are the values whose upper half the function clears, with the slots of
-    the one or two instructions that do."""
+    the one or two instructions that do; `ordered` the JUMPs whose operands may not change sides. With `is_fixed`, some
+    node wants registers that cannot be chosen."""
 
-    __slots__ = ("addresses", "blocks", "constants", "entries", "extensions", "frames", "program", "undefined")
+    __slots__ = (
+        "addresses", "blocks", "constants", "entries", "extensions", "frames", "is_fixed", "ordered", "program",
+        "undefined",
+    )  # fmt: skip
 
     def __init__(self, program: str) -> None:
         self.program = program
@@ -119,6 +126,8 @@ class Graph:
         self.addresses: dict[Symbol, Node] = {}
         self.entries: dict[int, Node] = {}
         self.extensions: list[tuple[Node, tuple[int, ...]]] = []
+        self.ordered: set[Node] = set()
+        self.is_fixed = False
         self.undefined = Node(UNDEF)
 
     def constant(self, number: int) -> Node:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from skverdict.codegen import elf
@@ -9,15 +10,14 @@ from skverdict.codegen.kernel_symbols import KernelRelocation, is_kernel_symbol,
 from skverdict.codegen.limits import STACK_SIZE, frame_size
 from skverdict.codegen.llvm_object import Code, CodeRelocation
 from skverdict.codegen.machine import calls
+from skverdict.codegen.machine.comparisons import put_known_second
 from skverdict.codegen.machine.context import load_early, share_loads
 from skverdict.codegen.machine.emit import emit
 from skverdict.codegen.machine.encode import Encoded, TooFar, encode
-from skverdict.codegen.machine.ends import keep_whole
 from skverdict.codegen.machine.entry import split_context
 from skverdict.codegen.machine.frame_sums import add_to_frames
 from skverdict.codegen.machine.graph import CLASS, LDX, WIDE
 from skverdict.codegen.machine.kernel_fields import KERNEL, place_in_instructions
-from skverdict.codegen.machine.known_counts import put_counts_second
 from skverdict.codegen.machine.legal import legalise
 from skverdict.codegen.machine.lift import CALL_OPCODE, Unliftable, arguments, decode, lift
 from skverdict.codegen.machine.packet import move_pointers
@@ -26,6 +26,7 @@ from skverdict.codegen.machine.shape import arrange, join
 from skverdict.codegen.machine.simplify import drop_extensions, drop_unused
 from skverdict.codegen.machine.stack import tidy_stack
 from skverdict.codegen.machine.stack_use import Uses
+from skverdict.codegen.machine.transcribe import transcribe
 from skverdict.codegen.machine.unwritten import write_first
 from skverdict.dsl.catalogue.programs import PROGRAMS
 
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
 
     from skverdict.codegen.btf_ext import LineInfo
     from skverdict.codegen.llvm_object import CodeSymbol
+    from skverdict.codegen.machine.code import Piece
     from skverdict.codegen.machine.graph import Graph, Symbol
     from skverdict.codegen.machine.lift import Slot
     from skverdict.codegen.target import Target
@@ -162,13 +164,15 @@ class _Improver:
         if frame_size(original.content, self.target.endian) > STACK_SIZE:
             # It is refused later, and what follows knows no such stack.
             return original
-        try:
-            graph = self._lifted(function, slots, symbols, lines)
-            original = original._replace(content=keep_whole(graph, original.content))
-            shorter, repaired = self._shorter(graph)
-        except (Unliftable, OutOfRegisters, TooFar):
-            return original
-        return shorter if repaired or len(shorter.content) <= len(original.content) else original
+        made = []
+        with suppress(Unliftable, OutOfRegisters, TooFar):
+            made.append(self._shorter(self._lifted(function, slots, symbols, lines)))
+        if not made or len(made[0].content) > len(original.content):
+            with suppress(Unliftable, TooFar):
+                graph = self._lifted(function, slots, symbols, lines)
+                first = transcribe(graph, Uses(graph, self.maps), slots, symbols, lines)
+                made.append(self._encoded(first))
+        return min(made, key=lambda each: len(each.content), default=original)
 
     def _lifted(
         self,
@@ -181,20 +185,22 @@ class _Improver:
         program = kind if kind in PROGRAMS else ""
         return lift(slots, symbols, lines, program, lambda slot: self._taken(slots, slot, symbols))
 
-    def _shorter(self, graph: Graph) -> tuple[Encoded, bool]:
-        """The function made shorter; and whether LLVM's code must not be taken even if it is as short."""
+    def _shorter(self, graph: Graph) -> Encoded:
+        """The function made shorter. Raises Unliftable, OutOfRegisters and TooFar."""
         target = self.target
+        if graph.is_fixed:
+            raise Unliftable
         place_in_instructions(graph, self.structs)
-        repaired = add_to_frames(graph)
+        add_to_frames(graph)
         drop_extensions(graph)
         drop_unused(graph)
         share_loads(graph)
         uses = Uses(graph, self.maps)
-        repaired = write_first(graph, uses) or repaired
+        write_first(graph, uses)
         tidy_stack(graph, uses)
         move_pointers(graph)
         drop_unused(graph)
-        repaired = put_counts_second(graph) or repaired
+        put_known_second(graph)
         kept = split_context(graph)
         if kept is not None:
             load_early(graph, kept)
@@ -204,8 +210,12 @@ class _Improver:
         for joins_answers in (False, True) if assignment.has_choice else (False,):
             assignment.choose(joins_answers)
             first = emit(graph, assignment.live, target.has_32_bit_registers)
-            made.append(encode(arrange(join(first), target.cpu != "v1"), target.endian))
-        return min(made, key=lambda each: len(each.content)), repaired
+            made.append(self._encoded(join(first)))
+        return min(made, key=lambda each: len(each.content))
+
+    def _encoded(self, first: Piece) -> Encoded:
+        """The function that begins with a piece. Raises TooFar."""
+        return encode(arrange(first, has_less=self.target.cpu != "v1"), self.target.endian)
 
     def _place(self, done: Mapping[str, Encoded]) -> Code:
         """The functions in their sections again, in the order they had."""

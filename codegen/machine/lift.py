@@ -10,7 +10,7 @@ import struct
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from skverdict.codegen.machine.folding import fold, is_small
+from skverdict.codegen.machine.folding import as_immediate, fold, is_small
 from skverdict.codegen.machine.graph import (
     ADD,
     ALU,
@@ -196,7 +196,9 @@ def find_live(blocks: Sequence[_Place], slots: Sequence[Slot], arity: Callable[[
                 at += 1
             elif class_ == STX:
                 reads = 1 << target | 1 << source
-                if opcode & _MODE == _ATOMIC_MODE and imm & _FETCH:
+                if opcode & _MODE == _ATOMIC_MODE and imm == _CMPXCHG:
+                    reads, writes = reads | 1, 1
+                elif opcode & _MODE == _ATOMIC_MODE and imm & _FETCH:
                     writes = 1 << source
             elif class_ == ST:
                 reads = 1 << target
@@ -322,7 +324,10 @@ class _Lifter:
             line = lines[at]
             class_ = opcode & CLASS
             if class_ in (ALU64, ALU32):
+                before = len(nodes)
                 node = self._arithmetic(block, opcode, target, source, offset, imm, line)
+                if len(nodes) > before:
+                    node.slot = at
                 self._note_extension(at, state, node)
                 state[target] = node
             elif class_ == LDX:
@@ -405,7 +410,7 @@ class _Lifter:
             left = block.state[target]
             if opcode & REGISTER:
                 right = block.state[source]
-                short = self._immediate(right, class_)
+                short = as_immediate(right, opcode)
                 if short is None:
                     node = Node(ALU, opcode, [left, right], offset=offset, line=line)
                     block.nodes.append(node)
@@ -425,16 +430,6 @@ class _Lifter:
             node = Node(ALU, opcode, [left], offset=offset, imm=imm, line=line)
         block.nodes.append(node)
         return node
-
-    def _immediate(self, node: Node, class_: int) -> int | None:
-        """The number of a constant operand if an instruction can hold it."""
-        if node.kind != CONST:
-            return None
-        number = node.imm
-        if class_ == ALU32:
-            number &= MASK32
-            return number - (1 << 32) if number >> 31 else number
-        return number if -(1 << 31) <= number < 1 << 31 else None
 
     def _memory(self, kind: int, opcode: int, base: Node, offset: int, line: LineInfo | None) -> Node:
         if base.kind == FRAME:
@@ -461,8 +456,12 @@ class _Lifter:
             node.args.append(block.state[source])
             node.imm = imm
             if imm & _FETCH or imm & 0xF00:
-                if imm == _CMPXCHG or imm & 0xF00:
+                if imm & 0xF00:
                     raise Unliftable
+                if imm == _CMPXCHG:
+                    node.args.append(block.state[0])
+                    self.graph.is_fixed = True
+                    source = 0
                 block.state[source] = node
         else:
             node = self._memory(STORE, opcode, base, offset, line)

@@ -45,7 +45,7 @@ def opposite(branch: Branch, has_less: bool) -> Branch | None:
     opcode = branch.opcode & ~CODE
     if other not in _FROM_V2 or has_less:
         return branch._replace(opcode=opcode | other)
-    if branch.opcode & REGISTER:
+    if branch.opcode & REGISTER and not branch.is_ordered:
         return Branch(opcode | MIRRORED[other], branch.source, branch.target, 0)
     return None
 

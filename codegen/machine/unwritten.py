@@ -20,18 +20,22 @@ _WORD = 8
 _STORE_WORD = STX | 0x60 | next(bits for bits, size in SIZES.items() if size == _WORD)
 
 
-def write_first(graph: Graph, uses: Uses) -> bool:
-    """Store 0 at the beginning in each word that may be loaded unwritten; whether there is any."""
+def write_first(graph: Graph, uses: Uses) -> None:
+    """Store 0 at the beginning in each word that may be loaded unwritten."""
     first = graph.blocks[0]
-    if first.predecessors or not uses.touched:
-        return False
-    missing = _unwritten(graph, uses)
-    words = [offset for offset in range(-STACK_SIZE, 0, _WORD) if missing & bytes_at(offset, _WORD)]
+    words = unwritten_words(graph, uses)
     line = next((node.line for block in graph.blocks for node in block.nodes if node.line), None)
     first.nodes[:0] = [
         Node(STORE, _STORE_WORD, [graph.frame(0), graph.constant(0)], offset=offset, line=line) for offset in words
     ]
-    return bool(words)
+
+
+def unwritten_words(graph: Graph, uses: Uses) -> list[int]:
+    """The offsets from the frame pointer of the words that may be loaded unwritten."""
+    if graph.blocks[0].predecessors or not uses.touched:
+        return []
+    missing = _unwritten(graph, uses)
+    return [offset for offset in range(-STACK_SIZE, 0, _WORD) if missing & bytes_at(offset, _WORD)]
 
 
 def _unwritten(graph: Graph, uses: Uses) -> int:

@@ -329,16 +329,15 @@ def test_what_stays_as_it_was_made_shifts_no_end_of_the_packet(lines: str, kept:
     text = HEAD.format(section=SECTIONS[kind], body=f"{lines}\nr0 = r2\nexit")
     content = encode_instructions(assemble(text).programs["main"].instructions, "little")
     slots = decode(content, "little")
-    made = keep_whole(lift(slots, {}, [None] * len(slots), kind, lambda slot: 0), content)
-    assert len(made) == len(content)
-    after = decode(made, "little")
-    assert sum(opcode in (0x67, 0x77, 0xC7) for opcode, *_ in after) == kept
-    assert all(now in (before, (0x05, 0, 0, 0, 0)) for before, now in zip(slots, after, strict=True))
+    changed = keep_whole(lift(slots, {}, [None] * len(slots), kind, lambda slot: 0))
+    assert set(changed.values()) <= {None}
+    shifts = [slot for slot, (opcode, *_) in enumerate(slots) if opcode in (0x67, 0x77, 0xC7)]
+    assert len(shifts) - len(changed) == kept
+    assert set(changed) <= set(shifts)
 
 
 def test_what_stays_as_it_was_made_copies_ends_of_the_packet_whole() -> None:
     text = HEAD.format(section=SECTIONS["stream_verdict"], body="r2 = *(u32 *)(r1 + 76)\nw3 = w2\nr0 = r3\nexit")
     content = encode_instructions(assemble(text).programs["main"].instructions, "little")
     slots = decode(content, "little")
-    made = keep_whole(lift(slots, {}, [None] * 4, "stream_verdict", lambda slot: 0), content)
-    assert decode(made, "little")[1] == (0xBF, 3, 2, 0, 0)
+    assert keep_whole(lift(slots, {}, [None] * 4, "stream_verdict", lambda slot: 0)) == {1: 0xBF}
