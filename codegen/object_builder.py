@@ -51,7 +51,8 @@ def build(
     """The ELF object of `policy` for `target`, the same bytes for the same policy at any place and time.
 
     With `isolate`, a child process makes it, so that even what LLVM does not survive ends in an error here.
-    `warn` is called with what deserves a look. Raises `CodegenError` if the policy needs more than BPF has.
+    `warn` is called with what deserves a look; without one it is issued as PolicyWarning. Raises `CodegenError`
+    if the policy needs more than BPF has.
     """
     warnings: Sequence[Diagnostic]
     if isolate:
@@ -60,9 +61,11 @@ def build(
         content, warnings = isolated(lambda: _built(policy, target), policy.module.file)
     else:
         content, warnings = _built(policy, target)
-    if warn is not None:
+    if warnings:
+        from skverdict.dsl import errors
+
         for warning in warnings:
-            warn(warning)
+            (warn or errors.warn)(warning)
     return content
 
 

@@ -22,7 +22,7 @@ from skverdict.dsl.decorators import (
     stream_verdict,
     subprogram,
 )
-from skverdict.dsl.errors import Diagnostic, PolicyError
+from skverdict.dsl.errors import Diagnostic, PolicyError, PolicyWarning
 from skverdict.dsl.globals import Const, Global
 from skverdict.dsl.kernel_structs import bpf_spin_lock, bpf_timer
 from skverdict.dsl.maps import (
@@ -70,6 +70,7 @@ __all__ = [
     "PerfEventArray",
     "Policy",
     "PolicyError",
+    "PolicyWarning",
     "ProgramArray",
     "Queue",
     "RingBuffer",

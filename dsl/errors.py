@@ -106,6 +106,22 @@ def _excerpt(place: Place) -> list[str]:
     return [f" {number} | {text}", f" {' ' * len(number)} | {blank}{'^' * width}"]
 
 
+class PolicyWarning(UserWarning):
+    """What is allowed in a policy, but deserves a look, as Python's `warnings` have it."""
+
+
+# Which warnings were shown before, as the module `warnings` keeps it.
+_shown: dict[object, object] = {}
+
+
+def warn(diagnostic: Diagnostic) -> None:
+    """Issue a PolicyWarning, which Python shows once, unless its filters say otherwise."""
+    import warnings
+
+    place = diagnostic.place
+    warnings.warn_explicit(str(diagnostic), PolicyWarning, place.file, place.line, registry=_shown)  # type: ignore[arg-type]
+
+
 class PolicyError(Exception):
     """A policy was refused. `diagnostics` are all its errors, in the order of the source."""
 

@@ -45,9 +45,14 @@ def load_policy(path: str | PathLike[str], kernel: str | None = None) -> Policy:
     """Read, run and compile the policy in the file `path`.
 
     Running means that the module's own code is executed as Python. With `kernel` (6.1, 6.12 or 7.2) only what
-    that kernel has may be used; otherwise what the newest of them has. Raises PolicyError with every error
-    found, ValueError for another kernel.
+    that kernel has may be used; otherwise what the newest of them has. What deserves a look is issued as
+    PolicyWarning, and kept in `warnings` of the policy. Raises PolicyError with every error found, ValueError
+    for another kernel.
     """
+    from skverdict.dsl.errors import warn
     from skverdict.dsl.frontend.load import load
 
-    return load(path, kernel)
+    policy = load(path, kernel)
+    for warning in policy.warnings:
+        warn(warning)
+    return policy

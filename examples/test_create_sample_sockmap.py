@@ -20,7 +20,9 @@ create_sample_sockmap = runpy.run_path(str(SCRIPT))["create_sample_sockmap"]
 def test_the_script_gets_its_bytes_back(tmp_path: Path) -> None:
     done = subprocess.run([sys.executable, SCRIPT], cwd=tmp_path, capture_output=True, text=True, check=False)
 
-    assert (done.returncode, done.stdout, done.stderr) == (0, "echo\n", "")
+    assert (done.returncode, done.stdout) == (0, "echo\n")
+    # The kernel's page passes messages behind a parser, of which the compiler warns.
+    assert done.stderr.count("PolicyWarning: ") == 1
 
 
 def test_the_server_s_bytes_go_back_where_they_came_from() -> None:

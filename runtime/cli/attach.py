@@ -109,10 +109,10 @@ def run(options: Namespace) -> int:
 
 def load_source(path: str) -> Source:
     """The object in a file, or the one that the policy in it compiles to."""
-    from skverdict.runtime.cli.policy import load
+    from skverdict.runtime.cli.policy import load, show
     from skverdict.runtime.kernel.source import read_source
 
-    return read_source(path if path.endswith(".o") else load(path))
+    return read_source(path if path.endswith(".o") else load(path), show)
 
 
 def _show(kernel: Kernel, name: str, options: Namespace) -> None:

@@ -31,7 +31,8 @@ def load(path: str, kernel: str | None = None) -> Policy:
 
     What the module prints goes to standard error: standard output is the command's own, an object perhaps.
     """
-    from skverdict.dsl import load_policy
+    # Not `load_policy`, which would issue the warnings for Python's module of that name to show.
+    from skverdict.dsl.frontend.load import load as load_policy
 
     output, sys.stdout = sys.stdout, sys.stderr
     try:

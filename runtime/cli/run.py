@@ -7,7 +7,7 @@ import sys
 from skverdict.dsl.catalogue.programs import KERNELS
 from skverdict.runtime.cli.failure import CommandError, UsageError
 from skverdict.runtime.cli.files import STANDARD, read_input
-from skverdict.runtime.cli.policy import load
+from skverdict.runtime.cli.policy import load, show
 from skverdict.runtime.cli.progress import Bar
 
 TYPE_CHECKING = False
@@ -137,7 +137,7 @@ def run(options: Namespace) -> int:
     from skverdict.codegen import read_object
     from skverdict.runtime.capture.plan import PlanError, doubt, make_plan
 
-    policy, content = load_content(options.policy)
+    policy, content = load_content(options.policy, options.kernel)
     object_ = read_object(content, options.policy)
     try:
         plan = make_plan(
@@ -206,18 +206,18 @@ def _run_many(options: Namespace, content: bytes, plan: Plan) -> int:
 
 
 def load_object(path: str) -> tuple[Policy | None, Object]:
-    """The object in a file, or a policy with the object that it compiles to."""
+    """The object in a file, or a policy with the object that it compiles to, whose warnings are shown."""
     from skverdict.codegen import read_object
 
     policy, content = load_content(path)
     return policy, read_object(content, path)
 
 
-def load_content(path: str) -> tuple[Policy | None, bytes]:
-    """As `load_object`, with the bytes of the object."""
+def load_content(path: str, kernel: str | None = None) -> tuple[Policy | None, bytes]:
+    """As `load_object`, with the bytes of the object; a policy may use only what `kernel` has."""
     if path.endswith(".o"):
         return None, read_input(path)
     from skverdict.codegen import build
 
-    policy = load(path)
-    return policy, build(policy)
+    policy = load(path, kernel)
+    return policy, build(policy, warn=show)

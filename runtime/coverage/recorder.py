@@ -48,7 +48,9 @@ class Recorder:
         self._marks += [mark._replace(file=policy.paths[mark.file]) for mark in marks]
         self._sources.update((policy.paths[name], lines) for name, lines in policy.sources.items())
         self._ways.clear()
-        return build(Policy(policy.path, module, policy.sources, policy.paths, kernel=policy.kernel))
+        marked = Policy(policy.path, module, policy.sources, policy.paths, kernel=policy.kernel)
+        # What is too much with marks in it may be well without them.
+        return build(marked, warn=lambda warning: None)
 
     def made(self, content: Object, data: Mapping[str, Content], programs: Mapping[str, SimulatedProgram]) -> None:
         """Follow the marks that the programs of a new simulator pass."""

@@ -12,7 +12,10 @@ from skverdict.codegen.object_reader import read_object
 from skverdict.runtime.kernel.errors import KernelUseError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from skverdict.dsl import Policy
+    from skverdict.dsl.errors import Diagnostic
 
 
 class Source(NamedTuple):
@@ -23,22 +26,27 @@ class Source(NamedTuple):
     name: str
 
 
-def read_source(source: Policy | Source | bytes | str | os.PathLike[str]) -> Source:
+def read_source(
+    source: Policy | Source | bytes | str | os.PathLike[str], warn: Callable[[Diagnostic], None] | None = None
+) -> Source:
     """Make one of a policy, the bytes of an object, or the path of a `.o`; one that was made stays as it is.
 
-    Raises ObjectError, OSError and CodegenError as reading and building do, and KernelUseError for an object
+    `warn` is called with what deserves a look in a policy; without one it is issued as PolicyWarning. Raises
+    ObjectError, OSError and CodegenError as reading and building do, and KernelUseError for an object
     that is for machines of the other byte order.
     """
     if isinstance(source, Source):
         return source
-    content, name = _bytes_of(source)
+    content, name = _bytes_of(source, warn)
     read = read_object(content, f"{name}.o")
     if read.endian != sys.byteorder:
         raise KernelUseError(f"{name}.o is for {read.endian}-endian machines, and this one is not")
     return Source(content, read, name)
 
 
-def _bytes_of(source: Policy | bytes | str | os.PathLike[str]) -> tuple[bytes, str]:
+def _bytes_of(
+    source: Policy | bytes | str | os.PathLike[str], warn: Callable[[Diagnostic], None] | None
+) -> tuple[bytes, str]:
     if isinstance(source, (bytes, bytearray)):
         return bytes(source), "object"
     if isinstance(source, (str, os.PathLike)):
@@ -50,4 +58,4 @@ def _bytes_of(source: Policy | bytes | str | os.PathLike[str]) -> tuple[bytes, s
         raise KernelUseError("an Object that was read cannot be loaded; give the bytes or the path of it")
     from skverdict.codegen import Target, build
 
-    return build(source, Target(endian=sys.byteorder)), Path(source.path).stem
+    return build(source, Target(endian=sys.byteorder), warn=warn), Path(source.path).stem

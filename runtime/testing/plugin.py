@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Generator, Iterator
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -21,7 +22,8 @@ if TYPE_CHECKING:
 SIMULATOR, KERNEL = "simulator", "kernel"
 
 MARKERS = (
-    "policy(path): the policy that fixture `policy` compiles, from the folder of the test module",
+    "policy(path, kernel): the policy that fixture `policy` compiles, from the folder of the test module, and the "
+    "Linux (6.1, 6.12 or 7.2) that it is for",
     "simulator(**options): what fixture `simulator` is made with, beside the policy",
     "tcp_pair(**options): what fixture `tcp_pair` is made with, such as server_port=80",
     "kernel: run the test also on a real kernel, in a virtual machine (see --kernel-image)",
@@ -73,24 +75,22 @@ def pytest_configure(config: pytest.Config) -> None:
 @pytest.fixture(scope="module")
 def policy(request: pytest.FixtureRequest) -> Policy:
     """The compiled policy of this test module: marker `policy`, or for `test_x.py` the policy `x.py`."""
-    import warnings
-
     from skverdict.dsl import load_policy
     from skverdict.dsl.errors import PolicyError
-    from skverdict.runtime.testing.policies import NoPolicy, PolicyWarning, policy_path
+    from skverdict.runtime.testing.policies import NoPolicy, policy_path
     from skverdict.runtime.watching import watcher
 
     marker = request.node.get_closest_marker("policy")
     try:
         path = policy_path(request.path, marker.args if marker else ())
-        loaded = load_policy(path)
-    except (NoPolicy, PolicyError) as error:
+        options = _options(request, "policy")
+        _check_options("policy", options, partial(load_policy, path))
+        loaded = load_policy(path, **options)
+        # Here, since the first of several runs would have its time measured with it.
+        watcher().build(loaded)
+    except (NoPolicy, PolicyError, ValueError) as error:
         # Nobody wants to see the compiler's own lines.
         raise pytest.fail.Exception(str(error), pytrace=False) from None
-    # Here, since the first of several runs would have its time measured with it.
-    watcher().build(loaded)
-    for warning in loaded.warnings:
-        warnings.warn_explicit(str(warning), PolicyWarning, str(path), 1)
     return loaded
 
 

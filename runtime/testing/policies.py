@@ -16,10 +16,6 @@ class NoPolicy(Exception):
     """There is none; says where it would have been found."""
 
 
-class PolicyWarning(UserWarning):
-    """What the compiler warns of in a policy under test."""
-
-
 def policy_path(test: Path, given: Sequence[str] = ()) -> Path:
     """The policy of the test module `test`: `given`, a path from the test's folder, or the one of its name.
 

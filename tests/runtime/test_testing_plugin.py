@@ -9,6 +9,9 @@ from pathlib import Path
 
 import pytest
 
+# Projects of others do not turn them off, as this one does.
+pytestmark = pytest.mark.filterwarnings("default::skverdict.dsl.PolicyWarning")
+
 POLICY = """
 from skverdict.dsl import SK_DROP, SK_PASS, SkSkb, SockMap, i32, stream_parser, stream_verdict
 
@@ -131,6 +134,36 @@ def test_a_marker_with_what_nobody_takes_is_told(marker: str, fixture: str, proj
 def test_warnings_of_the_compiler_are_shown(project: pytest.Pytester) -> None:
     result = run_tests(project, "def test_it(policy): pass\n")
     result.stdout.fnmatch_lines(["*PolicyWarning: *redirect.py:*warning: `verdict` may pass messages*"])
+
+
+def test_warnings_of_what_the_verifier_may_not_follow_are_shown(project: pytest.Pytester) -> None:
+    loop = "    for i in range(min(limit.value, 20000)):\n        byte = skb.data[i]\n        if byte is None:\n"
+    loop += "            break\n        if byte == 10:\n            return SK_DROP\n"
+    declared = POLICY.replace("\n\n\n@stream_verdict", "\n\n\nlimit = Const(u32, 9000)\n\n\n@stream_verdict")
+    text = declared.replace("    if skb.len > 4:", f"{loop}    if skb.len > 4:")
+    Path("redirect.py").write_text(f"from skverdict.dsl import Const, u32\n{text}")
+    result = run_tests(project, "def test_it(policy): pass\n")
+    result.stdout.fnmatch_lines(["*PolicyWarning: *redirect.py:*warning: kernels may refuse this loop*"])
+
+
+@pytest.mark.parametrize(
+    ("marker", "outcome", "shown"),
+    [
+        ('policy("redirect.py", kernel="6.12")', {"passed": 1}, "*1 passed*"),
+        ('policy(kernel="6.1")', {"errors": 1}, "*redirect.py:*: error: Linux 6.1 does not let a * call*"),
+        ('policy(kernel="5.4")', {"errors": 1}, "*5.4*"),
+        ("policy(kernal=6)", {"errors": 1}, "@pytest.mark.policy: got an unexpected keyword argument 'kernal'"),
+    ],
+)
+def test_the_policy_is_for_the_kernel_that_its_marker_names(
+    marker: str, outcome: dict[str, int], shown: str, project: pytest.Pytester
+) -> None:
+    text = POLICY.replace("    if skb.len > 4:", "    if bpf_get_current_pid_tgid() == 0 or skb.len > 4:")
+    Path("redirect.py").write_text(f"from skverdict.dsl.helpers import bpf_get_current_pid_tgid\n{text}")
+    result = run_tests(project, f"\npytestmark = pytest.mark.{marker}\ndef test_it(policy): pass\n", "-W", "ignore")
+    result.assert_outcomes(**outcome)
+    result.stdout.fnmatch_lines([shown])
+    result.stdout.no_fnmatch_line("*plugin.py*")
 
 
 # Failures
