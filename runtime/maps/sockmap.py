@@ -9,6 +9,7 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 from skverdict.codegen.object import MapSpec
+from skverdict.dsl.catalogue.programs import KERNELS
 from skverdict.runtime.machine.errno import Errno, KernelError
 from skverdict.runtime.machine.fault import Misuse
 from skverdict.runtime.machine.memory import ByteOrder
@@ -70,12 +71,18 @@ class SocketMap(Map):
 
     def put(self, key: bytes, socket: Sock, flags: int = BPF_ANY) -> None:
         """User space puts a socket in. Raises KernelError."""
-        self.check_writable()
         if socket.dead:
             raise KernelError(Errno.EBADF, f"{socket.name} is closed")
+        self.check_writable()
+        self._check_flags(flags, flags)
         if not socket.enterable:
             raise KernelError(Errno.EOPNOTSUPP, f"{socket.name} is in state {socket.state.name}")
         self.put_from_program(key, socket, flags)
+
+    def check_cpus(self, flags: int) -> None:
+        """Linux 6.1 and 6.12 look at such flags only after the socket."""
+        if self.kernel == KERNELS[-1]:
+            super().check_cpus(flags)
 
     def put_from_program(self, key: bytes, socket: Sock, flags: int) -> None:
         """Put a socket in whatever its state, as sock_ops helpers do. Raises KernelError.

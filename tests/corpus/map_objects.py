@@ -73,15 +73,8 @@ def _call(name: str, map_: Declaration) -> Iterator[str]:
     yield "r7 = r0"
 
 
-def _text(map_: Declaration) -> Iterator[str]:
-    yield 'license "GPL"'
-    yield (
-        f"map subject {map_.kind} key {map_.key_size} value {map_.value_size} "
-        f"max_entries {map_.max_entries} flags {map_.flags:#x}"
-    )
-    yield f"map {ORDERS} array key 4 value {map_.value_at + map_.room} max_entries 1 flags 0"
-    yield "map sockets sockmap key 4 value 8 max_entries 1 flags 0"
-    yield "program act sk_msg"
+def _obeying(map_: Declaration) -> Iterator[str]:
+    """Do what `orders` say."""
     yield "*(u32 *)(r10 - 4) = 0"
     yield f"r1 = map[{ORDERS}] ll"
     yield "r2 = r10"
@@ -99,6 +92,19 @@ def _text(map_: Declaration) -> Iterator[str]:
     yield "end:"
     yield f"*(u64 *)(r6 + {RESULT}) = r7"
     yield "out:"
+
+
+def _text(map_: Declaration) -> Iterator[str]:
+    yield 'license "GPL"'
+    yield (
+        f"map subject {map_.kind} key {map_.key_size} value {map_.value_size} "
+        f"max_entries {map_.max_entries} flags {map_.flags:#x}"
+    )
+    yield f"map {ORDERS} array key 4 value {map_.value_at + map_.room} max_entries 1 flags 0"
+    yield "map sockets sockmap key 4 value 8 max_entries 1 flags 0"
+    yield "program act sk_msg"
+    if helpers_of(map_):
+        yield from _obeying(map_)
     yield "r0 = 1"
     yield "exit"
 

@@ -17,7 +17,13 @@ A story has the declaration of its map, and steps. Each step is a list, its firs
     ["consume"]                         the records of a ring buffer
     ["run", helper, key, value, flags]  a program's call: its result, and the value that it found or left
 
-Bytes are hexadecimal text. `flags` of a ring buffer's `reserve` are the number of its size in SIZES.
+Bytes are hexadecimal text. `flags` of a ring buffer's `reserve` are the number of its size in SIZES. Maps of sockets
+have these instead:
+
+    ["put", key, socket, flags]         "ok", or an errno name; sockets are numbers
+    ["socket", key, flags]              the number of the socket whose cookie is there, or an errno name
+    ["close", socket]                   "ok"
+    ["attach"], ["detach"]              the program, to or from the map: "ok", or an errno name
 """
 
 from __future__ import annotations
@@ -36,7 +42,10 @@ BPF_F_WRONLY_PROG = 1 << 8
 #: Sizes of records that programs reserve, in bytes.
 SIZES = (1, 8, 100, 2000, 4079, 4080, 4087, 4088, 5000)
 #: Kinds whose order of keys is not defined.
-UNORDERED = ("hash", "lru_hash", "percpu_hash", "lru_percpu_hash")
+UNORDERED = ("hash", "lru_hash", "percpu_hash", "lru_percpu_hash", "sockhash")
+#: Kinds that hold sockets, and how many sockets their stories have: two TCP connections, and a pair of unix sockets.
+OF_SOCKETS = ("sockmap", "sockhash")
+SOCKETS = 6
 
 #: The map by which a program is told what to do, and where in it: the helper's number among `helpers_of`, a u32, flags
 #: and result, u64 each, then the key.
@@ -74,7 +83,9 @@ class Declaration(NamedTuple):
 
 
 def helpers_of(map_: Declaration) -> tuple[str, ...]:
-    """The helpers that programs may call on the map."""
+    """The helpers that the program may call on the map."""
+    if map_.kind in OF_SOCKETS:
+        return ()
     if map_.kind == "ringbuf":
         return ("output", "query", *(f"reserve{size}" for size in range(len(SIZES))))
     if map_.kind == "bloom_filter":
@@ -114,6 +125,10 @@ class MapWorld:
         backend.attach("sockets", msg_verdict="act")
         self._sender, self._receiver = backend.tcp_pair()
         backend.maps["sockets"][0] = self._sender
+        self._sockets: list[Any] = []
+        if map_.kind in OF_SOCKETS:
+            self._sockets += (*backend.tcp_pair(), *backend.tcp_pair(), *backend.unix_pair())
+        self._cookies = [socket.cookie for socket in self._sockets]
 
     def act(self, verb: str, *arguments: Any) -> Any:
         try:
@@ -173,6 +188,26 @@ class MapWorld:
     def do_contains(self, value: str) -> bool:
         found: bool = self._raw.contains(bytes.fromhex(value))
         return found
+
+    def do_put(self, key: str, socket: int, flags: int) -> str:
+        self._view.update(bytes.fromhex(key), self._sockets[socket], flags)
+        return "ok"
+
+    def do_socket(self, key: str, flags: int) -> int:
+        cookie = int.from_bytes(self._raw.read(bytes.fromhex(key), flags), "little")
+        return self._cookies.index(cookie)
+
+    def do_close(self, socket: int) -> str:
+        self._sockets[socket].close()
+        return "ok"
+
+    def do_attach(self) -> str:
+        self._backend.attach("subject", msg_verdict="act")
+        return "ok"
+
+    def do_detach(self) -> str:
+        self._backend.detach("subject", msg_verdict="act")
+        return "ok"
 
     def do_consume(self) -> list[str]:
         return [_value(record) for record in self._view.consume()]

@@ -1,6 +1,6 @@
 """Random stories about maps in the simulator and on a kernel in a guest, held against each other.
 
-    python -m tests.kernel.compare_maps [--seed 1] [--count 110] [--kernel PATH]
+    python -m tests.kernel.compare_maps [--seed 1] [--count 130] [--kernel PATH]
 
 Prints each difference as the story's map and the steps up to the last that gave something else, and each map that only
 one of them makes, or that they refuse with different errors. Exit status 1 if there is any.
@@ -51,7 +51,7 @@ def main() -> int:
     summary = __doc__.split("\n", 1)[0]
     parser = argparse.ArgumentParser(prog="python -m tests.kernel.compare_maps", description=summary)
     parser.add_argument("--seed", type=int, default=1, help="the first story's seed (default 1)")
-    parser.add_argument("--count", type=int, default=110, help="how many stories (default 110)")
+    parser.add_argument("--count", type=int, default=130, help="how many stories (default 130)")
     parser.add_argument("--maps", type=int, default=2000, help="how many maps to make (default 2000)")
     parser.add_argument("--kernel", type=Path, help="an image (default: the newest in /boot)")
     parser.add_argument("--seconds", type=float, default=900, help="time limit (default 900)")

@@ -10,21 +10,31 @@ from skverdict.codegen.object import MapSpec
 from skverdict.dsl.catalogue.programs import KERNELS
 from skverdict.runtime.maps.declaration import broken_rule
 
-from tests.corpus.map_world import BPF_F_RDONLY_PROG, BPF_F_WRONLY_PROG, Declaration, Story, helpers_of
+from tests.corpus.map_world import (
+    BPF_F_RDONLY_PROG,
+    BPF_F_WRONLY_PROG,
+    OF_SOCKETS,
+    SOCKETS,
+    Declaration,
+    Story,
+    helpers_of,
+)
 
 KINDS = (
     "hash", "array", "lru_hash", "percpu_hash", "percpu_array", "lru_percpu_hash", "lpm_trie", "queue", "stack",
-    "bloom_filter", "ringbuf",
+    "bloom_filter", "ringbuf", *OF_SOCKETS,
 )  # fmt: skip
 
 #: Kinds that can be made without anything else.
-ALONE = (*KINDS, "prog_array", "perf_event_array", "sockmap", "sockhash")
+ALONE = (*KINDS, "prog_array", "perf_event_array")
 
 _SIZES = (1, 2, 3, 4, 5, 7, 8, 12, 16)
 _FLAGS = (*(0,) * 6, 1, 2, 3, 4, 5, 8, 16, 24, 32, 1 << 32, 1 << 32 | 8, 1 << 63)
 #: Flags that say who may do what.
 _ACCESS = (1 << 3, 1 << 4, BPF_F_RDONLY_PROG, BPF_F_WRONLY_PROG)
 _BATCH = 64
+#: Steps that give or take numbers of sockets as user space has them, which are never the same.
+_OF_NUMBERS = ("read", "update")
 
 
 def _accepted(source: random.Random, kind: str) -> Declaration:
@@ -70,7 +80,7 @@ class _Story:
 
     def _new_key(self) -> bytes:
         source, map_ = self._source, self._map
-        if map_.kind in ("array", "percpu_array"):
+        if map_.kind in ("array", "percpu_array", "sockmap"):
             return source.choice((*range(map_.max_entries + 2), 0xFFFFFFFF)).to_bytes(4, "little")
         if map_.kind == "lpm_trie":
             bits = 8 * (map_.key_size - 4)
@@ -96,6 +106,8 @@ class _Story:
     def step(self) -> list[Any]:
         source = self._source
         flags = source.choice(_FLAGS)
+        if self._map.kind in OF_SOCKETS and source.random() < 0.8:
+            return self._step_of_sockets(flags)
         if source.random() < 0.35 and self._helpers:
             helper = source.choice(self._helpers)
             if helper == "lookup_percpu":
@@ -108,6 +120,20 @@ class _Story:
         if not self._map.map_kind.has_key:
             return self._step_without_keys(flags)
         return self._step_with_keys(flags)
+
+    def _step_of_sockets(self, flags: int) -> list[Any]:
+        source = self._source
+        socket = source.randrange(SOCKETS)
+        table: tuple[list[Any], ...] = (
+            *([["put", self._key(), socket, source.choice((0, flags))]] * 5),
+            ["socket", self._key(), source.choice((0, flags))],
+            ["delete", self._key()],
+            ["keys"],
+            ["attach"],
+            ["detach"],
+            *([["close", socket]] * (source.random() < 0.2)),
+        )
+        return source.choice(table)
 
     def _step_without_keys(self, flags: int) -> list[Any]:
         table: list[list[Any]] = [
@@ -143,6 +169,8 @@ class _Story:
             *([["next", source.choice((None, self._key()))]] * ("hash" not in self._map.kind)),
             *([["freeze"]] * (source.random() < 0.1)),
         )
+        if self._map.kind in OF_SOCKETS:
+            table = tuple(step for step in table if step[0] not in _OF_NUMBERS)
         return source.choice(table)
 
 

@@ -27,7 +27,7 @@ from tests.kernel.random_maps import random_declarations, random_stories
 from tests.kernel.record import kernel_image, recording
 
 #: Random stories and maps: the first seed, how many, and steps of each story.
-SEED, STORIES, STEPS, MAPS = 9000, 44, 40, 700
+SEED, STORIES, STEPS, MAPS = 9000, 52, 40, 700
 
 
 def by_errors(declarations: list[Declaration], made: dict[str, list[int]]) -> list[list[Any]]:
