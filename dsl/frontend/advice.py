@@ -32,7 +32,9 @@ def advise(scope: PolicyScope, functions: Sequence[Function]) -> None:
     for function in functions:
         if function.name in scope.framed:
             continue
-        if function.kind == "stream_verdict" and parsers:
+        if function.kind == "stream_parser":
+            _redirect_in_parser(scope, function, named)
+        elif function.kind == "stream_verdict" and parsers:
             _late_delivery(scope, Flow(function, named), parsers[0])
         elif function.kind in ("stream_verdict", "skb_verdict"):
             _empty_redirect(scope, Flow(function, named))
@@ -74,6 +76,19 @@ def _empty_redirect(scope: PolicyScope, flow: Flow) -> None:
                     "first write `if skb.len == 0: return SK_PASS`",
                 )
                 return
+
+
+def _redirect_in_parser(scope: PolicyScope, function: Function, named: Functions) -> None:
+    """A redirect that the kernel forgets before it runs the verdict (`sk_psock_strp_read` in net/core/skmsg.c)."""
+    for helper in REDIRECTS:
+        place = _call_of(function, named, helper)
+        if place is not None:
+            scope.reporter.warning(
+                scope.sources.place(place),
+                "a parser redirects nothing: what it returns is the length of the message, and the kernel forgets the "
+                "redirect before the verdict runs",
+                "redirect in a @stream_verdict, and return the number of bytes here, such as `skb.len`",
+            )
 
 
 def _cork_and_apply(scope: PolicyScope, function: Function, named: Functions) -> None:

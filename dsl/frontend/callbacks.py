@@ -89,6 +89,8 @@ def callback(arguments: Arguments, parameter: Argument, node: ast.AST, operand: 
             f"`{function.__name__}` must give {allowed} to `{helper.name}`, but it may give {low} to {high}",
             "return constants",
         )  # fmt: skip
+    if subprogram.moves:
+        arguments.moving = subprogram.name
     type_ = Pointer(Opaque("function"), Space.FUNCTION)
     return lowering.emit(node, "function", (), type_, function=subprogram.name)
 

@@ -83,6 +83,7 @@ class Arguments:
         "lowering",
         "map",
         "memory",
+        "moving",
         "node",
         "operands",
     )
@@ -105,6 +106,8 @@ class Arguments:
         # What the memory that the call gives holds, and what the call takes back.
         self.allocated: Type | None = None
         self.given_back: Lease | None = None
+        # The function that the helper calls back, if that may move the packet: the verifier then takes it for moved.
+        self.moving = ""
         # The map of the entry that a lock or timer lies in.
         self.home: Map | None = None
 
@@ -289,6 +292,8 @@ def _result(arguments: Arguments) -> Operand:
                 f"Linux 7.2 does not attach a parser that may change the packet, as `{helper.name}` does",
                 "read with `load_bytes`, which changes nothing",
             )
+    elif arguments.moving:
+        lowering.move_buffer(node, arguments.moving)
     return operand
 
 

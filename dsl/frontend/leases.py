@@ -117,10 +117,11 @@ def check_use(lowering: Lowering, node: ast.AST, reference: Reference) -> None:
     if status.kind == ENDED:
         line = f" on line {status.place.line}" if status.place else ""
         raise lowering.refuse(node, f"{lease.what} was {status.did}{line}, and is gone", "", notes)
-    raise lowering.refuse(
-        node, f"{lease.what} may be gone: it is still there only {status.why}",
-        "use it before the paths meet", notes,
-    )  # fmt: skip
+    if status.why:
+        why, hint = f"it is still there only {status.why}", "use it before the paths meet"
+    else:
+        why, hint = f"it was {status.did} on another path, or before", "take it anew in each turn of the loop"
+    raise lowering.refuse(node, f"{lease.what} may be gone: {why}", hint, notes)
 
 
 def null_state(state: State, reference: Reference) -> State:

@@ -58,7 +58,7 @@ def body(lowering: Lowering, statements: Sequence[ast.stmt]) -> None:
 
 def _recover(lowering: Lowering, node: ast.stmt) -> None:
     """Go on after a statement with a mistake; what it would have done counts as an error already told."""
-    if isinstance(node, ast.Return):
+    if isinstance(node, (ast.Return, ast.Raise)):
         lowering.state = None
     elif lowering.state is not None:
         _let_go(lowering, node)

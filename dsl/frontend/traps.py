@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from skverdict.dsl.catalogue.helpers import HELPERS
 from skverdict.dsl.frontend.values import with_article
 from skverdict.dsl.ir.module import Function, Location, Operation, Value
-from skverdict.dsl.ir.types import BigEndian, Int
+from skverdict.dsl.ir.types import BigEndian, Int, Pointer, Struct
 
 if TYPE_CHECKING:
     from skverdict.dsl.frontend.scope import PolicyScope
@@ -32,6 +32,7 @@ def find_traps(scope: PolicyScope, functions: Sequence[Function]) -> None:
         if function.kind == "stream_parser" and function.name not in scope.framed:
             _fixed_place(scope, function)
     _orders_of_keys(scope, functions)
+    _members_of_keys(scope, functions)
 
 
 def _operations(function: Function) -> Iterator[Operation]:
@@ -215,3 +216,76 @@ def _orders(value: Value, makers: dict[int, Operation], seen: set[int]) -> Itera
     elif maker.name == "swap":
         for field, order in _orders(maker.operands[0], makers, seen):
             yield field, _OTHER[order]
+
+
+# Keys of sockets of which a member is set here and left zero there.
+
+# What puts a socket under a key, and what looks for one there.
+_KEYED = ("bpf_sock_hash_update", "bpf_sk_redirect_hash", "bpf_msg_redirect_hash")
+_INSIDE = ("member", "element", "part")
+
+
+class _Key(NamedTuple):
+    """A structure that is handed to a helper as a key, and its members that were set to something."""
+
+    map: str
+    struct: Struct
+    members: frozenset[str]
+    location: Location
+
+
+def _members_of_keys(scope: PolicyScope, functions: Sequence[Function]) -> None:
+    keys: dict[str, list[_Key]] = {}
+    for key in (key for function in functions for key in _keys(function)):
+        keys.setdefault(key.map, []).append(key)
+    for name, found in keys.items():
+        for member in found[0].struct.members:
+            there = [key for key in found if member.name in key.members]
+            without = [key for key in found if member.name not in key.members]
+            if there and without:
+                scope.reporter.warning(
+                    scope.sources.place(without[0].location),
+                    f"`{member.name}` of the key of `{name}` is left 0 here and is set elsewhere, so that what is put "
+                    "in at one is not found at the other",
+                    f"set `{member.name}` at both places, or at none",
+                    [(scope.sources.place(there[0].location), "the other place")],
+                )
+                return
+
+
+def _keys(function: Function) -> Iterator[_Key]:
+    """The keys of which it is known what is in them: nothing else is done with them."""
+    makers = _makers(function)
+    keys: list[tuple[str, Value, Location]] = []
+    members: dict[str, set[str]] = {}
+    unknown: set[str] = set()
+    for operation in _operations(function):
+        for number, operand in enumerate(operation.operands):
+            local, member = _place_on_stack(operand, makers)
+            if not local or operation.name in _INSIDE:
+                continue
+            if operation.name == "call.helper" and operation.attributes["helper"] in _KEYED and number == 2:
+                map_ = makers.get(operation.operands[1].number)
+                if map_ is not None and operation.location is not None:
+                    keys.append((str(map_.attributes.get("map", "")), operand, operation.location))
+            elif operation.name == "store" and number == 0:
+                if not _is_zero(makers.get(operation.operands[1].number)):
+                    members.setdefault(local, set()).add(member)
+            elif operation.name != "load":
+                unknown.add(local)
+    for name, operand, location in keys:
+        local, _ = _place_on_stack(operand, makers)
+        struct = operand.type.target if isinstance(operand.type, Pointer) else None
+        if name and local not in unknown and isinstance(struct, Struct):
+            yield _Key(name, struct, frozenset(members.get(local, ())), location)
+
+
+def _place_on_stack(value: Value, makers: dict[int, Operation]) -> tuple[str, str]:
+    """The local that an address leads into, and the member of it; empty for another address."""
+    member = ""
+    maker = makers.get(value.number)
+    while maker is not None and maker.name in _INSIDE:
+        member = str(maker.attributes.get("name", member))
+        maker = makers.get(maker.operands[0].number)
+    is_local = maker is not None and maker.name == "local.address"
+    return (str(maker.attributes["local"]) if maker is not None and is_local else "", member)

@@ -84,3 +84,33 @@ def test_a_slice_without_a_fixed_length_is_no_memory() -> None:
     )
     (found,) = errors(text)
     assert found.message.startswith("`bpf_skb_load_bytes` needs an array, or a slice of one that has a fixed length")
+
+
+CALLED_BACK = """
+class Walk(Struct):
+    skb: SkSkb
+
+@subprogram
+def inner(skb: SkSkb) -> i32:
+    return i32(skb.{call})
+
+@inline
+def step(index: u32, walk: Walk) -> i32:
+    return 0 if inner(walk.skb) == 0 else 1
+
+@stream_verdict
+def verdict(skb: SkSkb) -> i32:
+    first = skb.data.view(u32, 0)
+    if first is None:
+        return SK_DROP
+    bpf_loop(3, step, Walk(skb=skb))
+    return i32(first.value)
+"""
+
+
+def test_a_view_ends_where_what_is_called_back_may_move_the_packet() -> None:
+    """The verifier forgets where the packet lies in all frames at once (`clear_all_pkt_pointers`)."""
+    from_helpers = "from skverdict.dsl.helpers import bpf_loop\n"
+    (found,) = errors(from_helpers + CALLED_BACK.format(call="pull_data(10)"))
+    assert found.message == "this view of the packet ended when `step` was called on line 20"
+    assert compiled(from_helpers + CALLED_BACK.format(call="priority"))

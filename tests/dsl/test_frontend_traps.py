@@ -285,3 +285,54 @@ def test_a_number_that_is_never_negative(test: str, expected: str) -> None:
 
 def test_constants_are_not_compared_as_unsigned_numbers() -> None:
     assert not warnings("n: u32 = 0\nreturn SK_PASS if n > 3 else SK_DROP")
+
+
+PUT = """
+class Inner(Struct):
+    zone: u16
+
+class Key(Struct):
+    address: be32
+    port: u32
+    inner: Inner
+
+sockets = SockHash(key=Key, max_entries=4)
+
+@sock_ops
+def events(skops: SockOps) -> i32:
+    key = Key(address=skops.remote_ip4, port=skops.local_port)
+    key.inner.zone = 7
+    sockets.update(skops, key)
+    return 1
+
+@msg_verdict
+def verdict(msg: SkMsg) -> i32:
+    {}
+    return sockets.redirect(msg, key)
+"""
+
+
+@pytest.mark.parametrize(
+    ("key", "left"),
+    [
+        ("key = Key(address=msg.remote_ip4)\n    key.inner.zone = 7", ["port"]),
+        ("key = Key(address=msg.remote_ip4, port=0)\n    key.inner.zone = 7", ["port"]),
+        ("key = Key(address=msg.remote_ip4, port=80)", ["inner"]),
+        ("key = Key(port=msg.local_port)\n    key.inner.zone += 1", ["address"]),
+        ("key = Key(address=msg.remote_ip4, port=80)\n    key.inner.zone = 9", []),
+        ("key = Key(address=msg.remote_ip4, port=80)\n    key.inner = Inner(zone=3)", []),
+        ("key = keys.value.copy()", []),
+    ],
+)
+def test_a_member_of_a_key_that_is_left_out(key: str, left: list[str]) -> None:
+    text = PUT.format(key).replace("\nsockets =", "\nkeys = Global(Key)\nsockets =")
+    found = [one.message.partition(" is left 0 here")[0] for one in compiled(text).warnings if "left 0" in one.message]
+    assert found == [f"`{name}` of the key of `sockets`" for name in left]
+
+
+@pytest.mark.parametrize("call", ["peers.redirect(ctx, 0)", "inner(ctx)"])
+def test_a_parser_redirects_nothing(call: str) -> None:
+    before = "peers = SockMap(max_entries=1)\n\n@subprogram\ndef inner(skb: SkSkb) -> i32:\n"
+    before += "    return peers.redirect(skb, 0)\n\n"
+    (found,) = warnings(f"return i32({call})", "stream_parser", before)
+    assert found.startswith("a parser redirects nothing")
