@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # run.sh PROGRAM.bpf.c USER.c: builds both, boots Debian's kernel in QEMU (software emulation) with them, runs USER
 # as root in the guest and prints what it prints. Nothing is loaded into the kernel of the machine that runs this.
-# BPF_CC is the compiler for PROGRAM with its options, if it is not to be clang.
+# BPF_CC is the compiler for PROGRAM with its options, if it is not to be clang. GUEST_MODULES are modules of the kernel
+# that are loaded before, in that order.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 kernel=linux-image-6.1.0-56-amd64
@@ -22,11 +23,16 @@ mkdir -p "$work/root/proc" "$work/root/sys" "$work/root/dev"
 cp /bin/busybox "$work/root/busybox"
 ${BPF_CC:-clang-19 -O2 -g -target bpf -mcpu=v3} -I"$here" -I"/usr/include/$(gcc -print-multiarch)" -c "$1" -o "$work/root/program.o"
 gcc -O2 -Wall -Wno-unused-function -static -I"$here" "$2" -o "$work/root/user" -lbpf -lelf -lz
+for module in ${GUEST_MODULES:-}; do
+    find "$work/kernel" -name "$module.ko" -exec cp {} "$work/root" ';'
+    echo "/busybox insmod /$module.ko" >>"$work/root/modules"
+done
 cat >"$work/root/init" <<'END'
 #!/busybox sh
 /busybox mount -t proc proc /proc
 /busybox mount -t sysfs sys /sys
 /busybox ip link set lo up
+[ ! -e /modules ] || . /modules
 echo
 /busybox uname -r
 /user

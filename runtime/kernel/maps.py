@@ -197,7 +197,7 @@ class KernelSocketMapView(MapView):
         try:
             self.raw.update(self.key_bytes(key), content, flags)
         except KernelError as error:
-            reason = unsuitable(descriptor) if error.number is Errno.EOPNOTSUPP else ""
+            reason = unsuitable(descriptor, error.number)
             if not reason:
                 raise
             raise KernelError(error.number, f"{error.reason}; {reason}") from None
