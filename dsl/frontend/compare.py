@@ -75,7 +75,7 @@ def _has_order(lowering: Lowering, node: ast.AST, name: str, left: ast.expr, typ
         raise lowering.refuse(
             node,
             f"{with_article(type_)} has no order: its bytes are in network order",
-            f"compare the numbers: `{lowering.segment(left)}.host()`",
+            f"compare the numbers: `{lowering.operand(left)}.host()`",
         )
     if isinstance(type_, Bool):
         raise lowering.refuse(node, "a bool has no order", "combine truth values with `and`, `or`, `not`")

@@ -136,14 +136,14 @@ def warn_of_length(lowering: Lowering, length: Operand) -> None:
 
 
 def _cast_hint(lowering: Lowering, node: ast.AST, found: ScalarType, wanted: ScalarType) -> str:
-    text = lowering.segment(node)
+    text = lowering.operand(node)
     if isinstance(wanted, Bool):
         return f"write `{text} != 0`" if isinstance(found, Int) else ""
     if isinstance(found, BigEndian):
         if isinstance(wanted, BigEndian):
             return f"write `{wanted}({text}.host())` if the number is meant"
         return f"write `{text}.host()` for the number or `{text}.raw()` for the bits"
-    return f"write `{wanted}({text})`"
+    return f"write `{wanted}({lowering.segment(node)})`"
 
 
 def _convert(lowering: Lowering, node: ast.AST, scalar: Scalar, type_: Int) -> Scalar:
@@ -185,7 +185,7 @@ def cast(lowering: Lowering, node: ast.AST, operand: Operand, type_: ScalarType)
     if isinstance(type_, BigEndian):
         return _to_big_endian(lowering, node, scalar, type_)
     if isinstance(scalar.type, BigEndian):
-        text = lowering.segment(node)
+        text = lowering.operand(node)
         raise lowering.refuse(
             node,
             f"{describe(scalar)} cannot become {with_article(type_)} without saying how",
@@ -205,7 +205,7 @@ def _to_big_endian(lowering: Lowering, node: ast.AST, scalar: Scalar, type_: Big
     if scalar.type == type_:
         return scalar
     if isinstance(scalar.type, BigEndian):
-        text = lowering.segment(node)
+        text = lowering.operand(node)
         raise lowering.refuse(
             node,
             f"this is {with_article(scalar.type)} already, not a number",
@@ -225,7 +225,7 @@ def truth_value(lowering: Lowering, node: ast.AST, scalar: Scalar) -> Scalar:
     if scalar.constant is not None:
         return Scalar(BOOL, constant=int(scalar.constant != 0))
     if isinstance(scalar.type, BigEndian):
-        text = lowering.segment(node)
+        text = lowering.operand(node)
         raise lowering.refuse(
             node, f"{with_article(scalar.type)} is neither true nor false", f"write `{text}.raw() != 0`"
         )
@@ -300,7 +300,7 @@ def _nothing_in_common(
         )
     elif isinstance(first.type, BigEndian) != isinstance(second.type, BigEndian):
         order = left if isinstance(first.type, BigEndian) else right
-        hint = f"write `{lowering.segment(order)}.host()`"
+        hint = f"write `{lowering.operand(order)}.host()`"
     return lowering.refuse(
         right, f"{describe(first)} and {describe(second)} have no type in common", hint
     )

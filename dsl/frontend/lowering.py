@@ -166,6 +166,10 @@ class Mark:
         self.reported = len(lowering._reported)
 
 
+# Expressions that bind less closely than a dot, and perhaps less than an operator.
+_COMPOUND = (ast.BinOp, ast.BoolOp, ast.Compare, ast.IfExp, ast.Lambda, ast.NamedExpr, ast.UnaryOp)
+
+
 class Lowering:
     """The function that is being built.
 
@@ -399,3 +403,8 @@ class Lowering:
 
     def segment(self, node: ast.AST) -> str:
         return self.frame.source.segment(node)
+
+    def operand(self, node: ast.AST) -> str:
+        """An expression as it is written beside an operator or in front of a dot: in brackets, if it needs them."""
+        text = self.segment(node)
+        return f"({text})" if isinstance(node, _COMPOUND) else text

@@ -117,7 +117,7 @@ def _flexible(
 def _number(lowering: Lowering, node: ast.expr, operand: Operand, rule: Operator) -> Scalar:
     scalar = as_scalar(lowering, node, operand)
     if isinstance(scalar.type, BigEndian):
-        text = lowering.segment(node)
+        text = lowering.operand(node)
         raise lowering.refuse(
             node,
             f"`{rule.symbol}` does not work on {with_article(scalar.type)}: its bytes are in network order",
@@ -241,10 +241,12 @@ def _widened(lowering: Lowering, node: ast.AST, rule: Operator, first: Scalar) -
     """An operation as it is written, with `{}` as the type of the side that is to be made wider."""
     if not isinstance(node, ast.BinOp):
         return ""
-    left, right = (lowering.segment(side).replace("{", "{{").replace("}", "}}") for side in (node.left, node.right))
-    if is_of_literals(first) or first.constant is not None:
-        return f"{left} {rule.symbol} {{}}({right})"
-    return f"{{}}({left}) {rule.symbol} {right}"
+    first_changes = not is_of_literals(first) and first.constant is None
+    left, right = (
+        (lowering.segment if changes else lowering.operand)(side).replace("{", "{{").replace("}", "}}")
+        for side, changes in ((node.left, first_changes), (node.right, not first_changes))
+    )
+    return f"{{}}({left}) {rule.symbol} {right}" if first_changes else f"{left} {rule.symbol} {{}}({right})"
 
 
 def _no_operator(lowering: Lowering, node: ast.AST, operation: ast.operator) -> Exception:
@@ -262,7 +264,7 @@ def unary_operation(lowering: Lowering, node: ast.UnaryOp) -> Operand:
     scalar = as_scalar(lowering, node.operand, evaluate(lowering, node.operand))
     symbol = {ast.USub: "-", ast.UAdd: "+", ast.Invert: "~"}[type(node.op)]
     if isinstance(scalar.type, (BigEndian, Bool)):
-        text = lowering.segment(node.operand)
+        text = lowering.operand(node.operand)
         hint = f"write `not {text}`" if isinstance(scalar.type, Bool) else f"write `{symbol}{text}.host()`"
         raise lowering.refuse(node, f"`{symbol}` does not work on {with_article(scalar.type)}", hint)
     if scalar.type is None:

@@ -59,11 +59,11 @@ def view(lowering: Lowering, node: ast.Call, packet: PacketValue) -> Reference:
 
 def no_offset(lowering: Lowering, node: ast.AST, number: Scalar) -> Exception:
     """The refusal of a number that is no offset."""
-    text, hint = lowering.segment(node), ""
+    hint = ""
     if isinstance(number.type, BigEndian):
-        hint = f"write `{text}.host()`"
+        hint = f"write `{lowering.operand(node)}.host()`"
     elif number.constant is None:
-        hint = f"write `u32({text})`"
+        hint = f"write `u32({lowering.segment(node)})`"
     return lowering.refuse(
         node, f"an offset counts bytes from the start, but this is {describe(number)}", hint
     )

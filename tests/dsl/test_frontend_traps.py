@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from skverdict.dsl import Diagnostic
 
-from tests.dsl.policy_kit import body_error, compiled, errors, program_text
+from tests.dsl.policy_kit import body_error, compiled, errors, hint, program_text
 
 MAP = "sockets = SockMap(max_entries=2)\n"
 
@@ -260,6 +260,28 @@ def test_a_number_that_was_cut_before_it_was_widened(body: str) -> None:
 def test_what_to_write_instead_of_a_number_that_is_cut() -> None:
     (warning,) = compiled(program_text(f"{FIRST}at = 44 + first\nlast = ctx.data[at]\nreturn 1")).warnings
     assert warning.hint == "make one side of it a u32 first, such as `44 + u32(first)`"
+
+
+@pytest.mark.parametrize(
+    ("written", "instead"),
+    [
+        ("first << (ctx.hash ^ 3)", "u32(first) << (ctx.hash ^ 3)"),
+        ("first * (first if ctx.len else 7)", "u32(first) * (first if ctx.len else 7)"),
+        ("(first ^ 1) * first", "u32(first ^ 1) * first"),
+        ("(2 * 3) * first", "(2 * 3) * u32(first)"),
+    ],
+)
+def test_what_to_write_keeps_its_brackets(written: str, instead: str) -> None:
+    (warning,) = compiled(program_text(f"{FIRST}total = ctx.len + ({written})\nreturn i32(total)")).warnings
+    assert warning.hint == f"make one side of it a u32 first, such as `{instead}`"
+
+
+def test_a_choice_is_put_in_brackets_before_its_number_is_taken() -> None:
+    text = "port = (ctx.remote_port if ctx.len else be32(7)) + 1\nreturn i32(port)"
+    assert hint(text) == (
+        "write `(ctx.remote_port if ctx.len else be32(7)).host()` for the number or "
+        "`(ctx.remote_port if ctx.len else be32(7)).raw()` for the bits"
+    )
 
 
 NEVER = "a u32 is never negative: "

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from skverdict.codegen import build
-from skverdict.dsl import PolicyError, PolicyWarning, load_policy
+from skverdict.dsl import PolicyError, load_policy
 
 from tests.corpus.language import PRELUDE
 
@@ -71,8 +71,7 @@ def topics() -> Iterator[Topic]:
 def rendered(text: str) -> str:
     """What the compiler says of the policy `text`. Raises ValueError if it takes it."""
     with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
-        for category in (SyntaxWarning, PolicyWarning):
-            warnings.simplefilter("ignore", category)
+        warnings.simplefilter("ignore", SyntaxWarning)
         path = Path(folder) / "policy.py"
         path.write_text(PRELUDE + text, encoding="utf-8")
         try:
