@@ -75,6 +75,9 @@ def as_scalar(lowering: Lowering, node: ast.AST, operand: Operand, wanted: str =
 
 def _reference_hint(lowering: Lowering, node: ast.AST, operand: Reference) -> str:
     text = lowering.segment(node)
+    if operand.nullable:
+        there = _reference_hint(lowering, node, operand.altered(nullable=False))
+        return f"test it with `{text} is None` first; then {there}"
     if isinstance(operand.target, Struct):
         return f"take a member, such as `{text}.{operand.target.members[0].name}`"
     if isinstance(operand.target, Array):

@@ -150,6 +150,12 @@ def _conflict(lowering: Lowering, node: ast.AST, name: str, conflict: Conflict) 
 def assign(lowering: Lowering, node: ast.AST, name: str, value_node: ast.AST, value: Operand) -> None:
     """`name = value`. Raises Refused."""
     frame = lowering.frame
+    if isinstance(frame.function.__globals__.get(name), Global):
+        lowering.scope.reporter.warning(
+            lowering.place(node),
+            f"`{name}` is a variable of this function here, and the `{name}` of all programs stays as it is",
+            f"write `{name}.value` for that, or choose another name",
+        )
     declared = frame.declared.get(name)
     is_maybe = isinstance(value, (PacketByte, MaybeNumber))
     if is_maybe and (declared is not None or _holds(lowering, name, Scalar)):

@@ -358,3 +358,16 @@ def test_a_parser_redirects_nothing(call: str) -> None:
     before += "    return peers.redirect(skb, 0)\n\n"
     (found,) = warnings(f"return i32({call})", "stream_parser", before)
     assert found.startswith("a parser redirects nothing")
+
+
+@pytest.mark.parametrize(
+    ("body", "warns"),
+    [
+        ("limit = 3\nreturn limit", True),
+        ("for limit in range(3):\n    limit = 4\nreturn 1", True),
+        ("limit.value = 3\nlimits = 4\nreturn limits", False),
+    ],
+)
+def test_a_variable_that_hides_one_of_all_programs(body: str, warns: bool) -> None:
+    found = [one for one in warnings(body, "skb_verdict", "limit = Global(u32)\n") if "of all programs" in one]
+    assert bool(found) == warns
