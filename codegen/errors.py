@@ -2,17 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from skverdict.dsl.errors import Diagnostic, Place, PolicyError
-
-if TYPE_CHECKING:
-    from skverdict.dsl.ir.module import Location
 
 
 class CodegenError(PolicyError):
     """A limit of BPF is exceeded: says which, where in the policy, and what to do about it."""
 
-    def __init__(self, message: str, location: Location, text: str = "", hint: str = "") -> None:
-        place = Place(location.file, location.line, location.column, text=text)
+    def __init__(self, message: str, place: Place, hint: str = "") -> None:
         super().__init__([Diagnostic(place, message, hint)])

@@ -10,8 +10,7 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from skverdict.codegen.errors import CodegenError
-from skverdict.dsl.errors import PolicyError
-from skverdict.dsl.ir.module import Location
+from skverdict.dsl.errors import Place, PolicyError
 
 _DONE, _REFUSED = b"+", b"-"
 
@@ -45,7 +44,7 @@ def isolated(make: Callable[[], T], file: str) -> T:
     last = next((line for line in reversed(lines) if line.strip()), "")
     raise CodegenError(
         f"the code generator died on this policy ({_end(status)}){': ' + last[:200] if last else ''}",
-        Location(file, 0, 0),
+        Place(file, 0, 0),
         hint="this is a fault of skverdict: please report the policy",
     )
 

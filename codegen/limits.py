@@ -11,7 +11,7 @@ from skverdict.codegen.errors import CodegenError
 from skverdict.codegen.lowering.atomics import has_atomic
 from skverdict.codegen.lowering.bounds import Bounds
 from skverdict.codegen.lowering.elements import context_of, leaves_view
-from skverdict.dsl.errors import Diagnostic
+from skverdict.dsl.errors import Diagnostic, Place
 from skverdict.dsl.ir.module import Location
 from skverdict.dsl.ir.types import size_of
 
@@ -38,19 +38,24 @@ _LOAD, _STORES = 1, (2, 3)
 
 
 class LimitChecker:
-    """Checks of one policy; each raises `CodegenError`, with the source line it is about."""
+    """Checks of one policy; each raises `CodegenError`, with the source line it is about.
 
-    def __init__(self, module: Module, sources: Mapping[str, Sequence[str]]) -> None:
+    `paths` are what to call the files whose names the IR uses.
+    """
+
+    def __init__(self, module: Module, sources: Mapping[str, Sequence[str]], paths: Mapping[str, str]) -> None:
         self._module = module
         self._sources = sources
+        self._paths = paths
 
     def refuse(self, message: str, location: Location | None, hint: str = "") -> CodegenError:
         """The error for `location`, or for the policy as a whole."""
         if location is None:
-            return CodegenError(message, Location(self._module.file, 0, 0), hint=hint)
+            return CodegenError(message, Place(self._paths[self._module.file], 0, 0), hint)
         lines = self._sources.get(location.file, ())
         text = lines[location.line - 1] if 0 < location.line <= len(lines) else ""
-        return CodegenError(message, location, text.rstrip("\r\n"), hint)
+        file = self._paths.get(location.file, location.file)
+        return CodegenError(message, Place(file, location.line, location.column, text=text.rstrip("\r\n")), hint)
 
     def check_names(self) -> None:
         """The kernel takes C identifiers only (`btf_name_valid_identifier`)."""

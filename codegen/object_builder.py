@@ -29,14 +29,20 @@ TEXT = ".text"
 
 
 class Policy(Protocol):
-    """What `build` needs of a policy: its IR, its source lines by the file names that the IR uses, and the kernel
-    whose verifier it is for."""
+    """What `build` needs of a policy: its IR, the lines and paths of its sources by the file names that the IR uses,
+    its own file as it was given, and the kernel whose verifier it is for."""
+
+    @property
+    def path(self) -> str: ...
 
     @property
     def module(self) -> Module: ...
 
     @property
     def sources(self) -> Mapping[str, Sequence[str]]: ...
+
+    @property
+    def paths(self) -> Mapping[str, str]: ...
 
     @property
     def kernel(self) -> str: ...
@@ -58,7 +64,7 @@ def build(
     if isolate:
         from skverdict.codegen.isolation import isolated
 
-        content, warnings = isolated(lambda: _built(policy, target), policy.module.file)
+        content, warnings = isolated(lambda: _built(policy, target), policy.path)
     else:
         content, warnings = _built(policy, target)
     if warnings:
@@ -71,7 +77,7 @@ def build(
 
 def _built(policy: Policy, target: Target) -> tuple[bytes, Sequence[Diagnostic]]:
     """The object, and warnings."""
-    limits = LimitChecker(policy.module, policy.sources)
+    limits = LimitChecker(policy.module, policy.sources, {**policy.paths, policy.module.file: policy.path})
     content = _object(policy, target, limits)
     if not any(goes_back(function) for function in policy.module.functions):
         # Without loops there is little that the verifier could do again.

@@ -25,6 +25,7 @@ from skverdict.dsl.decorators import (
 from skverdict.dsl.errors import Diagnostic, PolicyError, PolicyWarning
 from skverdict.dsl.globals import Const, Global
 from skverdict.dsl.kernel_structs import bpf_spin_lock, bpf_timer
+from skverdict.dsl.layout import sizeof
 from skverdict.dsl.maps import (
     ArrayMap,
     ArrayOfMaps,
@@ -96,6 +97,7 @@ __all__ = [
     "bpf_spin_lock",
     "bpf_timer",
     "c_types",
+    "constants",
     "framed",
     "i8",
     "i16",
@@ -104,6 +106,7 @@ __all__ = [
     "inline",
     "load_policy",
     "msg_verdict",
+    "sizeof",
     "skb_verdict",
     "sock_ops",
     "stream_parser",

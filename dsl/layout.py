@@ -123,6 +123,11 @@ def _instead_of(annotation: object) -> str:
     return "use u8 to u64, i8 to i64, bool, be16, be32, be64, a Struct class or Array[T, n]"
 
 
+def sizeof(type_: object) -> int:
+    """The number of bytes that a number, structure or array of a type takes, as C's `sizeof`. Raises LayoutError."""
+    return ir.size_of(type_of(type_))
+
+
 def bit_field(struct: ir.Type, name: str) -> BitField | None:
     """The bit-field `name` of a structure; only one that came from C has any."""
     bits: tuple[BitField, ...] = getattr(struct, "bits", ())

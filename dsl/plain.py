@@ -117,9 +117,17 @@ class _Rewriter(ast.NodeTransformer):
 
     def visit_Assign(self, node: ast.Assign) -> ast.AST:
         self.generic_visit(node)
-        if len(node.targets) == 1 and isinstance(node.targets[0], ast.Name):
-            node.value = self._put(node.targets[0].id, node.value)
+        if len(node.targets) == 1:
+            node.value = self._put_to(node.targets[0], node.value)
         return node
+
+    def _put_to(self, target: ast.expr, value: ast.expr) -> ast.expr:
+        if isinstance(target, ast.Name):
+            return self._put(target.id, value)
+        rows = (ast.Tuple, ast.List)
+        if isinstance(target, rows) and isinstance(value, rows):
+            value.elts = [self._put_to(*pair) for pair in zip(target.elts, value.elts, strict=False)]
+        return value
 
     def visit_AnnAssign(self, node: ast.AnnAssign) -> ast.AST:
         if node.value is None or not isinstance(node.target, ast.Name):

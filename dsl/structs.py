@@ -105,7 +105,10 @@ class Struct:
             raise TypeError(f"{type(self).__name__} has no member {next(iter(values))!r}")
 
     def __setattr__(self, name: str, value: object) -> None:
-        """A number takes the type of its member, if it fits; one that does not is refused by `pack`."""
+        """A number takes the type of its member, if it fits; one that does not is refused by `pack`.
+
+        The elements of an array are copied.
+        """
         if isinstance(value, int) and not isinstance(value, bool):
             cls = type(self)
             if "_members" not in vars(cls):
@@ -113,6 +116,8 @@ class Struct:
             type_ = cls._members.get(name)
             if isinstance(type_, type) and issubclass(type_, Integer) and type_.holds(value):
                 value = type_(value)
+        elif isinstance(value, list):
+            value = Elements(value)
         super().__setattr__(name, value)
 
     def copy(self: S) -> S:

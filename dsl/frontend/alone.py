@@ -9,7 +9,7 @@ from typing import Any
 from skverdict.dsl.catalogue.programs import PROGRAMS
 from skverdict.dsl.catalogue.sockets import STRUCTURES
 from skverdict.dsl.frontend.annotations import Annotation, read_annotation
-from skverdict.dsl.frontend.definitions import check_definition
+from skverdict.dsl.frontend.definitions import check_definition, parameters_of
 from skverdict.dsl.frontend.lowering import Frame, Lowering
 from skverdict.dsl.frontend.maybe_numbers import CARRIERS
 from skverdict.dsl.frontend.programs import mark_of
@@ -54,11 +54,10 @@ def _is_for(scope: PolicyScope, function: FunctionType, kind: str) -> bool:
     """Lower the function for a kind of program; False if that has another context."""
     try:
         source, definition = scope.definition(function)
-        check_definition(source, definition, is_inline=mark_of(function) == "inline")
-        arguments = definition.args
+        check_definition(source, definition, is_called=True)
         annotations = {
             one.arg: read_annotation(scope, source, function, one.annotation)
-            for one in (*arguments.args, *arguments.kwonlyargs)
+            for one in parameters_of(definition)
         }
         returns = read_annotation(scope, source, function, definition.returns)
     except Refused as refused:
@@ -93,7 +92,7 @@ def _lower(
     lowering = Lowering(scope, Function(definition.name, "subprogram", parameters, result), frame, kind)
     frame.returns = returns
     frame.end = lowering.label(definition, "end")
-    for one in (*definition.args.args, *definition.args.kwonlyargs):
+    for one in parameters_of(definition):
         operand = _operand(lowering, one.arg, values[one.arg], annotations[one.arg])
         bind_parameter(lowering, source, one, operand)
     body(lowering, definition.body)

@@ -119,6 +119,11 @@ def _of_object(source: Source, node: ast.expr, thing: object) -> Annotation:
         return Annotation(context=CONTEXT_CLASSES[thing])
     if thing is None:
         return Annotation(VOID)
+    alternatives = getattr(thing, "__args__", ())
+    if type(None) in alternatives and len(alternatives) == 2:
+        # `Optional[T]`, and a name that stands for `T | None`.
+        inner = _of_object(source, node, next(one for one in alternatives if one is not type(None)))
+        return Annotation(inner.type, inner.context, optional=True, cell=inner.cell)
     if isinstance(thing, type) and thing in SOCKET_CLASSES:
         return Annotation(Opaque(SOCKET_CLASSES[thing]))
     if isinstance(thing, type) and is_of_kernel(thing):

@@ -70,7 +70,7 @@ def store_bits(
     number = as_scalar(lowering, value_node, value)
     number = convert(lowering, value_node, number, bits.type)
     if number.low < low or number.high > high:
-        text = lowering.segment(value_node)
+        text = lowering.operand(value_node)
         raise lowering.refuse(
             value_node, f"`{bits.name}` has {bits.width} bits ({low} to {high}), but this may be "
             f"{number.low} to {number.high}",

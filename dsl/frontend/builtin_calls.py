@@ -1,4 +1,4 @@
-"""The few functions of Python itself that a program can call: `min`, `max`, `abs`, `len`, `ord`, `hasattr`."""
+"""What a program can call of Python's functions, such as `min`, `max`, `len` and `ord`; and `sizeof`."""
 
 from __future__ import annotations
 
@@ -19,11 +19,13 @@ from skverdict.dsl.frontend.values import (
     PythonValue,
     Reference,
     Scalar,
+    TypeValue,
     constant,
     describe,
     limits,
 )
-from skverdict.dsl.ir.types import BOOL, Array, Int, Opaque, Space
+from skverdict.dsl.ir.types import BOOL, Array, Int, Opaque, Space, size_of
+from skverdict.dsl.layout import sizeof
 
 Builtin = Callable[[Lowering, ast.Call], Operand]
 
@@ -118,6 +120,16 @@ def _ord(lowering: Lowering, node: ast.Call) -> Operand:
     raise lowering.refuse(node, "`ord` needs a character that is known now", "a byte of the packet is a number already")
 
 
+def _sizeof(lowering: Lowering, node: ast.Call) -> Operand:
+    _no_keywords(lowering, node, "sizeof")
+    if len(node.args) != 1:
+        raise lowering.refuse(node, "`sizeof` needs one type")
+    operand = evaluate(lowering, node.args[0])
+    if isinstance(operand, TypeValue):
+        return constant(size_of(operand.type))
+    raise lowering.refuse(node.args[0], f"`sizeof` needs a type, but this is {describe(operand)}")
+
+
 def _hasattr(lowering: Lowering, node: ast.Call) -> Operand:
     """Whether the running kernel has a member, which is known when the program is loaded."""
     _no_keywords(lowering, node, "hasattr")
@@ -159,5 +171,6 @@ BUILTINS: dict[object, Builtin] = {
     len: _len,
     ord: _ord,
     hasattr: _hasattr,
+    sizeof: _sizeof,
     range: _range,
 }

@@ -13,7 +13,7 @@ from skverdict.dsl.frontend.byte_places import content_of, reach
 from skverdict.dsl.frontend.byte_tests import begins, begins_if_long_enough, bytes_count
 from skverdict.dsl.frontend.dispatch import evaluate
 from skverdict.dsl.frontend.lowering import Label, Lowering
-from skverdict.dsl.frontend.matching import run_case
+from skverdict.dsl.frontend.matching import run_case, warn_of_shadow
 from skverdict.dsl.frontend.names import assign
 from skverdict.dsl.frontend.values import Window, describe
 
@@ -115,6 +115,7 @@ def _read_case(lowering: Lowering, case: ast.match_case, window: Window) -> _Cas
 def _read_pattern(lowering: Lowering, node: ast.pattern, one: _Case) -> None:
     if isinstance(node, ast.MatchAs):
         if node.name is not None:
+            warn_of_shadow(lowering, node)
             one.names.append(node.name)
         if node.pattern is None:
             one.choices = None

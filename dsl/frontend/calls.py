@@ -40,7 +40,7 @@ from skverdict.dsl.frontend.values import (
 )
 from skverdict.dsl.helpers import KernelHelper
 from skverdict.dsl.ir.types import Array, BigEndian, Int, Struct, holds_context
-from skverdict.dsl.layout import bit_field
+from skverdict.dsl.layout import bit_field, sizeof
 from skverdict.dsl.structs import is_of_kernel
 
 
@@ -181,7 +181,7 @@ def _call_python(
         from skverdict.dsl.frontend.atomics import call_atomic
 
         return call_atomic(lowering, node, thing)
-    if isinstance(thing, FunctionType):
+    if isinstance(thing, FunctionType) and thing is not sizeof:
         mark = getattr(thing, MARK, "")
         if mark == "inline":
             from skverdict.dsl.frontend.inline import call_inline
@@ -233,9 +233,11 @@ def _hashable(thing: object) -> bool:
 def _not_callable(lowering: Lowering, node: ast.Call, function: FunctionType, mark: str) -> Exception:
     name = function.__name__
     if not mark:
+        text = lowering.segment(node.func)
+        is_named = name.isidentifier()
         return lowering.refuse(
-            node, f"`{name}` is ordinary Python and cannot be called inside a program",
-            "put @inline in front of it",
+            node, f"`{name if is_named else text}` is ordinary Python and cannot be called inside a program",
+            "put @inline in front of it" if is_named else f"write it as `def {text}(...) -> ...:` under @inline",
         )  # fmt: skip
     return lowering.refuse(
         node, f"`{name}` is a {mark} program and cannot be called",

@@ -9,7 +9,7 @@ from skverdict.dsl.catalogue.programs import KERNELS, PROGRAMS
 from skverdict.dsl.frontend.convert import convert
 from skverdict.dsl.frontend.helper_table import method_names
 from skverdict.dsl.frontend.lowering import Lowering
-from skverdict.dsl.frontend.memory import checked_index
+from skverdict.dsl.frontend.memory import checked_index, pointer
 from skverdict.dsl.frontend.refusal import suggestion
 from skverdict.dsl.frontend.values import (
     ContextArray,
@@ -20,8 +20,9 @@ from skverdict.dsl.frontend.values import (
     Reference,
     Scalar,
     type_name,
+    with_article,
 )
-from skverdict.dsl.ir.types import Array, Int, Opaque, Pointer, Space, Type
+from skverdict.dsl.ir.types import U32, Array, Int, Opaque, Pointer, Space, Type
 
 # The largest number that a field can hold, where that is less than its type's: a TCP or UDP port, a buffer or
 # message (the kernel bounds both by socket buffers, whose sizes are C ints), an address family, a protocol.
@@ -137,6 +138,25 @@ def array_element(
     assert isinstance(field.type, Array)
     index = _constant_index(lowering, node, field, index_operand)
     return _load(lowering, node, array.context, field, f"{field.name}.{index}", field.type.element)
+
+
+def store_array(
+    lowering: Lowering, node: ast.AST, place: Reference, value_node: ast.AST, array: ContextArray
+) -> None:
+    """`key.address = skops.remote_ip6`: each element by itself. Raises Refused."""
+    field = CONTEXTS[array.context.name].fields[array.field]
+    assert isinstance(field.type, Array)
+    if place.target != field.type:
+        raise lowering.refuse(
+            value_node, f"{with_article(place.target)} is needed here, but `{field.name}` is {type_name(field.type)}"
+        )
+    base = pointer(lowering, node, place)
+    type_ = field.type.element
+    for number in range(field.type.count):
+        found = _load(lowering, value_node, array.context, field, f"{field.name}.{number}", type_)
+        index = lowering.value(node, Scalar(U32, constant=number))
+        address = lowering.emit(node, "element", (base, index), Pointer(type_, place.space))
+        lowering.effect(node, "store", (address, lowering.value(value_node, found)))
 
 
 def _constant_index(lowering: Lowering, node: ast.Subscript, field: Field, operand: Operand) -> int:

@@ -15,6 +15,7 @@ from skverdict.dsl.frontend.values import (
     MaybeNumber,
     Operand,
     PacketByte,
+    PythonValue,
     Reference,
     Scalar,
     ScalarType,
@@ -70,6 +71,8 @@ def as_scalar(lowering: Lowering, node: ast.AST, operand: Operand, wanted: str =
         hint = _reference_hint(lowering, node, operand)
     elif isinstance(operand, GlobalValue):
         hint = f"it is `{operand.variable.name}.value`"
+    elif isinstance(operand, PythonValue) and isinstance(operand.object, (str, bytes)) and len(operand.object) == 1:
+        hint = f"write `ord({operand.object!r})`"
     raise lowering.refuse(node, f"{wanted} is needed here, but this is {describe(operand)}", hint)
 
 
@@ -117,7 +120,7 @@ def convert(lowering: Lowering, node: ast.AST, operand: Operand, type_: ScalarTy
     if isinstance(type_, Int) and isinstance(scalar.type, Int) and fits(scalar.low, scalar.high, type_):
         return _convert(lowering, node, scalar, type_)
     hint = annotation_hint(lowering, scalar, type_) or _cast_hint(lowering, node, scalar.type, type_)
-    if lowering.frame.gives_length and type_ == I32 and isinstance(scalar.type, Int):
+    if lowering.frame.gives_length and type_ == I32 and isinstance(scalar.type, Int) and scalar.low >= limits(I32)[0]:
         hint = BOUND_LENGTH
     raise lowering.refuse(
         node, f"{with_article(type_)} is needed here, but this is {describe(scalar)}", hint
@@ -125,7 +128,10 @@ def convert(lowering: Lowering, node: ast.AST, operand: Operand, type_: ScalarTy
 
 
 # A length that a stranger chose, plus a header, is a small number if it wraps.
-BOUND_LENGTH = "refuse what is too long before you add to it, such as `if n > 65535: return -1`: what is left fits"
+BOUND_LENGTH = (
+    "refuse what is too long before you add to it, such as `if n > 65535: return -1` for a name `n`: "
+    "what is left fits"
+)
 
 
 def warn_of_length(lowering: Lowering, length: Operand) -> None:

@@ -55,6 +55,17 @@ _OF_INT = {
     "to_bytes": "write `be32(x)` for the number in network order",
 }
 
+_SEARCH = "look for it with `for i in range(256):` and `if data[i:i + 2] == b\"..\":`"
+_SPELLINGS = "compare with each spelling, such as `data[a:b] in (b\"get\", b\"GET\")`"
+# Methods of Python's bytes that the packet's have not, and what to write instead.
+_OF_BYTES = {
+    **dict.fromkeys(("find", "rfind", "index", "rindex", "split", "rsplit", "partition", "splitlines"), _SEARCH),
+    **dict.fromkeys(("lower", "upper", "casefold", "capitalize", "title"), _SPELLINGS),
+    **dict.fromkeys(("decode", "hex"), "a program has no strings: compare with bytes, such as `data[a:b] == b\"..\"`"),
+    "endswith": "say where the end is: `data[a:b] == b\"..\"`",
+    "count": "count in a `for` loop: `for i in range(256):` and `if data[i] == ord(\"x\"):`",
+}
+
 
 @expression(ast.Attribute)
 def attribute(lowering: Lowering, node: ast.Attribute) -> Operand:
@@ -109,6 +120,8 @@ def _attribute_hint(lowering: Lowering, node: ast.Attribute, owner: Operand, nam
         return _OF_DICT[node.attr].format(owner.map.name)
     if isinstance(owner, Scalar) and node.attr in _OF_INT:
         return _OF_INT[node.attr]
+    if isinstance(owner, (PacketValue, Window)) and node.attr in _OF_BYTES:
+        return _OF_BYTES[node.attr]
     if isinstance(owner, PacketValue):
         return (
             "read it with `data[i]`, `data[a:b] == b\"...\"`, `b\"...\" in data[a:b]`, `.startswith(...)` or "
@@ -149,7 +162,8 @@ def _load_cell(lowering: Lowering, node: ast.Attribute, owner: Reference) -> Ope
 
 def _of_python(lowering: Lowering, node: ast.Attribute, owner: PythonValue) -> Operand:
     if isinstance(owner.object, str | bytes | float | list | dict | set | tuple):
-        hint = "run through it with `for key, value in ...items():`" if isinstance(owner.object, dict) else ""
+        is_dict = isinstance(owner.object, dict)
+        hint = f"run through it with `for key, value in {owner.name}.items():`" if is_dict else ""
         raise lowering.refuse(node, f"{describe(owner)} cannot be used inside a program", hint)
     try:
         thing = getattr(owner.object, node.attr)
@@ -194,7 +208,9 @@ def subscript(lowering: Lowering, node: ast.Subscript) -> Operand:
     if isinstance(owner, PythonValue) and isinstance(owner.object, tuple | list | dict | range):
         return _of_container(lowering, node, owner, index)
     hint = ""
-    if isinstance(owner, PythonValue) and isinstance(owner.object, (bytes, str)):
+    if isinstance(owner, Window):
+        hint = "take the byte from the packet itself, such as `skb.data[start + i]`"
+    elif isinstance(owner, PythonValue) and isinstance(owner.object, (bytes, str)):
         hint = f"compare all of it: `skb.data[a:b] == {owner.name}`, or run through it with `for x in {owner.name}:`"
     raise lowering.refuse(node, f"{describe(owner)} cannot be indexed", hint)
 

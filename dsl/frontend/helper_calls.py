@@ -395,7 +395,8 @@ def _memory(arguments: Arguments, parameter: Argument, node: ast.AST, operand: O
     if not isinstance(operand, Reference):
         is_read = isinstance(operand, Scalar) and parameter.kind == "memory"
         typed = "a number with a type, such as `i32(1)`, or " if is_read else ""
-        raise wrong(arguments, parameter, node, operand, f"{typed}a structure")
+        hint = "declare one, such as `class Number(Struct): value: u32`, and read it afterwards" if not is_read else ""
+        raise wrong(arguments, parameter, node, operand, f"{typed}a structure", hint)
     arguments.memory = operand.target
     if parameter.kind == "memory":
         # Not every helper reads from the packet; all of them read from the stack.
@@ -482,11 +483,16 @@ def _number(arguments: Arguments, parameter: Argument, node: ast.AST, operand: O
 
 
 def wrong(
-    arguments: Arguments, parameter: Argument, node: ast.AST, operand: Operand | None, wanted: str
+    arguments: Arguments,
+    parameter: Argument,
+    node: ast.AST,
+    operand: Operand | None,
+    wanted: str,
+    hint: str = "",
 ) -> Exception:
     found = "nothing" if operand is None else describe(operand)
     return arguments.lowering.refuse(
-        node, f"`{arguments.helper.name}` needs {wanted} for `{parameter.name}`, but this is {found}"
+        node, f"`{arguments.helper.name}` needs {wanted} for `{parameter.name}`, but this is {found}", hint
     )
 
 

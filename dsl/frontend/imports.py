@@ -8,6 +8,13 @@ from skverdict import dsl
 from skverdict.dsl.frontend.refusal import suggestion
 
 
+def dotted(name: str) -> str:
+    """A hint for a `case` with a constant's bare name, which Python takes for a new name that fits anything."""
+    if name in dsl.constants.__all__:
+        return f"write `case constants.{name}:`, with `from skverdict.dsl import constants`"
+    return f"write what `{name}` is, or make it a member of a class, such as `case Kind.{name}:`"
+
+
 def unknown_name(name: str, known: Iterable[str] = ()) -> str:
     """A hint for a name that nothing in the policy stands behind; empty if there is nothing like it."""
     from skverdict.dsl.catalogue.helpers import HELPERS

@@ -9,7 +9,7 @@ from skverdict.dsl.frontend.annotations import Annotation, read_annotation
 from skverdict.dsl.frontend.arguments import assign_arguments
 from skverdict.dsl.frontend.assigned import RESULT
 from skverdict.dsl.frontend.convert import convert
-from skverdict.dsl.frontend.definitions import check_definition
+from skverdict.dsl.frontend.definitions import check_definition, parameters_of
 from skverdict.dsl.frontend.dispatch import evaluate
 from skverdict.dsl.frontend.lowering import Frame, Lowering
 from skverdict.dsl.frontend.memory import test_hint
@@ -41,8 +41,8 @@ def call_inline(lowering: Lowering, node: ast.Call, function: FunctionType) -> O
         node, f"`{function.__name__}` is written out at each call", "make it, or what it calls, a @subprogram"
     )
     source, definition = lowering.scope.definition(function)
-    check_definition(source, definition, is_inline=True)
-    operands = _arguments(lowering, node, function, definition)
+    check_definition(source, definition, is_called=True)
+    operands = arguments_of(lowering, node, function, definition)
     outer_state, outer_frame = lowering.here, lowering.frame
     frame = Frame(
         function,
@@ -54,7 +54,7 @@ def call_inline(lowering: Lowering, node: ast.Call, function: FunctionType) -> O
         lowering.scope.call_number(outer_frame.path, node),
     )
     names: dict[str, Operand] = {}
-    for parameter in (*definition.args.args, *definition.args.kwonlyargs):
+    for parameter in parameters_of(definition):
         argument, operand = operands[parameter.arg]
         annotation = read_annotation(lowering.scope, source, function, parameter.annotation)
         names[parameter.arg] = checked_argument(lowering, argument, parameter.arg, operand, annotation)
@@ -78,7 +78,7 @@ def call_inline(lowering: Lowering, node: ast.Call, function: FunctionType) -> O
     return result
 
 
-def _arguments(
+def arguments_of(
     lowering: Lowering, node: ast.Call, function: FunctionType, definition: FunctionNode
 ) -> dict[str, tuple[ast.AST, Operand]]:
     """What each parameter is given, by the call or by its default, which Python evaluated once."""

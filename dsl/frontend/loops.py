@@ -13,7 +13,7 @@ from skverdict.dsl.frontend.dispatch import evaluate, statement
 from skverdict.dsl.frontend.lowering import Label, Loop, Lowering
 from skverdict.dsl.frontend.names import assign
 from skverdict.dsl.frontend.refusal import Refused
-from skverdict.dsl.frontend.state import Edge, Missing, Slot, State, merge, same_state, tightened
+from skverdict.dsl.frontend.state import Edge, Missing, Slot, State, mended, merge, same_state, tightened
 from skverdict.dsl.frontend.statements import body, unlock
 from skverdict.dsl.frontend.values import (
     MapValue,
@@ -45,7 +45,8 @@ def _until_stable(
     `head` makes the label of the head, with the edge that enters the loop; `turn` enters it, lowers a turn
     and gives the edges that lead back. What a turn changes must be forgotten at the head, so the loop is
     lowered again until nothing new is found; what is forgotten only grows, so this ends. The ranges that are
-    found in the end may be tighter than those that were assumed; if they hold as well, they stay.
+    found in the end may be tighter than those that were assumed; if they hold as well, they stay. What a turn
+    breaks is as it was at the head of the next, which so finds the same mistakes.
     """
     before = lowering.here.copy()
     assumed = _without_ranges(lowering, node)
@@ -57,7 +58,7 @@ def _until_stable(
         found = turn(label)
         if not found:
             return
-        met = merge([label.edges[0], *found], label.epoch)
+        met = mended(merge([label.edges[0], *found], label.epoch), assumed)
         stable = same_state(assumed, met)
         tighter: State | None = None
         if stable and proven is None:

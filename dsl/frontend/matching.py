@@ -175,8 +175,22 @@ def _capture(lowering: Lowering, node: ast.pattern, subject: Subject, yes: Label
         if not lowering.enter(fits):
             return
     if node.name is not None:
+        warn_of_shadow(lowering, node)
         assign(lowering, node, node.name, node, subject.maybe or subject.number)
     lowering.jump(node, yes)
+
+
+def warn_of_shadow(lowering: Lowering, node: ast.MatchAs) -> None:
+    """`case LIMIT:` takes anything and calls it LIMIT, whatever the module calls so."""
+    constant = lowering.frame.function.__globals__.get(node.name or "")
+    if node.pattern is None and isinstance(constant, (int, bytes)):
+        from skverdict.dsl.frontend.imports import dotted
+
+        lowering.scope.reporter.warning(
+            lowering.place(node),
+            f"this takes anything: `{node.name}` is a new name here, not the constant of the module",
+            dotted(str(node.name)),
+        )
 
 
 _Handler = Callable[[Lowering, ast.pattern, Subject, Label, Label], None]

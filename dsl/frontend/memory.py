@@ -10,6 +10,7 @@ from skverdict.dsl.frontend.lowering import Lowering
 from skverdict.dsl.frontend.refusal import suggestion
 from skverdict.dsl.frontend.state import refers_to
 from skverdict.dsl.frontend.values import (
+    ContextArray,
     ContextValue,
     Operand,
     Reference,
@@ -100,6 +101,14 @@ def _give_back(node: ast.Attribute, reference: Reference) -> str:
     return reference.lease.remedy if reference.lease is not None and is_meant else ""
 
 
+def _no_method(lowering: Lowering, node: ast.Attribute, struct: Struct) -> str:
+    """What to write instead of a method or property of the class that declares the structure."""
+    declared = lowering.frame.function.__globals__.get(struct.name)
+    if not isinstance(declared, type) or node.attr not in vars(declared):
+        return ""
+    return f"a structure has no methods: write `def {node.attr}(it: {struct.name}) -> ...:` under @inline"
+
+
 def member(lowering: Lowering, node: ast.Attribute, reference: Reference) -> Reference:
     """The member that `node` names, of the structure that its value gave. Raises Refused."""
     assert isinstance(reference.target, Struct)
@@ -109,7 +118,10 @@ def member(lowering: Lowering, node: ast.Attribute, reference: Reference) -> Ref
         raise lowering.refuse(
             node,
             f"`{reference.target.name}` has no member `{node.attr}`",
-            _give_back(node, reference) or suggestion(node.attr, names) or f"its members are {', '.join(names)}",
+            _give_back(node, reference)
+            or _no_method(lowering, node, reference.target)
+            or suggestion(node.attr, names)
+            or f"its members are {', '.join(names)}",
         )
     if reference.target.name in KERNEL_STRUCTS:
         raise lowering.refuse(
@@ -198,6 +210,11 @@ def store(
         return
     if isinstance(value, ContextValue) and value.value.type == target:
         lowering.effect(node, "store", (pointer(lowering, node, reference), value.value))
+        return
+    if isinstance(value, ContextArray):
+        from skverdict.dsl.frontend.context_fields import store_array
+
+        store_array(lowering, node, reference, value_node, value)
         return
     if not isinstance(value, Reference) or value.target != target:
         raise lowering.refuse(

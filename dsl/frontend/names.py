@@ -122,6 +122,8 @@ def _unusable(lowering: Lowering, node: ast.AST, name: str, binding: Binding | N
     hint = ""
     if isinstance(lowering.frame.function.__globals__.get(name), Global):
         hint = f"the variable of all programs is `{name}.value`"
+    elif isinstance(lowering.frame.function.__globals__.get(name), int):
+        hint = f"what programs change is declared as `{name} = Global(u64)`, and is `{name}.value`"
     return lowering.refuse(node, f"`{name}` is used before it is assigned", hint)
 
 

@@ -66,6 +66,8 @@ def binary(
     """`left operation right`. Raises Refused."""
     rule = OPERATORS.get(type(operation))
     if rule is None:
+        if isinstance(operation, ast.Pow):
+            return _power(lowering, node, left, right)
         raise _no_operator(lowering, node, operation)
     first = _number(lowering, nodes[0], left, rule)
     second = _number(lowering, nodes[1], right, rule)
@@ -79,11 +81,31 @@ def binary(
         first, second = _mask(first, second), _mask(second, first)
     type_ = unify(lowering, nodes, first, second)
     assert isinstance(type_, Int)
+    _check_literals(lowering, node, nodes, rule, (first, second), type_)
     if is_of_literals(first) and is_of_literals(second):
         return _flexible(lowering, node, rule, nodes, first, second)
     began = first.began or second.began
     first, second = convert(lowering, nodes[0], first, type_), convert(lowering, nodes[1], second, type_)
     return _apply(lowering, node, rule, first, second, type_, began)
+
+
+def _check_literals(
+    lowering: Lowering,
+    node: ast.AST,
+    nodes: tuple[ast.expr, ast.expr],
+    rule: Operator,
+    numbers: tuple[Scalar, Scalar],
+    type_: Int,
+) -> None:
+    """Raises Refused for `byte * 256`: the literal is no u8, so the byte is to be made wider."""
+    for number, this in zip(numbers, nodes, strict=True):
+        if number.type is not None or number.low < 0 or fits(number.low, number.high, type_):
+            continue
+        wider = [Int(bits, type_.signed) for bits in (32, 64) if fits(0, number.high, Int(bits, type_.signed))]
+        written = _widened(lowering, node, rule, numbers[0])
+        hint = f"write `{written.format(wider[0])}`" if wider and written else ""
+        low, high = limits(type_)
+        raise lowering.refuse(this, f"{number.text} does not fit {type_} ({low} to {high})", hint)
 
 
 def is_of_literals(scalar: Scalar) -> bool:
@@ -147,6 +169,18 @@ def _fold_literals(
     return result
 
 
+def _power(lowering: Lowering, node: ast.AST, left: Operand, right: Operand) -> Scalar:
+    """`10 ** 9`. Raises Refused for numbers that the program computes."""
+    base, exponent = (
+        operand.constant if isinstance(operand, Scalar) and operand.type is None else None for operand in (left, right)
+    )
+    if base is None or exponent is None or exponent < 0:
+        raise lowering.refuse(node, "`**` is for literals alone, such as `10**9`", "write `1 << n` for a power of two")
+    if base.bit_length() * exponent > LITERAL_BITS:
+        raise lowering.refuse(node, "this number is too large")
+    return constant(int(base**exponent))
+
+
 def _mask(scalar: Scalar, other: Scalar) -> Scalar:
     """A negative literal as a bit pattern: `flags & ~1` means what it does in Python on unsigned types."""
     if scalar.type is None and isinstance(other.type, Int) and not other.type.signed:
@@ -175,6 +209,7 @@ def _shift(
         raise lowering.refuse(
             nodes[1],
             f"a shift by {count.constant} is out of range for {with_article(type_)} (0 to {type_.bits - 1})",
+            _wide_enough(lowering, node, rule, type_, count.constant),
         )
     if count.type is None:
         assert count.constant is not None
@@ -193,6 +228,14 @@ def _shift(
             fit = fits(count.low, count.high, type_)
             count = Scalar(type_, cut, low=count.low, high=count.high) if fit else Scalar(type_, cut)
     return _apply(lowering, node, rule, value, count, type_, began)
+
+
+def _wide_enough(lowering: Lowering, node: ast.AST, rule: Operator, type_: Int, count: int) -> str:
+    """What to write where a number is shifted to the left by more bits than it has, as Python could."""
+    wider = [bits for bits in (32, 64) if type_.bits + count <= bits]
+    if rule.name != "shl" or not wider or not isinstance(node, ast.BinOp):
+        return ""
+    return f"write `{Int(wider[0], type_.signed)}({lowering.segment(node.left)}) << {lowering.operand(node.right)}`"
 
 
 def _apply(
@@ -252,8 +295,6 @@ def _widened(lowering: Lowering, node: ast.AST, rule: Operator, first: Scalar) -
 def _no_operator(lowering: Lowering, node: ast.AST, operation: ast.operator) -> Exception:
     if isinstance(operation, ast.Div):
         return lowering.refuse(node, "`/` would give a float, which a program does not have", "write `//`")
-    if isinstance(operation, ast.Pow):
-        return lowering.refuse(node, "`**` is not supported", "write `1 << n` for a power of two")
     return lowering.refuse(node, "`@` is not supported")
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 _CONSTANT = "call it in the module and use the constant it gives"
 _LOOP = "write a `for` loop over `range(...)`, or the few cases one by one"
 _TYPES = "types are known when it is compiled"
@@ -52,4 +54,7 @@ def advice(function: object) -> str:
     for key in (f"{module}.{name}", str(module).partition(".")[0]):
         if key in _ADVICE:
             return _ADVICE[key]
+    package = str(module).partition(".")[0]
+    if isinstance(function, type) and package != "skverdict" and package not in sys.stdlib_module_names:
+        return f"declare it as a structure: `class {name}(Struct):`"
     return _CONSTANT

@@ -6,7 +6,7 @@ import ast
 
 from skverdict.dsl.contexts import FARTHEST
 from skverdict.dsl.frontend.arguments import assign_arguments
-from skverdict.dsl.frontend.convert import as_scalar, convert
+from skverdict.dsl.frontend.convert import annotation_hint, as_scalar, convert
 from skverdict.dsl.frontend.dispatch import evaluate
 from skverdict.dsl.frontend.lowering import Lowering
 from skverdict.dsl.frontend.values import (
@@ -63,7 +63,7 @@ def no_offset(lowering: Lowering, node: ast.AST, number: Scalar) -> Exception:
     if isinstance(number.type, BigEndian):
         hint = f"write `{lowering.operand(node)}.host()`"
     elif number.constant is None:
-        hint = f"write `u32({lowering.segment(node)})`"
+        hint = annotation_hint(lowering, number, U32) or f"write `u32({lowering.segment(node)})`"
     return lowering.refuse(
         node, f"an offset counts bytes from the start, but this is {describe(number)}", hint
     )

@@ -87,7 +87,17 @@ def _add(lowering: Lowering, node: ast.expr, line: _Line) -> None:
                 assert isinstance(part, ast.FormattedValue)
                 _add_value(lowering, part.value, _spec_of(lowering, part), line)
         return
+    _refuse_old_formats(lowering, node)
     _add_value(lowering, node, "", line)
+
+
+def _refuse_old_formats(lowering: Lowering, node: ast.expr) -> None:
+    """`"%d" % x` and `"{}".format(x)`."""
+    text = node.left if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Mod) else None
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "format":
+        text = node.func.value
+    if isinstance(text, ast.Constant) and isinstance(text.value, str):
+        raise lowering.refuse(node, "only an f-string puts numbers into a text", "such as `print(f\"length {x}\")`")
 
 
 def _spec_of(lowering: Lowering, node: ast.FormattedValue) -> str:

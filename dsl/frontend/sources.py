@@ -114,7 +114,17 @@ def syntax_error(path: str, text: str, error: SyntaxError) -> PolicyError:
     width = 1
     if error.end_lineno == error.lineno and error.end_offset and error.end_offset > column:
         width = error.end_offset - column
-    return PolicyError([Diagnostic(Place(path, line, column, width, shown), f"syntax error: {error.msg}")])
+    place = Place(path, line, column, width, shown)
+    return PolicyError([Diagnostic(place, f"syntax error: {error.msg}", _syntax_hint(shown, error.msg))])
+
+
+def _syntax_hint(line: str, message: str) -> str:
+    """What to write instead, where Python's own words do not tell."""
+    if message.startswith("name capture"):
+        from skverdict.dsl.frontend.imports import dotted
+
+        return dotted(message.split("'")[1])
+    return ""
 
 
 def failure(path: str, message: str, hint: str = "", line: int = 0) -> PolicyError:

@@ -260,6 +260,13 @@ def same_state(first: State, second: State) -> bool:
     )
 
 
+def mended(found: State, assumed: State) -> State:
+    """`found`, but names that a mistake has broken since `assumed` are as they were there."""
+    broken = {name for name, binding in found.names.items() if isinstance(binding, Broken)}
+    found.names.update({name: assumed.names[name] for name in broken & assumed.names.keys()})
+    return found
+
+
 def tightened(state: State, found: State) -> State | None:
     """`state` with the ranges of `found` where those are tighter; None if none is."""
     tighter: State | None = None

@@ -17,7 +17,7 @@ from skverdict.dsl.frontend.names import assign, assign_maybe
 from skverdict.dsl.frontend.operators import binary
 from skverdict.dsl.frontend.refusal import Refused
 from skverdict.dsl.frontend.state import BROKEN, Slot
-from skverdict.dsl.frontend.targets import target_of
+from skverdict.dsl.frontend.targets import ROWS, pairs, target_of
 from skverdict.dsl.frontend.values import (
     MaybeNumber,
     NoneValue,
@@ -114,11 +114,22 @@ def expression_statement(lowering: Lowering, node: ast.Expr) -> None:
 
 @statement(ast.Assign)
 def assignment(lowering: Lowering, node: ast.Assign) -> None:
+    if len(node.targets) == 1 and isinstance(node.targets[0], ROWS) and isinstance(node.value, ROWS):
+        _assign_together(lowering, node)
+        return
     value = _named_value(lowering, node.targets[0], node.value, None)
     for target in node.targets:
         target_of(lowering, target).put(node.value, value)
         if isinstance(value, Reference):
             value = value.altered(fresh=False)
+
+
+def _assign_together(lowering: Lowering, node: ast.Assign) -> None:
+    """`a, b = x, y`: all the values are computed before the first of them is assigned, as in Python."""
+    paired = list(pairs(lowering, node.targets[0], node.value))
+    values = [_named_value(lowering, target, value, None) for target, value in paired]
+    for (target, value_node), value in zip(paired, values, strict=True):
+        target_of(lowering, target).put(value_node, value)
 
 
 def _named_value(

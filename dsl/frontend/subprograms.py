@@ -12,11 +12,9 @@ from collections.abc import Callable
 from types import FunctionType
 
 from skverdict.dsl.frontend.annotations import Annotation, read_annotation
-from skverdict.dsl.frontend.arguments import assign_arguments
 from skverdict.dsl.frontend.declarations import check_identifier
-from skverdict.dsl.frontend.definitions import check_definition, refusal
-from skverdict.dsl.frontend.dispatch import evaluate
-from skverdict.dsl.frontend.inline import checked_argument
+from skverdict.dsl.frontend.definitions import check_definition, parameters_of, refusal
+from skverdict.dsl.frontend.inline import arguments_of, checked_argument
 from skverdict.dsl.frontend.lowering import Frame, Lowering
 from skverdict.dsl.frontend.memory import check_aligned, raw_pointer
 from skverdict.dsl.frontend.names import assign
@@ -83,14 +81,12 @@ def call_subprogram(lowering: Lowering, node: ast.Call, function: FunctionType) 
     """Call `function`. Raises Refused."""
     scope = lowering.scope
     source, definition = scope.definition(function)
-    check_definition(source, definition)
+    check_definition(source, definition, is_called=True)
     _check_count(source, definition)
-    parameters = [one.arg for one in definition.args.args]
-    given = assign_arguments(lowering, node, f"`{function.__name__}`", parameters)
-    operands = {name: (argument, evaluate(lowering, argument)) for name, argument in given.items()}
+    operands = arguments_of(lowering, node, function, definition)
     values: list[Value] = []
     arguments: list[Argument] = []
-    for parameter in definition.args.args:
+    for parameter in parameters_of(definition):
         argument_node, operand = operands[parameter.arg]
         annotation = parameter_annotation(scope, source, function, parameter)
         operand = checked_argument(lowering, argument_node, parameter.arg, operand, annotation)
@@ -124,7 +120,7 @@ def _emit_call(
 
 
 def _check_count(source: Source, definition: FunctionNode) -> None:
-    parameters = definition.args.args
+    parameters = parameters_of(definition)
     if len(parameters) > MOST_PARAMETERS:
         raise refusal(
             source, parameters[MOST_PARAMETERS],
@@ -178,14 +174,15 @@ def instance(
             f"a @subprogram gives back a number or nothing, not {returns.text}",
             "fill a Struct that is passed to it, or use @inline",
         )  # fmt: skip
-    names = [parameter.arg for parameter in definition.args.args]
+    written = parameters_of(definition)
+    names = [parameter.arg for parameter in written]
     parameters = tuple(
         Parameter(name, Value(number, argument.type))
         for number, (name, argument) in enumerate(zip(names, arguments, strict=True))
     )
 
     def bind(inner: Lowering) -> None:
-        for parameter, argument, one in zip(parameters, arguments, definition.args.args, strict=True):
+        for parameter, argument, one in zip(parameters, arguments, written, strict=True):
             bind_parameter(inner, source, one, parameter_operand(inner, parameter.value, argument, one))
 
     shape = Shape(parameters, returns.scalar if returns.is_scalar else VOID, bind)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 
 from skverdict.dsl.frontend.context_fields import array_element, context_attribute, store_field
@@ -25,6 +25,21 @@ from skverdict.dsl.frontend.values import (
 from skverdict.dsl.ir.types import Array, Struct
 from skverdict.dsl.layout import bit_field
 
+# What has several targets or values side by side.
+ROWS = (ast.Tuple, ast.List)
+
+
+def pairs(lowering: Lowering, target: ast.expr, value: ast.expr) -> Iterator[tuple[ast.expr, ast.expr]]:
+    """Which value goes to which target. Raises Refused if there are more of the ones than of the others."""
+    if not isinstance(target, ROWS) or not isinstance(value, ROWS):
+        yield target, value
+        return
+    if len(target.elts) != len(value.elts):
+        count = len(target.elts)
+        raise lowering.refuse(value, f"{count} targets take {count} values, not {len(value.elts)}")
+    for one_target, one_value in zip(target.elts, value.elts, strict=True):
+        yield from pairs(lowering, one_target, one_value)
+
 
 class Target:
     """A target whose parts are evaluated: `get` reads it, `put(node, value)` assigns what `node` gave."""
@@ -44,8 +59,10 @@ def target_of(lowering: Lowering, node: ast.expr) -> Target:
         return _attribute(lowering, node)
     if isinstance(node, ast.Subscript):
         return _subscript(lowering, node)
-    if isinstance(node, (ast.Tuple, ast.List)):
-        raise lowering.refuse(node, "several targets at once are not supported", "assign them one by one")
+    if isinstance(node, ROWS):
+        raise lowering.refuse(
+            node, "several targets take as many values", "write `a, b = x, y`, or assign them one by one"
+        )
     raise lowering.refuse(node, "this cannot be assigned to")
 
 

@@ -26,7 +26,7 @@ _ROWS: tuple[tuple[str, str, str], ...] = (
     ("Dict", "a dict is not supported inside a program", "use a HashMap"),
     ("Set", "a set is only supported after `in`", "write `x in {1, 2}`"),
     ("List", "a list is only supported after `in`", "use a Struct with an Array, or a map"),
-    ("Tuple", "a tuple is only supported after `in`", "give each of its values a name of its own"),
+    ("Tuple", "a tuple is only supported after `in`, and in `a, b = x, y`", "give each of its values a name"),
     ("ListComp", "a comprehension is not supported", "write a `for` loop over `range(...)`"),
     ("SetComp", "a comprehension is not supported", "write a `for` loop over `range(...)`"),
     ("DictComp", "a comprehension is not supported", "write a `for` loop over `range(...)`"),

@@ -49,6 +49,8 @@ class HandPolicy:
 
     def __init__(self, module: Module, lines: int = 200) -> None:
         self.module = module
+        self.path = FILE
+        self.paths = {FILE: f"/{FILE}"}
         self.kernel = KERNELS[-1]
         self.sources: Mapping[str, Sequence[str]] = {
             FILE: [f"line {number}\n" for number in range(1, lines + 1)]

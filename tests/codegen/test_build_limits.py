@@ -195,3 +195,18 @@ def test_unknown_byte_orders() -> None:
 def test_targets_are_values() -> None:
     assert Target() == Target("v3", "little") != Target("v3", "big")
     assert len({Target(), Target("v3", "little"), Target("v4")}) == 2
+
+
+def test_an_error_names_the_file_as_the_user_did(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = tmp_path / "policies"
+    folder.mkdir()
+    (folder / "large.py").write_text(
+        "from skverdict.dsl import *\n\nclass Large(Struct):\n    content: Array[u8, 600]\n\n"
+        "@skb_verdict\ndef program(skb: SkSkb) -> i32:\n    large = Large()\n    return i32(large.content[0])\n"
+    )
+    monkeypatch.chdir(tmp_path)
+    policy = load_policy("policies/large.py")
+    for isolate in (False, True):
+        with pytest.raises(CodegenError) as caught:
+            build(policy, isolate=isolate)
+        assert str(caught.value).startswith("policies/large.py:7:")

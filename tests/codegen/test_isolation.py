@@ -8,7 +8,7 @@ import signal
 import pytest
 from skverdict.codegen import CodegenError, Target, build
 from skverdict.codegen.isolation import isolated
-from skverdict.dsl.ir.module import Location
+from skverdict.dsl.errors import Place
 
 from tests.dsl.policy_kit import compiled, program_text
 
@@ -20,7 +20,7 @@ def test_an_object_is_the_same_as_without() -> None:
 
 def test_an_error_is_the_same_as_without() -> None:
     def make() -> bytes:
-        raise CodegenError("too much", Location("p.py", 3, 4), "text", "less")
+        raise CodegenError("too much", Place("p.py", 3, 4, text="text"), "less")
 
     with pytest.raises(CodegenError) as caught:
         isolated(make, "p.py")

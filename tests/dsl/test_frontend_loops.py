@@ -189,3 +189,38 @@ def test_a_name_of_several_loops_over_literals_takes_the_type_of_what_it_meets_i
     assert body_error("w: u8 = 0\nfor x in (1, 2):\n    w += x\nfor x in (3, 300):\n    w += x\nreturn i32(w)") == (
         5, 10, "this is 300, which does not fit a u8 (0 to 255)",
     )  # fmt: skip
+
+
+STILL_WRONG = """
+offset = 14
+labels = 0
+while labels < 32:
+    length = ctx.data[offset]
+    if length is None:
+        return 0
+    offset += u32(length) + 1
+    labels += 1
+return 1
+"""
+
+
+def test_a_mistake_in_a_loop_that_breaks_what_the_loop_counts_is_told() -> None:
+    """The loop is lowered again with tighter ranges, in which the broken name must not hide the mistake."""
+    (line, _, message) = body_error(STILL_WRONG)
+    assert (line, message) == (4, "an offset counts bytes from the start, but this is an i64")
+    nested = "for k in range(9):\n" + "".join(f"    {line}\n" for line in STILL_WRONG.strip().splitlines())
+    assert body_error(nested + "return 1")[0] == 5
+
+
+def test_what_only_tighter_ranges_allow_is_no_mistake_of_what_sums_it_up() -> None:
+    body = """
+    total: u64 = 0
+    i: u32 = 0
+    turn: u32 = 0
+    while i < ctx.len and i < 100:
+        total += weights.value[turn]
+        turn = (turn + 1) % 4
+        i += 1
+    return i32(total)
+    """
+    assert returned(body, before="weights = Global(Array[u32, 4], [1, 20, 300, 4000])", len=6) == 4342

@@ -585,3 +585,30 @@ def find(length: u32) -> Key:
     assert returned("return find(ctx.len).port", before, len=3) == 2
     assert returned("return find(ctx.len).port", before, len=0) == 3
     assert returned("return find(ctx.len).port", before.replace("x > 5", "x > 50"), len=0) == 99
+
+
+def test_an_array_of_the_context_goes_whole_into_one_of_its_kind() -> None:
+    before = """
+    class Pair(Struct):
+        local: Array[be32, 4]
+        remote: Array[be32, 4]
+    """
+    body = """
+    pair = Pair(remote=ctx.remote_ip6)
+    pair.local = ctx.local_ip6
+    return i32(pair.remote[0].host() * 1000 + pair.remote[3].host() * 100 + pair.local[0].host() * 10
+        + pair.local[3].host())
+    """
+    fields = {"remote_ip6": (1, 0, 0, 2), "local_ip6": (3, 0, 0, 4)}
+    assert returned(body, before, **fields) == 1234
+
+
+def test_the_size_of_a_type_is_a_constant() -> None:
+    before = """
+    class Header(Struct, packed=True):
+        kind: u8
+        length: be16
+
+    BOTH = sizeof(Header) + sizeof(Array[u16, 4])
+    """
+    assert returned("return sizeof(Header) * 1000 + BOTH * 10 + sizeof(be64) + sizeof(bool)", before) == 3119

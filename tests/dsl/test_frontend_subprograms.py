@@ -161,3 +161,18 @@ def test_variables_are_plain_objects_in_ordinary_python() -> None:
     exec("from skverdict.dsl import *\nlimit = Const(u32, 3)\nmarks = Global(Array[u8, 2])\n", names)
     assert names["limit"].value == 3  # type: ignore[attr-defined]
     assert names["marks"].value == [0, 0]  # type: ignore[attr-defined]
+
+
+def test_defaults_and_parameters_that_are_given_by_name() -> None:
+    text = """
+    @subprogram
+    def price(count: u32, each: u32 = 3, *, shipping: u64 = 1 << 33) -> u64:
+        return count * each + shipping
+
+    @skb_verdict
+    def program(ctx: SkSkb) -> i32:
+        if price(ctx.len) != 3 * u64(ctx.len) + (1 << 33):
+            return 0
+        return i32(price(ctx.len, 5, shipping=0) * 100 + price(each=2, count=ctx.hash, shipping=1))
+    """
+    assert Machine(compiled(text)).run(len=4, hash=7) == 2015

@@ -284,6 +284,42 @@ def test_a_choice_is_put_in_brackets_before_its_number_is_taken() -> None:
     )
 
 
+def test_a_case_that_is_the_bare_name_of_a_constant() -> None:
+    """Python takes such a name for a new one, which anything fits."""
+    numbers = """
+    LIMIT = 5
+
+    @sock_ops
+    def program(ops: SockOps) -> i32:
+        match ops.op:
+            case 1:
+                return 0
+            case LIMIT:
+                return i32(LIMIT)
+    """
+    (warning,) = compiled(numbers).warnings
+    assert warning.message == "this takes anything: `LIMIT` is a new name here, not the constant of the module"
+    assert warning.hint == "write what `LIMIT` is, or make it a member of a class, such as `case Kind.LIMIT:`"
+    prefixes = """
+    class Method:
+        GET = b"GET "
+
+    PUT = b"PUT "
+
+    @skb_verdict
+    def program(skb: SkSkb) -> i32:
+        match skb.data:
+            case Method.GET:
+                return 0
+            case PUT:
+                return 1
+    """
+    assert [(one.line, one.message[:11]) for one in compiled(prefixes).warnings] == [(12, "this takes ")]
+    own = numbers.replace("LIMIT", "BPF_SOCK_OPS_STATE_CB").replace("BPF_SOCK_OPS_STATE_CB = 5", "")
+    (warning,) = compiled(own).warnings
+    assert warning.hint.startswith("write `case constants.BPF_SOCK_OPS_STATE_CB:`")
+
+
 NEVER = "a u32 is never negative: "
 WRAPS = f"{NEVER}a difference below 0 wraps to a large number"
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 from skverdict.dsl import (
     SK_DROP,
     SK_PASS,
+    Array,
     SkSkb,
+    SockOps,
     Struct,
     be16,
     be32,
@@ -16,6 +18,7 @@ from skverdict.dsl import (
     i32,
     i64,
     inline,
+    sizeof,
     skb_verdict,
     u8,
     u16,
@@ -47,6 +50,23 @@ def filled(key: Key, port: be16) -> u16:
     key.port += 65535
     key.small -= 1
     return key.port + key.small
+
+
+@inline
+def turned(a: u8, b: u8) -> tuple[u8, u8]:
+    a, b = b, a
+    b, (c, a) = b + 100, (0, a)
+    c -= 1
+    return a, b + c + 1
+
+
+class Address(Struct):
+    words: Array[be32, Literal[4]]
+
+
+@inline
+def address_of(ops: SockOps) -> Address:
+    return Address(words=ops.remote_ip6)
 
 
 @skb_verdict
@@ -117,3 +137,16 @@ WRONG = {
 def test_what_a_program_is_refused_for_raises(text: str) -> None:
     with pytest.raises(WRONG[text]):
         eval(text, {"u8": u8, "u64": u64, "i64": i64})
+
+
+def test_each_of_several_targets_has_its_type() -> None:
+    assert turned(200, 100) == (100, 44)
+
+
+def test_an_array_of_a_context_is_copied_into_a_structure() -> None:
+    ops = SockOps(remote_ip6=[be32(1), be32(2), be32(3), be32(4)])
+    address = address_of(ops)
+    address.words[0] = be32(9)
+    assert ops.remote_ip6[0] == be32(1)
+    assert address.words == [be32(9), be32(2), be32(3), be32(4)]
+    assert sizeof(Address) == 16
