@@ -77,10 +77,25 @@ def framed(
     """
 
     def mark(function: F) -> F:
-        setattr(_mark(function, "framed"), FRAMING, Framing(length, look, connections))
-        return function
+        marked = _mark(function, "framed")
+        setattr(marked, FRAMING, Framing(length, look, connections))
+        if marked is not function:
+            _name_twin(length, function.__globals__)
+        return marked
 
     return mark
+
+
+def _name_twin(function: object, names: dict[str, Any]) -> None:
+    """Let the name of a function without a decorator stand for what computes as it would compiled, too."""
+    from types import FunctionType
+
+    from skverdict.dsl.plain import instrumented
+
+    if isinstance(function, FunctionType):
+        for space in (names, function.__globals__):
+            if space.get(function.__name__) is function:
+                space[function.__name__] = instrumented(function)
 
 
 def msg_verdict(function: F) -> F:

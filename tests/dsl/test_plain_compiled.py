@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from skverdict.dsl import Message, SkSkb, load_policy, u32
+from skverdict.dsl import SK_DROP, SK_PASS, Message, SkSkb, i32, load_policy, u32
 
 from tests.dsl.meaning import plain_module
 from tests.dsl.policy_kit import Machine
@@ -422,3 +422,33 @@ def test_the_lengths_of_a_message_are_numbers_of_32_bits(tmp_path: Path) -> None
     path = tmp_path / "policy.py"
     path.write_text(MESSAGES)
     assert plain_module(path).rest(Message(data=b"abcd", length=8)) == (1 << 32) - 2
+
+
+FRAMED = """
+from skverdict.dsl import *
+
+peers = SockMap(max_entries=1)
+
+def record(msg: Message) -> i32:
+    first = msg.data[0]
+    if first is None:
+        return 0
+    byte = msg.data[first + 10]
+    return -1 if byte is None else i32(byte)
+
+@framed(record)
+def verdict(msg: Message) -> i32:
+    left = 0
+    left += msg.length
+    return SK_DROP if left - 10 < 0 else peers.redirect(msg, 0)
+"""
+
+
+def test_both_functions_of_framed_compute_as_they_do_compiled(tmp_path: Path) -> None:
+    path = tmp_path / "policy.py"
+    path.write_text(FRAMED)
+    policy = plain_module(path)
+    policy.peers[0] = "a socket"
+    assert policy.record(Message(data=bytes([250, *range(255), *range(255)]))) == 4
+    assert type(policy.record(Message(data=b"\0" * 11))) is i32
+    assert [policy.verdict(Message(length=length)) for length in (9, 10)] == [SK_DROP, SK_PASS]
