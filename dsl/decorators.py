@@ -93,9 +93,10 @@ def _name_twin(function: object, names: dict[str, Any]) -> None:
     from skverdict.dsl.plain import instrumented
 
     if isinstance(function, FunctionType):
+        name, twin = function.__name__, instrumented(function)
         for space in (names, function.__globals__):
-            if space.get(function.__name__) is function:
-                space[function.__name__] = instrumented(function)
+            if space.get(name) is function:
+                space[name] = twin
 
 
 def msg_verdict(function: F) -> F:
