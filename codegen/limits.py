@@ -155,20 +155,20 @@ class LimitChecker:
                     "make it shorter, or go on in another program by a tail call",
                 )
 
-    def check_work(self, content: Object, target: Target, kernel: str) -> list[Diagnostic]:
-        """What the verifier of `kernel` does not follow to the end; warnings of what it, or an older one, may not."""
-        from skverdict.codegen.verifier.judge import excesses
+    def check_verified(self, content: Object, target: Target, kernel: str) -> list[Diagnostic]:
+        """What the verifier of `kernel` refuses; warnings of what it, or an older one, may refuse."""
+        from skverdict.codegen.verifier.judge import objections
 
         warnings = []
-        for excess in excesses(content, kernel):
-            line = excess.line
+        for objection in objections(content, kernel):
+            line = objection.line
             location = None if line is None else Location(line.file, line.line, line.column)
-            hint = excess.hint
-            if not target.has_32_bit_registers:
+            hint = objection.hint
+            if objection.is_work and not target.has_32_bit_registers:
                 # Numbers of 32 bits are compared by copies, of which a comparison tells nothing of the number.
                 hint += f"; or build for cpu v3: with cpu {target.cpu} more is left undecided"
-            error = self.refuse(excess.message, location, hint)
-            if excess.is_certain:
+            error = self.refuse(objection.message, location, hint)
+            if objection.is_certain:
                 raise error
             warnings += [Diagnostic(each.place, each.message, each.hint, (), "warning") for each in error.diagnostics]
         return warnings

@@ -14,7 +14,8 @@ from skverdict.codegen.llvm_object import Code, read_code
 from skverdict.codegen.lowering.module import llvm_text
 from skverdict.codegen.machine.improve import improve
 from skverdict.codegen.module_btf import ModuleBtf, module_btf
-from skverdict.codegen.pipeline import goes_back, passes_for
+from skverdict.codegen.pipeline import passes_for
+from skverdict.codegen.risks import is_at_risk
 from skverdict.codegen.target import Target
 
 if TYPE_CHECKING:
@@ -53,20 +54,22 @@ def build(
     target: Target = Target(),  # noqa: B008 - a Target never changes
     isolate: bool = False,
     warn: Callable[[Diagnostic], None] | None = None,
+    verify: bool = False,
 ) -> bytes:
     """The ELF object of `policy` for `target`, the same bytes for the same policy at any place and time.
 
-    With `isolate`, a child process makes it, so that even what LLVM does not survive ends in an error here.
+    With `isolate`, a child process makes it, so that even what LLVM does not survive ends in an error here. With
+    `verify`, what the kernel's verifier refuses is looked for in each program, else only where it is likely.
     `warn` is called with what deserves a look; without one it is issued as PolicyWarning. Raises `CodegenError`
-    if the policy needs more than BPF has.
+    if the policy needs more than BPF has, or what the verifier of its kernel does not take.
     """
     warnings: Sequence[Diagnostic]
     if isolate:
         from skverdict.codegen.isolation import isolated
 
-        content, warnings = isolated(lambda: _built(policy, target), policy.path)
+        content, warnings = isolated(lambda: _built(policy, target, verify), policy.path)
     else:
-        content, warnings = _built(policy, target)
+        content, warnings = _built(policy, target, verify)
     if warnings:
         from skverdict.dsl import errors
 
@@ -75,16 +78,15 @@ def build(
     return content
 
 
-def _built(policy: Policy, target: Target) -> tuple[bytes, Sequence[Diagnostic]]:
+def _built(policy: Policy, target: Target, verify: bool) -> tuple[bytes, Sequence[Diagnostic]]:
     """The object, and warnings."""
     limits = LimitChecker(policy.module, policy.sources, {**policy.paths, policy.module.file: policy.path})
     content = _object(policy, target, limits)
-    if not any(goes_back(function) for function in policy.module.functions):
-        # Without loops there is little that the verifier could do again.
+    if not verify and not is_at_risk(policy.module):
         return content, ()
     from skverdict.codegen.object_reader import read_object
 
-    return content, limits.check_work(read_object(content, policy.module.file), target, policy.kernel)
+    return content, limits.check_verified(read_object(content, policy.module.file), target, policy.kernel)
 
 
 def _object(policy: Policy, target: Target, limits: LimitChecker) -> bytes:

@@ -40,7 +40,8 @@ class Step(NamedTuple):
     """One instruction. `then` is where it goes on, `target` where it jumps, or the function it calls.
 
     `imm` is that of the instruction, or the unsigned number of a wide one; `bits` 32 or 64; `size` that of an
-    access; `has_register`: the second operand is `source`.
+    access; `has_register`: the second operand is `source`; `is_flagged`: a load with a sign, or a change of the byte
+    order to the big one.
     """
 
     kind: int
@@ -52,6 +53,7 @@ class Step(NamedTuple):
     bits: int
     size: int
     has_register: bool
+    is_flagged: bool
     then: int
     target: int
 
@@ -115,9 +117,8 @@ def _step(program: Program, slot: int) -> Step:
     has_register = class_ == STX
     if kind in (COMPUTE, BRANCH):
         has_register = bool(opcode & REGISTER) and code != END
-    if kind == READ and opcode & _MODE == _SIGN_EXTENDING:
-        size = 8
-    return Step(kind, code, goal, source, offset, imm, bits, size, has_register, then, target)
+    is_flagged = opcode & _MODE == _SIGN_EXTENDING if kind == READ else code == END and bool(opcode & REGISTER)
+    return Step(kind, code, goal, source, offset, imm, bits, size, has_register, is_flagged, then, target)
 
 
 def _signed(imm: int) -> int:

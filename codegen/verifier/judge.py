@@ -1,9 +1,10 @@
-"""Programs that are too much work for the kernel's verifier: in which line, and what to write instead."""
+"""Programs that the kernel's verifier refuses: in which line, why, and what to write instead."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from skverdict.codegen.verifier import explain
 from skverdict.codegen.verifier.code import BRANCH, JUMP, steps_of
 from skverdict.codegen.verifier.walk import MOST_STEPS, MOST_WAYS, walk
 from skverdict.dsl.catalogue.programs import KERNELS
@@ -17,57 +18,68 @@ if TYPE_CHECKING:
 # Kernels were never found to go less far than four fifths of what is counted here, in programs of some length.
 _SURELY_TOO_MANY = MOST_STEPS * 5 // 4
 
+_EDGES = "test numbers with `<` and `>` rather than with `!=`, "
 _LOOP = "let `bpf_loop(n, turn, state)` run it, whose turns are all looked at as one"
 
 
-class Excess(NamedTuple):
-    """What kernels refuse to look at, or may refuse. `line` is that of the loop."""
+class Objection(NamedTuple):
+    """What kernels refuse, or may refuse. `line` is that of the access, or of the loop that is too much work."""
 
     message: str
     hint: str
     line: SourceLine | None
     is_certain: bool
+    is_work: bool = False
 
 
-def excesses(object_: Object, kernel: str = KERNELS[-1]) -> Iterator[Excess]:
-    """One for each program of the object that is too much for `kernel`, or, if that is the newest, for the oldest."""
+def objections(object_: Object, kernel: str = KERNELS[-1]) -> Iterator[Objection]:
+    """What `kernel` says of the object's programs, or, if that is the newest, what the oldest says of them."""
     for program in object_.programs.values():
         walked = walk(object_, program, _SURELY_TOO_MANY, kernel)
-        who = "kernels refuse" if walked.is_certain else "kernels may refuse"
-        is_certain, advice = walked.is_certain, ""
-        if not walked.is_too_much and walked.by_edges and kernel == KERNELS[-1]:
-            walked = walk(object_, program, _SURELY_TOO_MANY, KERNELS[0])
-            is_certain, who = False, f"Linux {KERNELS[0]} refuses"
-            advice = "test numbers with `<` and `>` rather than with `!=`, "
-        if walked.ways > MOST_WAYS:
-            yield _too_many_ways(program, walked, who, is_certain, advice)
-        elif walked.is_too_much:
-            if walked.at is None:
-                is_certain, who = False, "kernels may refuse"
-            yield _too_many_steps(program, walked, who, is_certain, advice)
+        found = _objection(program, walked, kernel, "kernels refuse" if walked.is_certain else "kernels may refuse")
+        if found is None and kernel == KERNELS[-1]:
+            oldest = KERNELS[0]
+            advice = _EDGES if walked.by_edges else ""
+            walked = walk(object_, program, _SURELY_TOO_MANY, oldest)
+            found = _objection(program, walked, oldest, f"Linux {oldest} refuses", advice)
+            found = None if found is None else found._replace(is_certain=False)
+        if found is not None:
+            yield found
 
 
-def _too_many_ways(program: Program, walked: Walked, who: str, is_certain: bool, advice: str) -> Excess:
+def _objection(program: Program, walked: Walked, kernel: str, who: str, advice: str = "") -> Objection | None:
+    if walked.problem is not None and walked.at is not None:
+        return Objection(
+            f"the verifier of Linux {kernel} {explain.message(walked.problem)}",
+            explain.hint(walked.problem),
+            program.line_at(walked.at),
+            walked.is_certain,
+        )
+    if not walked.is_too_much:
+        return None
     slot, turns = max(walked.turns.items(), key=lambda item: item[1])
-    in_turn = max(1, round(MOST_WAYS / turns))
-    branches = "a branch" if in_turn == 1 else f"{in_turn} branches"
-    return Excess(
-        f"{who} this loop after {turns} turns: each has {branches} that the verifier cannot decide, and it keeps "
-        f"{MOST_WAYS} of them at most",
-        f"{advice}make it much shorter than {MOST_WAYS // in_turn} turns, or {_LOOP}",
-        _loop_line(program, slot),
-        is_certain,
-    )
-
-
-def _too_many_steps(program: Program, walked: Walked, who: str, is_certain: bool, advice: str) -> Excess:
-    slot, _ = max(walked.turns.items(), key=lambda item: item[1])
-    return Excess(
+    line, is_certain = _loop_line(program, slot), walked.is_certain
+    if walked.ways > MOST_WAYS:
+        in_turn = max(1, round(MOST_WAYS / turns))
+        branches = "a branch" if in_turn == 1 else f"{in_turn} branches"
+        return Objection(
+            f"{who} this loop after {turns} turns: each has {branches} that the verifier cannot decide, and it keeps "
+            f"{MOST_WAYS} of them at most",
+            f"{advice}make it much shorter than {MOST_WAYS // in_turn} turns, or {_LOOP}",
+            line,
+            is_certain,
+            is_work=True,
+        )
+    if walked.at is None:
+        # It is more than kernels follow, and may be less by their own count.
+        who, is_certain = "kernels may refuse", False
+    return Objection(
         f"{who} `{program.name}`: the verifier follows {MOST_STEPS} instructions, and comes to this loop again for all "
         "that was counted or found before, or in it",
         f"{advice}search in fewer turns, count with `atomic_add` in a map, or {_LOOP}",
-        _loop_line(program, slot),
+        line,
         is_certain,
+        is_work=True,
     )
 
 

@@ -29,15 +29,15 @@ if TYPE_CHECKING:
 
     from skverdict.codegen.verifier.code import Step, Steps
 
-_REGISTERS = 10
+_REGISTERS, _WORD = 10, 8
 _CLOBBERED = 0x3F
 
 
 class Need(NamedTuple):
-    """What matters at a place: registers as a bit mask, and offsets in the stack of the function."""
+    """What matters at a place: registers as a bit mask, and words of the function's stack by their offsets."""
 
     registers: int
-    slots: tuple[int, ...]
+    words: tuple[int, ...]
 
 
 class Needs:
@@ -49,7 +49,7 @@ class Needs:
         self._by_use: list[dict[int, int]] = []
         self._numbers: dict[int, int] = {}
         self._found: dict[tuple[int, int], Need] = {}
-        self._slots = self._slots_of_functions()
+        self._words = self._words_of_functions()
         self._before = self._predecessors()
         self.live = self._live()
 
@@ -72,19 +72,26 @@ class Needs:
                 lowest = rest & -rest
                 bits |= self._by_use[lowest.bit_length() - 1].get(slot, 0)
                 rest ^= lowest
-            offsets = self._slots[self._steps.function[slot]]
-            slots = tuple(offset for offset, bit in offsets.items() if bits >> bit & 1)
-            need = self._found[key] = Need(bits & (1 << _REGISTERS) - 1, slots)
+            need = self._found[key] = Need(bits & (1 << _REGISTERS) - 1, self._offsets(slot, bits))
         return need
 
-    def _slots_of_functions(self) -> dict[int, dict[int, int]]:
-        """For each function the offsets that it spills to, with the number of their bit."""
-        slots: dict[int, dict[int, int]] = defaultdict(dict)
+    def live_words(self, slot: int) -> tuple[int, ...]:
+        """The words of the stack that may be read later by themselves."""
+        bits = self.live[slot]
+        return self._offsets(slot, bits) if bits >> _REGISTERS else ()
+
+    def _offsets(self, slot: int, bits: int) -> tuple[int, ...]:
+        words = self._words[self._steps.function[slot]]
+        return tuple(offset for offset, bit in words.items() if bits >> bit & 1)
+
+    def _words_of_functions(self) -> dict[int, dict[int, int]]:
+        """For each function the words that it spills to, with the number of their bit."""
+        words: dict[int, dict[int, int]] = defaultdict(dict)
         for slot, step in self._steps.by_slot.items():
             if _spill(step):
-                mine = slots[self._steps.function[slot]]
-                mine.setdefault(step.offset, _REGISTERS + len(mine))
-        return defaultdict(dict, slots)
+                mine = words[self._steps.function[slot]]
+                mine.setdefault(step.offset & -_WORD, _REGISTERS + len(mine))
+        return defaultdict(dict, words)
 
     def _predecessors(self) -> Mapping[int, list[int]]:
         before: dict[int, list[int]] = defaultdict(list)
@@ -123,7 +130,7 @@ class Needs:
                     for end, each in by_slot.items()
                     if bits & 1 and each.kind == EXIT and function[end] == step.target
                 ]
-            needed.append((before, _transferred(step, bits, self._slots[function[before]])))
+            needed.append((before, _transferred(step, bits, self._words[function[before]])))
         if slot == function[slot]:
             given = bits & _CLOBBERED & ~1
             needed += [
@@ -134,7 +141,7 @@ class Needs:
         return needed
 
     def _live(self) -> dict[int, int]:
-        """The registers that are read later, at each slot."""
+        """The registers and the words of the stack that are read later, at each slot."""
         live: dict[int, int] = dict.fromkeys(self._steps.by_slot, 0)
         callers: dict[int, list[int]] = defaultdict(list)
         for slot, step in self._steps.by_slot.items():
@@ -150,7 +157,14 @@ class Needs:
                 if step.kind in (JUMP, BRANCH):
                     after |= live.get(step.target, 0)
             read = live[step.target] & ~1 & _CLOBBERED if step.kind == CALL_FUNCTION else _read(step)
-            bits = after & ~_written(step) | read
+            word = 0
+            if FRAME_POINTER in (step.goal, step.source):
+                words = self._words[self._steps.function[slot]]
+                if step.kind == READ and step.source == FRAME_POINTER:
+                    read |= _word(step, words)
+                elif _spill(step) and step.size == _WORD:
+                    word = _word(step, words)
+            bits = after & ~(_written(step) | word) | read
             if bits != live[slot]:
                 live[slot] = bits
                 waiting += self._before[slot]
@@ -162,7 +176,13 @@ def _spill(step: Step) -> bool:
     return step.kind == WRITE and step.goal == FRAME_POINTER
 
 
-def _transferred(step: Step, bits: int, slots: Mapping[int, int]) -> int:
+def _word(step: Step, words: Mapping[int, int]) -> int:
+    """The bit of the word in the stack that a step reads or writes."""
+    place = words.get(step.offset & -_WORD)
+    return 0 if place is None else 1 << place
+
+
+def _transferred(step: Step, bits: int, words: Mapping[int, int]) -> int:
     """What is needed before a step of what is needed behind it."""
     goal = _bit(step.goal)
     if step.kind == COMPUTE:
@@ -174,13 +194,13 @@ def _transferred(step: Step, bits: int, slots: Mapping[int, int]) -> int:
         if not bits & goal:
             return bits
         bits &= ~goal
-        if step.source == FRAME_POINTER and step.offset in slots:
-            bits |= 1 << slots[step.offset]
+        if step.source == FRAME_POINTER:
+            bits |= _word(step, words)
         return bits
     if _spill(step):
-        place = 1 << slots[step.offset]
-        if bits & place:
-            bits &= ~place
+        word = _word(step, words)
+        if bits & word:
+            bits &= ~word
             if step.has_register:
                 bits |= _bit(step.source)
         return bits

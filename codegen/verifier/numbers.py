@@ -1,44 +1,28 @@
-"""What the verifier may know of a number: a constant, or bounds at 64 and at 32 bits, unsigned and signed.
+"""What the verifier may know of a number: a constant, or bounds at 64 and at 32 bits and its known bits.
 
-A constant is an `int`, unsigned, of 64 bits. A `Range` is any other number. The bounds are those that
-`adjust_scalar_min_max_vals` and `reg_set_min_max` of kernel/bpf/verifier.c keep, without known bits.
+A constant is an `int`, unsigned, of 64 bits. A `Range` is any other number (`struct bpf_reg_state` of
+include/linux/bpf_verifier.h). What kernels conclude from one sort of bounds for another differs with their age, an
+index of `KERNELS`: of Linux 6.1 it is known here what `reg_bounds_sync` of kernel/bpf/verifier.c knows, of later ones
+at least that.
 """
 
 from __future__ import annotations
 
-from functools import cache, lru_cache
+from functools import cache
 from typing import NamedTuple
 
-from skverdict.codegen.machine.graph import (
-    ADD,
-    AND,
-    ARSH,
-    DIV,
-    JEQ,
-    JGE,
-    JGT,
-    JLE,
-    JLT,
-    JNE,
-    JSET,
-    JSGE,
-    JSGT,
-    JSLE,
-    JSLT,
-    LSH,
-    MASK32,
-    MASK64,
-    MIRRORED,
-    MOD,
-    MUL,
-    OPPOSITE,
-    OR,
-    RSH,
-    SUB,
-    XOR,
-)
+from skverdict.codegen.machine.graph import MASK32, MASK64
+from skverdict.codegen.verifier import tnum
+from skverdict.codegen.verifier.tnum import ANYTHING, Tnum
+from skverdict.dsl.catalogue.programs import KERNELS
 
-_MASKS = {32: MASK32, 64: MASK64}
+#: Ages of kernels, from which on they know more.
+SINCE_6_12, SINCE_7_2 = KERNELS.index("6.12"), KERNELS.index("7.2")
+NEWEST = len(KERNELS) - 1
+
+MASKS = {32: MASK32, 64: MASK64}
+# More rounds of conclusions than any number takes.
+_ROUNDS = 8
 
 
 class Bounds(NamedTuple):
@@ -50,24 +34,34 @@ class Bounds(NamedTuple):
     most: int
 
 
-ANY = {bits: Bounds(0, mask, -(mask + 1 >> 1), mask >> 1) for bits, mask in _MASKS.items()}
+ANY = {bits: Bounds(0, mask, -(mask + 1 >> 1), mask >> 1) for bits, mask in MASKS.items()}
 
 
 class Range(NamedTuple):
-    """A number that is not known. Numbers of one `identity` are the same number."""
+    """A number that is not known.
+
+    Numbers of one `identity` are one number, or, where `delta` differs, one that was added to, at `width` bits.
+    `is_sure` is false where the verifier may know more, or may know it for a pointer.
+    """
 
     wide: Bounds
     narrow: Bounds
+    bits: Tnum
     identity: int = 0
+    delta: int = 0
+    width: int = 0
+    is_sure: bool = True
 
 
 Number = int | Range
-UNKNOWN = Range(ANY[64], ANY[32])
+UNKNOWN = Range(ANY[64], ANY[32], ANYTHING)
+#: A number, or a pointer of which nothing is known here.
+UNCLEAR = UNKNOWN._replace(is_sure=False)
 
 
-def bounded(low: int, high: int) -> Number:
-    """Any number from `low` to `high`, both without a sign."""
-    return _range(ANY[64]._replace(low=low, high=high), ANY[32])
+def signed(number: int, bits: int) -> int:
+    """A number of `bits` read with its sign."""
+    return number - (1 << bits) if number >> (bits - 1) else number
 
 
 @cache
@@ -76,94 +70,67 @@ def of_size(size: int) -> Number:
     return UNKNOWN if size == 8 else bounded(0, (1 << 8 * size) - 1)
 
 
-def _signed(number: int, bits: int) -> int:
-    return number - (1 << bits) if number >> (bits - 1) else number
+def bounded(low: int, high: int) -> Number:
+    """Any number from `low` to `high`, both without a sign."""
+    found = settled(ANY[64]._replace(low=low, high=high), ANY[32], ANYTHING, NEWEST)
+    return UNKNOWN if found is None else found
 
 
-def _settled(bounds: Bounds, bits: int) -> Bounds | None:
-    """With what the bounds without a sign tell of those with one, and the other way; None if there is no number."""
-    low, high, least, most = bounds
-    mask = _MASKS[bits]
-    if low >> (bits - 1) == high >> (bits - 1):
-        least, most = max(least, _signed(low, bits)), min(most, _signed(high, bits))
-    if (least < 0) == (most < 0):
-        low, high = max(low, least & mask), min(high, most & mask)
-    if low > high or least > most:
-        return None
-    return Bounds(low, high, least, most)
+def between(least: int, most: int) -> Number:
+    """Any number from `least` to `most`, both with a sign."""
+    found = settled(ANY[64]._replace(least=least, most=most), ANY[32], ANYTHING, NEWEST)
+    return UNKNOWN if found is None else found
 
 
-def _meet(first: Bounds, second: Bounds) -> Bounds:
-    return Bounds(
-        max(first.low, second.low), min(first.high, second.high),
-        max(first.least, second.least), min(first.most, second.most),
-    )  # fmt: skip
-
-
-def _joined(wide: Bounds, narrow: Bounds) -> tuple[Bounds, Bounds] | None:
-    """What both tell of each other; None if there is no such number."""
-    for _ in range(2):
-        settled = _settled(wide, 64)
-        if settled is None:
-            return None
-        wide = settled
-        if wide.low >> 32 == wide.high >> 32:
-            known = Bounds(wide.low & MASK32, wide.high & MASK32, ANY[32].least, ANY[32].most)
-            narrow = _meet(narrow, known)
-        settled = _settled(narrow, 32)
-        if settled is None:
-            return None
-        narrow = settled
-        if wide.low >> 32 == wide.high >> 32:
-            base = wide.low & ~MASK32
-            wide = _meet(wide, Bounds(base | narrow.low, base | narrow.high, ANY[64].least, ANY[64].most))
-    return wide, narrow
-
-
-def _range(wide: Bounds, narrow: Bounds) -> Number:
-    joined = _joined(wide, narrow)
-    if joined is None:
-        # Bounds that contradict each other come of a way that no packet takes.
-        return UNKNOWN
-    wide, narrow = joined
-    return wide.low if wide.low == wide.high else Range(wide, narrow)
-
-
-def _wide(number: Number) -> Bounds:
-    if isinstance(number, int):
-        signed = _signed(number, 64)
-        return Bounds(number, number, signed, signed)
-    return number.wide
-
-
-def _narrow(number: Number) -> Bounds:
-    if isinstance(number, int):
-        low = number & MASK32
-        signed = _signed(low, 32)
-        return Bounds(low, low, signed, signed)
-    return number.narrow
+def exactly(number: int, bits: int) -> Bounds:
+    """The bounds of a constant, or of its lower half."""
+    number &= MASKS[bits]
+    with_sign = signed(number, bits)
+    return Bounds(number, number, with_sign, with_sign)
 
 
 def at_width(number: Number, bits: int) -> Bounds:
     """The bounds of a number, or of its lower half."""
-    return _wide(number) if bits == 64 else _narrow(number)
-
-
-def lower_half(number: Number) -> Number:
-    """The lower 32 bits, the upper ones cleared."""
     if isinstance(number, int):
-        return number & MASK32
-    if number.wide.high <= MASK32:
-        return number
-    narrow = number.narrow
-    return _range(ANY[64]._replace(low=narrow.low, high=narrow.high), narrow)
+        return exactly(number, bits)
+    return number.wide if bits == 64 else number.narrow
+
+
+def known_bits(number: Number) -> Tnum:
+    """What is known of each bit."""
+    return Tnum(number, 0) if isinstance(number, int) else number.bits
+
+
+def constant(number: Number, bits: int = 64) -> int | None:
+    """A number, or its lower half, if all its bits are known."""
+    if isinstance(number, int):
+        return number & MASKS[bits]
+    return None if number.bits.mask & MASKS[bits] else number.bits.value & MASKS[bits]
+
+
+def is_sure(number: Number) -> bool:
+    """True if the verifier knows no more of it."""
+    return isinstance(number, int) or number.is_sure
+
+
+def plain(number: Number) -> Number:
+    """The number by itself."""
+    return number if isinstance(number, int) else Range(number.wide, number.narrow, number.bits)
+
+
+def doubted(number: Number) -> Number:
+    """The number, with more known of it than here."""
+    return number if isinstance(number, int) else number._replace(is_sure=False)
 
 
 def within(number: Number, other: Number) -> bool:
-    """True if all that `number` can be, `other` can be."""
+    """True if all that `number` can be, `other` can be (`range_within` and `tnum_in`)."""
     if isinstance(other, int):
         return number == other
-    return _inside(_wide(number), other.wide) and _inside(_narrow(number), other.narrow)
+    bits = known_bits(number)
+    if bits.mask & ~other.bits.mask or (bits.value ^ other.bits.value) & ~other.bits.mask:
+        return False
+    return _inside(at_width(number, 64), other.wide) and _inside(at_width(number, 32), other.narrow)
 
 
 def _inside(inner: Bounds, outer: Bounds) -> bool:
@@ -173,166 +140,182 @@ def _inside(inner: Bounds, outer: Bounds) -> bool:
     )  # fmt: skip
 
 
-# Arithmetic.
+def meet(first: Bounds, second: Bounds) -> Bounds:
+    """What both tell of one number."""
+    return Bounds(
+        max(first.low, second.low), min(first.high, second.high),
+        max(first.least, second.least), min(first.most, second.most),
+    )  # fmt: skip
 
 
-def compute(code: int, bits: int, first: Number, second: Number, signed: bool = False) -> Number:
-    """What an operation gives (RFC 9669, section 4.1). `signed`: a division with signs."""
-    if isinstance(first, int) and isinstance(second, int):
-        return _exact(code, bits, first, second, signed)
-    one = first if isinstance(first, int) else first._replace(identity=0)
-    other = second if isinstance(second, int) else second._replace(identity=0)
-    return _computed(code, bits, one, other, signed)
+def contradicts_itself(bounds: Bounds) -> bool:
+    """True if there is no such number: it is one of a way that nothing takes."""
+    return bounds.low > bounds.high or bounds.least > bounds.most
 
 
-@lru_cache(4096)
-def _computed(code: int, bits: int, first: Number, second: Number, signed: bool) -> Number:
-    if bits == 64:
-        wide = _bounds_of(code, 64, _wide(first), _wide(second), signed)
-        narrow = ANY[32]
-        if code in (ADD, SUB, MUL, AND, OR, XOR):
-            narrow = _bounds_of(code, 32, _narrow(first), _narrow(second), signed)
-        return _range(wide, narrow)
-    narrow = _bounds_of(code, 32, _narrow(first), _narrow(second), signed)
-    return _range(ANY[64]._replace(low=narrow.low, high=narrow.high), narrow)
+# Truncation.
 
 
-def _exact(code: int, bits: int, first: int, second: int, signed: bool) -> int:
-    mask = _MASKS[bits]
-    first, second = first & mask, second & mask
-    if code in (LSH, RSH, ARSH):
-        second &= bits - 1
-    if code == ADD:
-        return first + second & mask
-    if code == SUB:
-        return first - second & mask
-    if code == MUL:
-        return first * second & mask
-    if code == AND:
-        return first & second
-    if code == OR:
-        return first | second
-    if code == XOR:
-        return first ^ second
-    if code == LSH:
-        return first << second & mask
-    if code == RSH:
-        return first >> second
-    if code == ARSH:
-        return _signed(first, bits) >> second & mask
-    if second == 0:
-        return 0 if code == DIV else first
-    if signed:
-        one, other = _signed(first, bits), _signed(second, bits)
-        quotient = abs(one) // abs(other) * (1 if (one < 0) == (other < 0) else -1)
-        return (quotient if code == DIV else one - quotient * other) & mask
-    return first // second if code == DIV else first % second
+def lower_half(number: Number, age: int = NEWEST) -> Number:
+    """The lower 32 bits, the upper ones cleared (`zext_32_to_64`)."""
+    if isinstance(number, int):
+        return number & MASK32
+    if age >= SINCE_6_12 and number.wide.high <= MASK32:
+        return number
+    found = settled(of_narrow(number.narrow), number.narrow, tnum.lower(number.bits), age)
+    return doubted(UNKNOWN if found is None else found) if not number.is_sure else UNKNOWN if found is None else found
 
 
-def _bounds_of(code: int, bits: int, first: Bounds, second: Bounds, signed: bool) -> Bounds:
-    any_, mask = ANY[bits], _MASKS[bits]
-    low, high = any_.low, any_.high
-    if code in (ADD, SUB):
-        if code == ADD:
-            sums = first.low + second.low, first.high + second.high
-            least, most = first.least + second.least, first.most + second.most
-        else:
-            sums = first.low - second.high, first.high - second.low
-            least, most = first.least - second.most, first.most - second.least
-        if sums[0] >> bits == sums[1] >> bits:
-            low, high = sums[0] & mask, sums[1] & mask
-        if least < any_.least or most > any_.most:
-            least, most = any_.least, any_.most
-        return _settled(Bounds(low, high, least, most), bits) or any_
-    if code == AND:
-        high = min(first.high, second.high)
-    elif code in (OR, XOR):
-        high = (1 << max(first.high, second.high).bit_length()) - 1
-        low = max(first.low, second.low) if code == OR else 0
-    elif code == MUL and first.high * second.high <= mask:
-        low, high = first.low * second.low, first.high * second.high
-    elif second.low != second.high or signed:
-        return any_
-    elif code == LSH and first.high << (second.low & bits - 1) <= mask:
-        low, high = (each << (second.low & bits - 1) for each in (first.low, first.high))
-    elif code == RSH:
-        low, high = (each >> (second.low & bits - 1) for each in (first.low, first.high))
-    elif code == ARSH:
-        least, most = (each >> (second.low & bits - 1) for each in (first.least, first.most))
-        return _settled(Bounds(low, high, least, most), bits) or any_
-    elif code == DIV and second.low:
-        low, high = first.low // second.low, first.high // second.low
-    elif code == MOD and second.low:
-        high = min(first.high, second.low - 1)
-    return _settled(Bounds(low, high, any_.least, any_.most), bits) or any_
+def of_narrow(narrow: Bounds) -> Bounds:
+    """The bounds at 64 bits of a number that has no more than these 32 (`__reg_assign_32_into_64`)."""
+    if narrow.least >= 0 and narrow.most >= 0:
+        return narrow
+    return Bounds(narrow.low, narrow.high, 0, MASK32)
 
 
-# Comparisons.
+def truncated(number: Number, size: int, age: int) -> Number:
+    """Its lower `size` bytes (`coerce_reg_to_size`)."""
+    mask = (1 << 8 * size) - 1
+    if isinstance(number, int):
+        return number & mask
+    fits = number.wide.high <= mask
+    if size == 8 or (fits and age >= SINCE_6_12):
+        return number
+    low, high = number.wide.low, number.wide.high
+    low, high = (low & mask, high & mask) if low & ~mask == high & ~mask else (0, mask)
+    wide = Bounds(low, high, low, high)
+    found = settled(wide, number.narrow if size == 4 else wide, tnum.lower(number.bits, mask), age)
+    if found is None:
+        found = of_size(size)
+    if isinstance(found, int):
+        return found
+    identity = number.identity if fits else 0
+    return number._replace(wide=found.wide, narrow=found.narrow, bits=found.bits, identity=identity)
 
 
-def decide(code: int, bits: int, first: Number, second: Number) -> bool | None:
-    """Whether a comparison holds; None if it may and may not (`is_branch_taken`)."""
-    one, other = at_width(first, bits), at_width(second, bits)
-    if code == JEQ:
-        if one.low == one.high == other.low == other.high:
-            return True
-        disjoint = one.high < other.low or other.high < one.low or one.most < other.least or other.most < one.least
-        return False if disjoint else None
-    if code == JSET:
-        if one.low == one.high and other.low == other.high:
-            return bool(one.low & other.low)
-        return False if not other.high or (other.low == other.high and one.high < other.low & -other.low) else None
-    if code in (JGT, JSGT):
-        low, high, least, most = (
-            (one.low, one.high, other.low, other.high)
-            if code == JGT
-            else (one.least, one.most, other.least, other.most)
-        )
-        return True if low > most else False if high <= least else None
-    if code in (JLT, JSLT):
-        return decide(MIRRORED[code], bits, second, first)
-    opposite = decide(OPPOSITE[code], bits, first, second)
-    return None if opposite is None else not opposite
+def extended(number: Number, bits: int) -> Number:
+    """Its lower `bits` with their sign (`coerce_reg_to_size_sx`)."""
+    if isinstance(number, int):
+        return signed(number & (1 << bits) - 1, bits) & MASK64
+    half = 1 << bits - 1
+    if -half <= number.wide.least and number.wide.most < half:
+        return number
+    least, most = number.wide.least, number.wide.most
+    if least >> bits == most >> bits:
+        least, most = sorted((signed(least & 2 * half - 1, bits), signed(most & 2 * half - 1, bits)))
+        if (least < 0) == (most < 0):
+            return between(least, most) if number.is_sure else doubted(between(least, most))
+    found = between(-half, half - 1)
+    return found if number.is_sure else doubted(found)
 
 
-def refined(code: int, bits: int, number: Range, bound: int, at_edges: bool = True) -> Number:
-    """What `number` is where its comparison with a constant holds (`reg_set_min_max`).
+# Conclusions.
 
-    `at_edges`: it is known that a number which is not its smallest one is larger, as it is since Linux 6.8.
+
+def settled(wide: Bounds, narrow: Bounds, bits: Tnum, age: int) -> Number | None:
+    """With all that the one tells of the other; None where kernels see that there is no such number.
+
+    Linux 6.1 does not see it: bounds that contradict each other stay as they are.
     """
-    found = _refined(code, bits, number.wide, number.narrow, bound, at_edges)
-    return found if isinstance(found, int) else Range(found.wide, found.narrow, number.identity)
+    return _settled_apart(wide, narrow, bits) if age < SINCE_6_12 else _settled_together(wide, narrow, bits)
 
 
-@lru_cache(4096)
-def _refined(code: int, bits: int, wide: Bounds, narrow: Bounds, bound: int, at_edges: bool) -> Number:
-    number = Range(wide, narrow)
-    any_ = ANY[bits]
-    bound &= _MASKS[bits]
-    signed = _signed(bound, bits)
-    here = at_width(number, bits)
-    limit = any_
-    if code == JEQ:
-        limit = Bounds(bound, bound, signed, signed)
-    elif code == JNE and at_edges:
-        low = here.low + 1 if bound == here.low else here.low
-        limit = any_._replace(low=low, high=here.high - 1 if bound == here.high else here.high)
-    elif code == JGT:
-        limit = any_._replace(low=bound + 1)
-    elif code == JGE:
-        limit = any_._replace(low=bound)
-    elif code == JLT:
-        limit = any_._replace(high=bound - 1)
-    elif code == JLE:
-        limit = any_._replace(high=bound)
-    elif code == JSGT:
-        limit = any_._replace(least=signed + 1)
-    elif code == JSGE:
-        limit = any_._replace(least=signed)
-    elif code == JSLT:
-        limit = any_._replace(most=signed - 1)
-    elif code == JSLE:
-        limit = any_._replace(most=signed)
-    met = _meet(here, limit)
-    wide, narrow = (met, number.narrow) if bits == 64 else (number.wide, met)
-    return _range(wide, narrow)
+def _by_bits(bounds: Bounds, known: Tnum, bits: int) -> Bounds:
+    """`__update_reg_bounds`."""
+    sign = 1 << bits - 1
+    value, mask = known.value & MASKS[bits], known.mask & MASKS[bits]
+    return Bounds(
+        max(bounds.low, value),
+        min(bounds.high, value | mask),
+        max(bounds.least, signed(value | mask & sign, bits)),
+        min(bounds.most, signed(value | mask & ~sign, bits)),
+    )
+
+
+def _settled_apart(wide: Bounds, narrow: Bounds, bits: Tnum) -> Number:
+    """`reg_bounds_sync` of Linux 6.1."""
+    wide, narrow = _by_old_sign(_by_bits(wide, bits, 64), 64), _by_old_sign(_by_bits(narrow, bits, 32), 32)
+    bits = tnum.meet(bits, tnum.between(wide.low, wide.high))
+    bits = tnum.with_lower(bits, tnum.meet(tnum.lower(bits), tnum.between(narrow.low, narrow.high)))
+    wide, narrow = _by_bits(wide, bits, 64), _by_bits(narrow, bits, 32)
+    value = bits.value
+    if not bits.mask and wide == exactly(value, 64) and narrow == exactly(value, 32):
+        return value
+    return Range(wide, narrow, bits)
+
+
+def _by_old_sign(bounds: Bounds, bits: int) -> Bounds:
+    """`__reg64_deduce_bounds` and `__reg32_deduce_bounds` of Linux 6.1."""
+    low, high, least, most = bounds
+    mask = MASKS[bits]
+    if least >= 0 or most < 0:
+        low, high = max(least & mask, low), min(most & mask, high)
+        return Bounds(low, high, signed(low, bits), signed(high, bits))
+    if not high >> (bits - 1):
+        high = min(most & mask, high)
+        return Bounds(low, high, signed(low, bits), high)
+    if low >> (bits - 1):
+        low = max(least & mask, low)
+        return Bounds(low, high, signed(low, bits), signed(high, bits))
+    return bounds
+
+
+def _settled_together(wide: Bounds, narrow: Bounds, bits: Tnum) -> Number | None:
+    """At least what `reg_bounds_sync` of Linux 6.12 and 7.2 concludes."""
+    for _ in range(_ROUNDS):
+        before = wide, narrow, bits
+        wide, narrow = _by_sign(_by_bits(wide, bits, 64), 64), _by_sign(_by_bits(narrow, bits, 32), 32)
+        if contradicts_itself(wide) or contradicts_itself(narrow):
+            return None
+        narrow = _by_sign(_by_wide(narrow, wide), 32)
+        wide = _by_sign(_by_narrow(wide, narrow), 64)
+        if contradicts_itself(wide) or contradicts_itself(narrow):
+            return None
+        by_wide, by_narrow = tnum.between(wide.low, wide.high), tnum.between(narrow.low, narrow.high)
+        if tnum.disagree(bits, by_wide) or tnum.disagree(tnum.lower(bits), by_narrow):
+            return None
+        bits = tnum.meet(bits, by_wide)
+        bits = tnum.with_lower(bits, tnum.meet(tnum.lower(bits), by_narrow))
+        if (wide, narrow, bits) == before:
+            break
+    return wide.low if wide.low == wide.high else Range(wide, narrow, bits)
+
+
+def _by_sign(bounds: Bounds, bits: int) -> Bounds:
+    """`__reg64_deduce_bounds` and `__reg32_deduce_bounds` of Linux 6.12."""
+    low, high, least, most = bounds
+    mask = MASKS[bits]
+    if low >> (bits - 1) == high >> (bits - 1):
+        least, most = max(least, signed(low, bits)), min(most, signed(high, bits))
+    if (least < 0) == (most < 0):
+        return Bounds(max(low, least & mask), min(high, most & mask), least, most)
+    if high < least & mask:
+        return Bounds(low, min(high, most), low, most)
+    if most < low:
+        return Bounds(max(low, least & mask), high, least, signed(high, bits))
+    return Bounds(low, high, least, most)
+
+
+def _by_wide(narrow: Bounds, wide: Bounds) -> Bounds:
+    """What bounds at 64 bits tell of the lower half."""
+    for low, high in ((wide.low, wide.high), (wide.least, wide.most)):
+        if low >> 32 == high >> 32:
+            narrow = meet(narrow, Bounds(low & MASK32, high & MASK32, ANY[32].least, ANY[32].most))
+        elif (low >> 32) + 1 == high >> 32 and low >> 31 & 1 and not high >> 31 & 1:
+            least, most = signed(low & MASK32, 32), signed(high & MASK32, 32)
+            narrow = meet(narrow, Bounds(0, MASK32, least, most))
+    return narrow
+
+
+def _by_narrow(wide: Bounds, narrow: Bounds) -> Bounds:
+    """The bounds at 64 bits moved to where the lower half can be."""
+
+    def up(number: int) -> int:
+        part, upper = number & MASK32, number >> 32
+        return upper + (part > narrow.high) << 32 | (part if narrow.low <= part <= narrow.high else narrow.low)
+
+    def down(number: int) -> int:
+        part, upper = number & MASK32, number >> 32
+        return upper - (part < narrow.low) << 32 | (part if narrow.low <= part <= narrow.high else narrow.high)
+
+    return Bounds(up(wide.low), down(wide.high), up(wide.least), down(wide.most))

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 from skverdict.codegen.machine.calls import helper
 from skverdict.codegen.machine.graph import (
     ADD,
+    AND,
     END,
     FRAME_POINTER,
     JEQ,
@@ -24,14 +25,17 @@ from skverdict.codegen.machine.graph import (
     JLE,
     JLT,
     JNE,
-    JSET,
     MASK64,
     MIRRORED,
     MOV,
     NEG,
-    OPPOSITE,
+    OR,
     SUB,
 )
+from skverdict.codegen.verifier import accesses, stack
+from skverdict.codegen.verifier.accesses import Problem
+from skverdict.codegen.verifier.arguments import given
+from skverdict.codegen.verifier.arithmetic import compute, negated, swapped
 from skverdict.codegen.verifier.code import (
     ADDRESS,
     ATOMIC,
@@ -46,63 +50,74 @@ from skverdict.codegen.verifier.code import (
     Step,
     steps_of,
 )
+from skverdict.codegen.verifier.comparisons import CONTRARY, decide, refined
+from skverdict.codegen.verifier.frames import REGISTERS, Frame
+from skverdict.codegen.verifier.links import linked, moved_on, replace, spread
 from skverdict.codegen.verifier.needs import Needs
 from skverdict.codegen.verifier.numbers import (
+    SINCE_6_12,
+    SINCE_7_2,
+    UNCLEAR,
     UNKNOWN,
     Number,
     Range,
-    compute,
-    decide,
+    at_width,
+    constant,
+    contradicts_itself,
+    doubted,
+    extended,
+    is_sure,
     lower_half,
     of_size,
-    refined,
-    within,
+)
+from skverdict.codegen.verifier.regions import value_size
+from skverdict.codegen.verifier.values import (
+    AT_END,
+    BEYOND,
+    CONSTANTS,
+    CONTEXT,
+    FUNCTION,
+    INSIDE,
+    MAP,
+    MEMORY,
+    OTHER,
+    PACKET,
+    PACKET_END,
+    STACK,
+    VALUE,
+    Pointer,
+    Value,
+    is_alike,
+    is_followed,
+    moved,
+    unclear,
 )
 from skverdict.dsl.catalogue.programs import KERNELS, PROGRAMS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
     from skverdict.codegen.object import Object, Program
+    from skverdict.codegen.verifier.arguments import Memory
+    from skverdict.dsl.catalogue.helpers import Helper
 
 #: BPF_COMPLEXITY_LIMIT_INSNS of include/linux/bpf.h, and BPF_COMPLEXITY_LIMIT_JMP_SEQ of kernel/bpf/verifier.c.
 MOST_STEPS, MOST_WAYS = 1_000_000, 8192
 
-# Kinds of pointer. A `LIKELY` one may be NULL; `PLAIN` ones point to what does not matter here.
-STACK, PACKET, PACKET_END, CONTEXT, LIKELY, PLAIN, FUNCTION, CONSTANTS = range(8)
-# The end of the packet that a pointer is known to reach or to pass.
-_INSIDE, _AT_END, _BEYOND = range(3)
 # Where `data` and `data_end` lie in the contexts that have them (include/uapi/linux/bpf.h).
 _DATA = {"__sk_buff": (76, 80), "sk_msg_md": (0, 8)}
 _BIT_SIGNED = 1
-# Since then (Linux 6.8) a number that is not the smallest it can be is known to be larger.
-_EDGES_SINCE = "6.12"
-
-
-class Pointer(NamedTuple):
-    """An address: of what `kind`, `offset` bytes behind what `base` tells apart."""
-
-    kind: int
-    offset: int = 0
-    base: int = 0
-    reach: int = _INSIDE
-
-
-Value = Number | Pointer | None
-
-
-class _Frame:
-    """The registers and the stack of one function. `back` is where its caller goes on."""
-
-    __slots__ = ("back", "registers", "slots")
-
-    def __init__(self, registers: list[Value], slots: dict[int, tuple[int, Value]], back: int) -> None:
-        self.registers = registers
-        self.slots = slots
-        self.back = back
-
-    def copy(self) -> _Frame:
-        return _Frame(self.registers.copy(), self.slots.copy(), self.back)
+# Of the results of these helpers verifiers know bounds (`do_refine_retval_range`), some of them the machine's.
+_KNOWN_RESULTS = frozenset(
+    (
+        "bpf_get_smp_processor_id",
+        "bpf_get_task_stack",
+        "bpf_probe_read_kernel_str",
+        "bpf_probe_read_user_str",
+    )
+)
+# What a helper that calls back gives to the function: only the number of a turn is a number for certain.
+_TURN = ("bpf_loop", UNKNOWN)
 
 
 class _Visit:
@@ -115,7 +130,7 @@ class _Visit:
 
     __slots__ = ("done", "frames", "hits", "misses", "sought", "uses", "ways")
 
-    def __init__(self, frames: list[_Frame], ways: int) -> None:
+    def __init__(self, frames: list[Frame], ways: int) -> None:
         self.frames = frames
         self.ways = ways
         self.uses = 0
@@ -128,10 +143,10 @@ class _Visit:
 class Walked(NamedTuple):
     """How far the verifier gets: `steps` it goes, and the most `ways` that it keeps at once.
 
-    `at` is where it stops if it does not get to the end, and `turns` how often it came to each branch whose other
-    way it keeps then, or, if it went too many steps, how often it came to each branch. It is not `certain` if it
-    went by constants that user space may set before the program is loaded. `by_edges`: what only later kernels know
-    of numbers had a part in it.
+    `at` is where it stops if it does not get to the end, because of the `problem` that is there if any, and `turns`
+    how often it came to each branch whose other way it keeps then, or, if it went too many steps, how often it came
+    to each branch. It is not `certain` if it went by constants that user space may set before the program is loaded.
+    `by_edges`: what only later kernels know of numbers had a part in it.
     """
 
     steps: int
@@ -140,11 +155,20 @@ class Walked(NamedTuple):
     turns: Mapping[int, int]
     is_certain: bool
     by_edges: bool
+    problem: Problem | None = None
 
     @property
     def is_too_much(self) -> bool:
-        """True if it does not get to the end."""
+        """True if it does not get to the end for the work that it is."""
         return self.ways > MOST_WAYS or self.steps > MOST_STEPS
+
+
+class _Refused(Exception):
+    """The verifier goes no further."""
+
+    def __init__(self, problem: Problem) -> None:
+        super().__init__(problem)
+        self.problem = problem
 
 
 def walk(
@@ -155,16 +179,15 @@ def walk(
 
 
 class _Walk:
-    def __init__(self, object_: Object, program: Program, kernel: int) -> None:
-        self.at_edges = kernel >= KERNELS.index(_EDGES_SINCE)
+    def __init__(self, object_: Object, program: Program, age: int) -> None:
+        self.age = age
         self.endian: Literal["little", "big"] = "little" if object_.endian == "little" else "big"
-        # Constants are read as they are, since user space cannot change them any more.
-        self.constants = {
-            slot: object_.data[reference.section].content
-            for slot, reference in program.data.items()
-            if object_.data[reference.section].read_only
-        }
-        self.references = program.data
+        self.program = program
+        self.data = object_.data
+        self.sections = list(object_.data)
+        self.maps = list(object_.maps.values())
+        self.map_names = list(object_.maps)
+        self.value_sizes = [value_size(object_, spec) for spec in self.maps]
         self.is_certain = True
         self.by_edges = False
         code = steps_of(program)
@@ -172,12 +195,14 @@ class _Walk:
         self.meetings = code.meetings
         self.needs = Needs(code)
         context = PROGRAMS[program.kind].context
-        self.data, self.data_end = _DATA.get(context, (-1, -1))
-        self.maps = program.maps
-        self.frames = [_Frame([None] * 10, {}, -1)]
+        self.begin, self.end = _DATA.get(context, (-1, -1))
+        self.frames = [Frame([None] * REGISTERS, {}, -1)]
         self.frames[0].registers[1] = Pointer(CONTEXT)
         self.at = 0
-        self.kept: list[tuple[int, int, list[_Frame]]] = []
+        # It came here by a comparison of which the verifier may know more than is known here.
+        self.is_doubtful = False
+        self.saw_contradiction = False
+        self.kept: list[tuple[int, int, list[Frame], bool]] = []
         self.visits: dict[int, list[_Visit]] = {}
         self.open: list[_Visit] = []
         self.uses = 0
@@ -199,10 +224,14 @@ class _Walk:
                 continue
             step = steps[at]
             self.at = step.then
-            if not self._do(at, step) and not self._next_way():
+            try:
+                goes_on = self._do(at, step)
+            except _Refused as refused:
+                return self._walked(at, self.branched)._replace(problem=refused.problem)
+            if not goes_on and not self._next_way():
                 break
             if len(self.kept) > MOST_WAYS:
-                return self._walked(at, Counter(branch for branch, _, _ in self.kept))
+                return self._walked(at, Counter(branch for branch, *_ in self.kept))
         return self._walked(None, self.branched)
 
     def _walked(self, at: int | None, turns: Mapping[int, int]) -> Walked:
@@ -210,8 +239,8 @@ class _Walk:
 
     # Ways.
 
-    def _keep(self, at: int, target: int, frames: list[_Frame]) -> None:
-        self.kept.append((at, target, frames))
+    def _keep(self, at: int, target: int, frames: list[Frame]) -> None:
+        self.kept.append((at, target, frames, self.is_doubtful))
         self.most_ways = max(self.most_ways, len(self.kept))
 
     def _next_way(self) -> bool:
@@ -225,10 +254,10 @@ class _Walk:
                 opened[-1].uses |= visit.uses
         if not left:
             return False
-        _, self.at, self.frames = self.kept.pop()
+        _, self.at, self.frames, self.is_doubtful = self.kept.pop()
         return True
 
-    def _copied(self) -> list[_Frame]:
+    def _copied(self) -> list[Frame]:
         return [frame.copy() for frame in self.frames]
 
     def _use(self, at: int) -> None:
@@ -292,18 +321,30 @@ class _Walk:
             need = self.needs.at(place, visit.uses)
             if place != at:
                 live &= ~1
-            for register in range(10):
+            for register in range(REGISTERS):
                 if not live >> register & 1:
                     continue
                 old, new = then.registers[register], now.registers[register]
-                if not _alike(old, new, bool(need.registers >> register & 1)):
+                if old is not new and not is_alike(old, new, bool(need.registers >> register & 1)):
                     return False
-            for offset in need.slots:
-                old_size, old = then.slots.get(offset, (0, None))
-                new_size, new = now.slots.get(offset, (0, None))
-                if old is not None and (old_size != new_size or not _alike(old, new, True)):
-                    return False
+            if then.words and not self._has_like_words(then, now, need.words, self.needs.live_words(place)):
+                return False
             place = now.back
+        return True
+
+    @staticmethod
+    def _has_like_words(then: Frame, now: Frame, needed: tuple[int, ...], live: tuple[int, ...]) -> bool:
+        """`stacksafe`: numbers that are needed, and pointers that are read."""
+        for base in live:
+            old = then.words.get(base)
+            if old is None:
+                continue
+            new = now.words.get(base)
+            if base in needed:
+                if old.value is not None and (new is None or not is_alike(old.value, new.value, True)):
+                    return False
+            elif isinstance(old.value, Pointer) and (new is None or not is_alike(old.value, new.value, False)):
+                return False
         return True
 
     # Steps. Each gives False where the way ends.
@@ -327,9 +368,9 @@ class _Walk:
             self._call(at, step)
         elif kind == CALL_FUNCTION:
             self.jumps += 1
-            registers: list[Value] = [None] * 10
+            registers: list[Value] = [None] * REGISTERS
             registers[1:6] = self.frames[-1].registers[1:6]
-            self.frames.append(_Frame(registers, {}, step.then))
+            self.frames.append(Frame(registers, {}, step.then))
             self.at = step.target
         elif kind == EXIT:
             self.jumps += 1
@@ -338,6 +379,9 @@ class _Walk:
             self.frames[-1].registers[step.goal] = self._address(at, step)
         elif kind == ATOMIC:
             self._atomic(step)
+        if at in self.program.kernel and kind == COMPUTE:
+            # The loader writes another constant there.
+            self.frames[-1].registers[step.goal] = UNCLEAR
         return True
 
     def _leave(self) -> bool:
@@ -349,251 +393,395 @@ class _Walk:
         self.at = left.back
         return True
 
-    def _new(self, number: Number) -> Number:
-        """A number of its own."""
-        if isinstance(number, int):
-            return number
+    def _identity(self) -> int:
         self.identities += 1
-        return Range(number.wide, number.narrow, self.identities)
+        return self.identities
 
     def _value(self, register: int) -> Value:
         if register == FRAME_POINTER:
             return Pointer(STACK, 0, len(self.frames) - 1)
         return self.frames[-1].registers[register]
 
+    def _number(self, register: int) -> Number:
+        value = self._value(register)
+        return UNCLEAR if value is None or isinstance(value, Pointer) else value
+
     def _second(self, step: Step) -> Value:
         return self._value(step.source) if step.has_register else step.imm & MASK64
 
     def _address(self, at: int, step: Step) -> Value:
-        if at in self.constants:
-            return Pointer(CONSTANTS, self.references[at].offset, at)
-        if at in self.maps or step.source:
-            return Pointer(FUNCTION, 0, step.target) if step.target != step.then else Pointer(PLAIN, 0, at)
-        return step.imm & MASK64
+        reference = self.program.data.get(at)
+        if reference is not None:
+            section = self.data[reference.section]
+            kind = CONSTANTS if section.read_only else VALUE
+            base = self.sections.index(reference.section)
+            return Pointer(kind, reference.offset, base, size=len(section.content))
+        if at in self.program.maps:
+            return Pointer(MAP, 0, self.map_names.index(self.program.maps[at].map))
+        if step.target != step.then:
+            return Pointer(FUNCTION, 0, step.target)
+        return Pointer(OTHER) if step.source else step.imm & MASK64
+
+    # Numbers.
 
     def _compute(self, at: int, step: Step) -> None:
         registers = self.frames[-1].registers
-        second = self._second(step)
         if step.code == MOV:
-            if isinstance(second, (int, Range)):
-                if step.offset:
-                    second = _extended(second, step.offset)
-                if step.bits == 32:
-                    second = lower_half(second)
-                if isinstance(second, Range) and not second.identity:
-                    second = self._new(second)
-                    if step.has_register and step.bits == 64 and not step.offset:
-                        registers[step.source] = second
-            registers[step.goal] = second
+            registers[step.goal] = self._copied_value(step)
             return
-        first = registers[step.goal]
-        if isinstance(first, Pointer) or isinstance(second, Pointer):
+        first, second = registers[step.goal], self._second(step)
+        if isinstance(first, Pointer) or (isinstance(second, Pointer) and step.code not in (NEG, END)):
             registers[step.goal] = self._moved(at, step, first, second)
             return
-        if step.code == END or first is None or second is None:
-            first, second = UNKNOWN, UNKNOWN
+        one = UNCLEAR if first is None else first
         if step.code == NEG:
-            registers[step.goal] = self._new(compute(SUB, step.bits, 0, first))
-            return
-        signed = step.offset == _BIT_SIGNED
-        registers[step.goal] = self._new(compute(step.code, step.bits, first, second, signed))
+            registers[step.goal] = negated(step.bits, one, self.age)
+        elif step.code == END:
+            # An unconditional swap, or the one to the byte order that is not the machine's.
+            is_turned = step.bits == 64 or step.is_flagged != (self.endian == "big")
+            registers[step.goal] = swapped(one, step.imm // 8, is_turned, self.age)
+        else:
+            other = UNCLEAR if second is None or isinstance(second, Pointer) else second
+            if step.code in (AND, OR) and constant(other) is not None and self.age >= SINCE_6_12:
+                one = self._parted(at, step, one)
+            result = compute(step.code, step.bits, one, other, step.offset == _BIT_SIGNED, self.age)
+            registers[step.goal] = moved_on(step.code, step.bits, one, other, result, self.age)
+
+    def _copied_value(self, step: Step) -> Value:
+        second = self._second(step)
+        if not isinstance(second, Range):
+            if isinstance(second, int):
+                number = extended(second, step.offset) if step.offset else second
+                return lower_half(number) if step.bits == 32 else number
+            # The lower half of a pointer is any number.
+            return UNKNOWN if step.bits == 32 and second is not None else second
+        if step.offset:
+            copied = extended(second, step.offset)
+            copied = copied if copied is second or isinstance(copied, int) else copied._replace(identity=0)
+        else:
+            copied = second
+        if step.bits == 32:
+            copied = lower_half(copied, self.age)
+        if copied is second:
+            # It is the same number in both.
+            copied = linked(second, self._identity(), self.age)
+            if step.has_register:
+                self.frames[-1].registers[step.source] = copied
+        return copied
+
+    def _parted(self, at: int, step: Step, number: Number) -> Number:
+        """A number that is 0 or -1 is looked at as the one and as the other (`maybe_fork_scalars`)."""
+        if isinstance(number, int) or (number.wide.least, number.wide.most) != (-1, 0):
+            return number
+        other = self._copied()
+        other[-1].registers[step.goal] = 0
+        self._keep(at, at, other)
+        return MASK64
 
     def _moved(self, at: int, step: Step, first: Value, second: Value) -> Value:
         """A pointer to which a number is added, or the difference of two."""
-        if step.code not in (ADD, SUB) or (isinstance(first, Pointer) and isinstance(second, Pointer)):
-            return self._new(UNKNOWN)
+        if isinstance(first, Pointer) and isinstance(second, Pointer):
+            return UNKNOWN if is_followed(first) and is_followed(second) else UNCLEAR
+        if step.code not in (ADD, SUB) or step.bits != 64:
+            return UNCLEAR
         pointer, number = (first, second) if isinstance(first, Pointer) else (second, first)
-        if not isinstance(pointer, Pointer):
-            return None
+        if not isinstance(pointer, Pointer) or number is None or isinstance(number, Pointer):
+            return UNCLEAR
         if step.has_register:
             self._use(at)
-        if isinstance(number, int):
-            distance = number - (1 << 64) if number >> 63 else number
-            return pointer._replace(offset=pointer.offset + (distance if step.code == ADD else -distance))
-        if pointer.kind == CONSTANTS:
-            return Pointer(PLAIN, 0, at)
-        self.identities += 1
-        return pointer._replace(base=self.identities if pointer.kind == PACKET else pointer.base, reach=_INSIDE)
+        if pointer.kind == OTHER:
+            return pointer
+        if contradicts_itself(at_width(number, 64)):
+            self.saw_contradiction = True
+            return UNKNOWN
+        self._check(accesses.refused_sum(pointer, number))
+        known = constant(number)
+        return moved(pointer, step.code, number if known is None else known, self._identity(), self.age)
+
+    # Memory.
+
+    def _check(self, problem: Problem | None) -> None:
+        if problem is None or self.is_doubtful:
+            return
+        if problem.cause == accesses.NO_POINTER and self.saw_contradiction:
+            problem = problem._replace(cause=accesses.DEAD)
+        raise _Refused(problem)
 
     def _read(self, step: Step) -> None:
-        registers = self.frames[-1].registers
         base = self._value(step.source)
-        result: Value = None
-        if isinstance(base, Pointer):
-            if base.kind == STACK:
-                size, kept = self.frames[base.base].slots.get(base.offset + step.offset, (0, None))
-                result = kept if size == step.size else None
-            elif base.kind == CONTEXT and base.offset + step.offset == self.data:
-                result = Pointer(PACKET)
-            elif base.kind == CONTEXT and base.offset + step.offset == self.data_end:
-                result = Pointer(PACKET_END)
-            elif base.kind == CONSTANTS:
-                self.is_certain = False
-                place = base.offset + step.offset
-                content = self.constants[base.base][place : place + step.size]
-                result = int.from_bytes(content, self.endian)
-        registers[step.goal] = self._new(of_size(step.size)) if result is None else result
+        self._check(accesses.refused(base, step.offset, step.size, self.age))
+        self.frames[-1].registers[step.goal] = self._content(base, step)
+
+    def _content(self, base: Value, step: Step) -> Value:
+        """What lies at an address."""
+        if not isinstance(base, Pointer):
+            return unclear(self._extended(step, of_size(step.size)))
+        offset = base.offset + step.offset
+        if base.kind == STACK:
+            words = self.frames[base.base].words
+            if isinstance(base.extra, int):
+                try:
+                    return self._extended(
+                        step, stack.load(words, offset, step.size, self.endian, self.age)
+                    )
+                except stack.Mixture:
+                    self._check(Problem(accesses.MIXED, STACK, None, step.size))
+            return unclear(self._extended(step, of_size(step.size)))
+        if base.kind == CONTEXT:
+            if offset == self.begin:
+                return Pointer(PACKET)
+            if offset == self.end:
+                return Pointer(PACKET_END)
+            return of_size(step.size) if step.size < 8 else UNCLEAR
+        if base.kind == CONSTANTS and isinstance(base.extra, int):
+            self.is_certain = False
+            content = self.data[self.sections[base.base]].content[offset : offset + step.size]
+            return self._extended(step, int.from_bytes(content, self.endian))
+        found = self._extended(step, of_size(step.size))
+        return unclear(found) if base.kind == OTHER and step.size == 8 else found
+
+    @staticmethod
+    def _extended(step: Step, value: Value) -> Value:
+        """As a load with a sign gives it."""
+        if not step.is_flagged or value is None or isinstance(value, Pointer):
+            return value
+        return extended(value, 8 * step.size)
 
     def _write(self, step: Step) -> None:
         base = self._value(step.goal)
+        self._check(accesses.refused(base, step.offset, step.size, self.age))
         if not isinstance(base, Pointer) or base.kind != STACK:
             return
-        offset = base.offset + step.offset
-        slots = self.frames[base.base].slots
-        _forget(slots, offset, step.size)
+        words = self.frames[base.base].words
         value = self._second(step)
-        if value is not None:
-            slots[offset] = step.size, value
+        offset = base.offset + step.offset
+        if isinstance(base.extra, Range):
+            if not base.extra.is_sure:
+                stack.forget(words, -accesses.STACK_SIZE, 0)
+                return
+            low, high = base.extra.wide.least + offset, base.extra.wide.most + offset + step.size
+            stack.scatter(words, low, high, value == 0)
+            return
+        if isinstance(value, Range) and step.has_register and self.age >= SINCE_6_12:
+            value = linked(value, self._identity(), self.age)
+            self.frames[-1].registers[step.source] = value
+        stack.store(words, offset, step.size, value, step.has_register, self.age)
 
     def _atomic(self, step: Step) -> None:
         base = self._value(step.goal)
-        if isinstance(base, Pointer) and base.kind == STACK:
-            _forget(self.frames[base.base].slots, base.offset + step.offset, step.size)
-        registers = self.frames[-1].registers
+        self._check(accesses.refused(base, step.offset, step.size, self.age))
+        if isinstance(base, Pointer) and base.kind == STACK and isinstance(base.extra, int):
+            offset = base.offset + step.offset
+            stack.overwrite(self.frames[base.base].words, offset, offset + step.size)
         if step.imm & 1:
-            registers[0 if step.imm & 0xF0 == 0xF0 else step.source] = self._new(UNKNOWN)
+            registers = self.frames[-1].registers
+            registers[0 if step.imm & 0xF0 == 0xF0 else step.source] = unclear(of_size(step.size))
+
+    # Calls.
 
     def _call(self, at: int, step: Step) -> None:
         registers = self.frames[-1].registers
-        called = helper(step.imm)
-        arguments = called.arguments if called is not None else ()
-        for argument, value in zip(arguments, registers[1:6], strict=False):
+        called = helper(step.imm) if not step.source else None
+        values = registers[1 : 6 if called is None else 1 + len(called.arguments)]
+        if called is None:
+            self._forget_stacks(values)
+            registers[:6] = [None] * 6
+            registers[0] = UNCLEAR
+            return
+        memory = list(given(called, values, self.maps))
+        for each in memory:
+            if not (each.may_be_null and _may_be_null(each.address)):
+                self._check(
+                    accesses.refused_memory(each.address, each.length, each.may_be_empty, self.age)
+                )
+        for argument, value in zip(called.arguments, values, strict=False):
             if argument.kind in ("size", "alloc_size") and isinstance(value, (int, Range)):
                 self._use(at)
-            if not isinstance(value, Pointer):
-                continue
-            if value.kind == STACK and argument.kind in ("value_buffer", "buffer", "number", "callback_context"):
-                slots = self.frames[value.base].slots
-                _forget(slots, value.offset, -value.offset)
-            elif value.kind == FUNCTION and argument.kind == "callback" and value.base not in self.callbacks:
-                self.callbacks.add(value.base)
-                given: list[Value] = [None, *(self._new(UNKNOWN) for _ in range(5)), None, None, None, None]
-                self._keep(at, value.base, [_Frame(given, {}, -1)])
-        if called is not None and called.moves_buffer:
+            if isinstance(value, Pointer) and value.kind == FUNCTION and argument.kind == "callback":
+                self._keep_callback(at, value.base, called.name)
+        places = {each.place for each in memory}
+        self._forget_stacks([value for place, value in enumerate(values) if place not in places])
+        for each in memory:
+            self._overwrite(each)
+        if called.moves_buffer:
             self._forget_packet()
+        result = self._result(called, values)
         registers[:6] = [None] * 6
-        returns = called.returns if called is not None else "i64"
-        if returns in ("i64", "u64", "u32", "void"):
-            registers[0] = self._new(UNKNOWN)
-        else:
-            self.identities += 1
-            registers[0] = Pointer(PLAIN if returns.endswith("!") else LIKELY, 0, self.identities)
+        registers[0] = result
+
+    def _keep_callback(self, at: int, function: int, name: str) -> None:
+        """A function that a helper calls is looked at by itself, with arguments that are not followed."""
+        if function in self.callbacks:
+            return
+        self.callbacks.add(function)
+        registers: list[Value] = [None] * REGISTERS
+        registers[1:6] = [UNCLEAR] * 5
+        if name == _TURN[0]:
+            registers[1] = _TURN[1]
+        self._keep(at, function, [Frame(registers, {}, -1)])
+
+    def _overwrite(self, memory: Memory) -> None:
+        """What a helper may have written to the stack; before Linux 7.2 also where it only reads."""
+        address, length = memory.address, memory.length
+        if not isinstance(address, Pointer) or address.kind != STACK:
+            return
+        words = self.frames[address.base].words
+        if not is_followed(address) or not is_followed(length):
+            if memory.is_written or self.age < SINCE_7_2:
+                stack.forget(words, -accesses.STACK_SIZE, 0)
+            return
+        if not memory.is_written and self.age >= SINCE_7_2:
+            return
+        _, _, least, most = address.whole(self.age)
+        stack.overwrite(words, least, most + at_width(length, 64).high)
+
+    def _forget_stacks(self, values: list[Value]) -> None:
+        """Whoever has an address in the stack may write above it what is not followed."""
+        for value in values:
+            if isinstance(value, Pointer) and value.kind == STACK:
+                low = value.offset if isinstance(value.extra, int) else -accesses.STACK_SIZE
+                stack.forget(self.frames[value.base].words, low, 0)
+
+    def _result(self, called: Helper, values: list[Value]) -> Value:
+        """What a helper gives."""
+        kind = called.returns.removesuffix("!")
+        if kind in ("i64", "u64", "u32", "void"):
+            return UNCLEAR if called.name in _KNOWN_RESULTS else UNKNOWN
+        may_be_null = kind == called.returns
+        base, size, what = self._identity(), 0, OTHER
+        map_ = values[0] if values else None
+        if kind == "map_value" and isinstance(map_, Pointer) and map_.kind == MAP:
+            size = self.value_sizes[map_.base]
+            what = VALUE if size else OTHER
+        elif kind in ("record", "memory"):
+            places = [n for n, each in enumerate(called.arguments) if each.kind == "alloc_size"]
+            length = values[places[0]] if places else None
+            if isinstance(length, int):
+                what, size = MEMORY, length
+        return Pointer(what, 0, base, size=size, may_be_null=may_be_null)
 
     def _forget_packet(self) -> None:
-        for frame in self.frames:
-            frame.registers[:] = [
-                None if isinstance(value, Pointer) and value.kind in (PACKET, PACKET_END) else value
-                for value in frame.registers
-            ]
+        replace(
+            self.frames,
+            lambda value: isinstance(value, Pointer) and value.kind in (PACKET, PACKET_END),
+            lambda _: UNKNOWN,
+        )
 
     # Branches.
 
     def _branch(self, at: int, step: Step) -> None:
         first, second = self._value(step.goal), self._second(step)
         if first is None:
-            first = UNKNOWN
+            first = UNCLEAR
         if second is None:
-            second = UNKNOWN
+            second = UNCLEAR
         taken = self._decided(at, step, first, second)
         self.branched[at] += 1
         if taken is not None:
             if taken:
                 self.at = step.target
             return
+        self.is_doubtful = self.is_doubtful or not (is_followed(first) and is_followed(second))
         other = self._copied()
         self._keep(at, step.target, other)
-        self._learn(other[-1], step, step.code, first, second)
-        opposite = OPPOSITE.get(step.code)
-        if opposite is not None:
-            self._learn(self.frames[-1], step, opposite, first, second)
+        self._learn(other, step, step.code, first, second)
+        self._learn(self.frames, step, CONTRARY[step.code], first, second)
 
     def _decided(self, at: int, step: Step, first: Value, second: Value) -> bool | None:
         if isinstance(first, (int, Range)) and isinstance(second, (int, Range)):
-            taken = decide(step.code, step.bits, first, second)
+            taken = self._decided_numbers(step, first, second)
             if taken is not None:
                 self._use(at)
             return taken
         if isinstance(first, Pointer) and isinstance(second, Pointer):
             return _past_end(step.code, first, second)
-        if isinstance(first, Pointer) and second == 0 and first.kind != LIKELY and step.code in (JEQ, JNE):
+        if isinstance(first, Pointer) and second == 0 and not first.may_be_null and step.code in (JEQ, JNE):
             return step.code == JNE
         return None
 
-    def _learn(self, frame: _Frame, step: Step, code: int, first: Value, second: Value) -> None:
+    def _decided_numbers(self, step: Step, first: Number, second: Number) -> bool | None:
+        taken = decide(step.code, step.bits, first, second, self.age)
+        if taken is None and self.age >= SINCE_6_12:
+            # A way on which there is no such number is none (`simulate_both_branches_taken`).
+            if refined(CONTRARY[step.code], step.bits, first, second, self.age) is None:
+                return True
+            if refined(step.code, step.bits, first, second, self.age) is None:
+                return False
+        return taken
+
+    def _learn(self, frames: list[Frame], step: Step, code: int, first: Value, second: Value) -> None:
         """What a way tells of the values that the branch compared."""
         if isinstance(first, Pointer) and isinstance(second, Pointer):
-            self._learn_reach(frame, step, code, first, second)
+            if step.bits == 64:
+                self._learn_reach(frames, step, code, first, second)
         elif isinstance(first, Pointer):
-            if first.kind == LIKELY and second == 0 and code in (JEQ, JNE):
-                known: Value = 0 if code == JEQ else first._replace(kind=PLAIN)
-                _replace(frame, lambda value: isinstance(value, Pointer) and value[::2] == first[::2], known)
-        elif isinstance(first, Range) and isinstance(second, int) and code != JSET:
-            self._narrow(frame, step, step.goal, code, first, second)
-        elif isinstance(second, Range) and isinstance(first, int) and code in MIRRORED:
-            self._narrow(frame, step, step.source, MIRRORED[code], second, first)
+            if first.may_be_null and second == 0 and code in (JEQ, JNE) and step.bits == 64:
+                self._learn_null(frames, first, code == JEQ)
+        elif isinstance(second, (int, Range)) and first is not None:
+            self._narrow(frames, step, code, first, second)
 
-    def _narrow(self, frame: _Frame, step: Step, register: int, code: int, old: Range, bound: int) -> None:
-        new = refined(code, step.bits, old, bound, self.at_edges)
-        self.by_edges = self.by_edges or (code == JNE and new != old)
-        frame.registers[register] = new
-        if old.identity:
-            _replace(frame, lambda value: isinstance(value, Range) and value.identity == old.identity, new)
+    def _learn_null(self, frames: list[Frame], pointer: Pointer, is_null: bool) -> None:
+        replace(
+            frames,
+            lambda value: isinstance(value, Pointer) and value.may_be_null and value.base == pointer.base,
+            lambda value: 0 if is_null else value._replace(may_be_null=False) if isinstance(value, Pointer) else value,
+        )
 
-    def _learn_reach(self, frame: _Frame, step: Step, code: int, first: Pointer, second: Pointer) -> None:
-        """A pointer that was found to be behind the packet's end, or at it (`mark_pkt_end`)."""
+    def _narrow(self, frames: list[Frame], step: Step, code: int, first: Number, second: Number) -> None:
+        found = refined(code, step.bits, first, second, self.age)
+        if found is None:
+            return
+        if not (is_sure(first) and is_sure(second)):
+            found = doubted(found[0]), doubted(found[1])
+        registers = frames[-1].registers
+        if code == JNE and found != (first, second):
+            self.by_edges = True
+        if step.has_register and not isinstance(second, int):
+            registers[step.source] = found[1]
+            spread(frames, second, found[1], self.age)
+        if not isinstance(first, int):
+            registers[step.goal] = found[0]
+            spread(frames, first, found[0], self.age)
+
+    def _learn_reach(
+        self, frames: list[Frame], step: Step, code: int, first: Pointer, second: Pointer
+    ) -> None:
+        """How many bytes of the packet are there, or that a pointer is at its end (`try_match_pkt_pointers`)."""
+        register = step.goal
         if first.kind == PACKET_END and second.kind == PACKET:
-            first, second, code = second, first, MIRRORED.get(code, code)
-            register = step.source
-        else:
-            register = step.goal
-        if first.kind == PACKET and second.kind == PACKET_END and code in (JGT, JGE) and register < FRAME_POINTER:
-            frame.registers[register] = first._replace(reach=_BEYOND if code == JGT else _AT_END)
+            first, second, code, register = second, first, MIRRORED.get(code, code), step.source
+        if first.kind != PACKET or second.kind != PACKET_END:
+            return
+        if code in (JGT, JGE):
+            if register < FRAME_POINTER:
+                reach = BEYOND if code == JGT else AT_END
+                frames[-1].registers[register] = first._replace(reach=reach, checked=0)
+        elif code in (JLT, JLE):
+            checked = accesses.checked(first, code == JLT, self.age)
+            if checked:
+                replace(
+                    frames,
+                    lambda value: isinstance(value, Pointer)
+                    and value.kind == PACKET
+                    and value.base == first.base,
+                    lambda value: (
+                        value._replace(reach=INSIDE, checked=max(value.checked, checked))
+                        if isinstance(value, Pointer)
+                        else value
+                    ),
+                )
+
+
+def _may_be_null(value: Value) -> bool:
+    return value == 0 or (isinstance(value, Pointer) and value.may_be_null) or not is_followed(value)
 
 
 def _past_end(code: int, first: Pointer, second: Pointer) -> bool | None:
     """`is_pkt_ptr_branch_taken`."""
     if first.kind == PACKET_END and second.kind == PACKET:
         first, second, code = second, first, MIRRORED.get(code, code)
-    if first.kind != PACKET or second.kind != PACKET_END or first.reach == _INSIDE:
+    if first.kind != PACKET or second.kind != PACKET_END or first.reach == INSIDE:
         return None
-    if first.reach == _BEYOND and code in (JGT, JLE):
+    if first.reach == BEYOND and code in (JGT, JLE):
         return code == JGT
     return code == JGE if code in (JGE, JLT) else None
-
-
-def _alike(old: Value, new: Value, matters: bool) -> bool:
-    """`regsafe`: True if `new` is nothing that `old` was not, as far as the verifier cares."""
-    if old is None:
-        return True
-    if isinstance(old, Pointer):
-        if not isinstance(new, Pointer) or old.kind != new.kind or old.reach != new.reach:
-            return False
-        return old.offset == new.offset or old.kind == PLAIN
-    if isinstance(new, Pointer) or new is None:
-        return False
-    return not matters or within(new, old)
-
-
-def _extended(number: Number, bits: int) -> Number:
-    """A number of few bits with its sign (MOVSX)."""
-    if isinstance(number, Range):
-        return UNKNOWN
-    low = number & (1 << bits) - 1
-    return (low - (1 << bits) if low >> (bits - 1) else low) & MASK64
-
-
-def _forget(slots: dict[int, tuple[int, Value]], offset: int, size: int) -> None:
-    """What lay in these bytes of the stack is there no more."""
-    for place in [place for place, (wide, _) in slots.items() if place < offset + size and offset < place + wide]:
-        del slots[place]
-
-
-def _replace(frame: _Frame, is_same: Callable[[Value], bool], new: Value) -> None:
-    """Wherever the function keeps the same value, it knows the same of it."""
-    registers = frame.registers
-    for register, value in enumerate(registers):
-        if is_same(value):
-            registers[register] = new
-    for offset, (size, value) in frame.slots.items():
-        if is_same(value):
-            frame.slots[offset] = size, new

@@ -14,7 +14,8 @@ if TYPE_CHECKING:
 
 DETAILS = """
 
-Finds everything that `build` would refuse, and writes nothing."""
+Finds everything that `build` would refuse, goes through each program as the kernel's
+verifier does, and writes nothing."""
 
 EXAMPLE = """example:
   skverdict check examples/port_redirect.py"""
@@ -35,7 +36,7 @@ def run(options: Namespace) -> int:
     from skverdict.codegen import build
 
     policy = load(options.policy, options.kernel)
-    build(policy, Target(options.cpu), isolate=True, warn=show)
+    build(policy, Target(options.cpu), isolate=True, warn=show, verify=True)
     if options.json:
         import json
 

@@ -12,7 +12,7 @@ import pytest
 from skverdict.codegen import CodegenError, Object, Target, build, read_object
 from skverdict.codegen.verifier import judge
 from skverdict.codegen.verifier import walk as verifier_walk
-from skverdict.codegen.verifier.judge import excesses
+from skverdict.codegen.verifier.judge import objections
 from skverdict.codegen.verifier.walk import MOST_WAYS, Walked, walk
 from skverdict.dsl import Diagnostic
 
@@ -128,7 +128,7 @@ def unchecked() -> Callable[[str], Object]:
 
     def made(text: str) -> Object:
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr("skverdict.codegen.limits.LimitChecker.check_work", lambda *_: [])
+            patch.setattr("skverdict.codegen.limits.LimitChecker.check_verified", lambda *_: [])
             return read_object(build(compiled(text), Target("v3")))
 
     return made
@@ -176,15 +176,15 @@ def test_what_was_counted_makes_what_follows_another_case(unchecked: Callable[[s
 
 
 def test_the_loop_is_named_with_its_turns(unchecked: Callable[[str], Object]) -> None:
-    (excess,) = excesses(unchecked(SEARCH.format(turns=9000)))
+    (objection,) = objections(unchecked(SEARCH.format(turns=9000)))
 
-    assert excess.message == (
+    assert objection.message == (
         "kernels refuse this loop after 4097 turns: each has 2 branches that the verifier cannot decide, and it "
         "keeps 8192 of them at most"
     )
-    assert excess.line is not None
-    assert excess.line.text.strip() == "for i in range(9000):"
-    assert excess.is_certain
+    assert objection.line is not None
+    assert objection.line.text.strip() == "for i in range(9000):"
+    assert objection.is_certain
 
 
 def test_what_kernels_take_is_built_without_a_word() -> None:
@@ -214,14 +214,14 @@ def test_older_kernels_do_not_see_that_what_is_not_zero_is_more(
 
     monkeypatch.setattr(judge, "_SURELY_TOO_MANY", 10_000)
     monkeypatch.setattr(verifier_walk, "MOST_STEPS", 8_000)
-    (newest,) = excesses(object_, "7.2")
-    (oldest,) = excesses(object_, "6.1")
+    (newest,) = objections(object_, "7.2")
+    (oldest,) = objections(object_, "6.1")
     assert not newest.is_certain
     assert newest.message.startswith("Linux 6.1 refuses `program`")
     assert "test numbers with `<` and `>`" in newest.hint
     assert oldest.is_certain
     assert oldest.message.startswith("kernels refuse `program`")
-    assert list(excesses(object_, "6.12")) == []
+    assert list(objections(object_, "6.12")) == []
 
 
 @pytest.mark.parametrize("cpu", ["v1", "v3"])
