@@ -30,17 +30,20 @@ FARTHEST = 1 << 29
 _FARTHEST_IN_PACKET = 0xFFFF
 
 # Causes.
-NO_POINTER, DEAD, MAY_BE_NULL, NEGATIVE, UNBOUNDED, OUTSIDE, UNCHECKED, MIXED, EMPTY, LENGTH = range(10)
+NO_POINTER, DEAD, MAY_BE_NULL, NEGATIVE, UNBOUNDED, OUTSIDE, UNCHECKED, MIXED, EMPTY, LENGTH, HELD = (
+    "no pointer", "dead way", "may be null", "negative", "unbounded", "outside", "unchecked", "mixed", "empty",
+    "length", "held",
+)  # fmt: skip
 
 
 class Problem(NamedTuple):
-    """Why an access is refused.
+    """Why an access is refused: the `cause`, and the `kind` of pointer.
 
     `number` is what is not known well enough, if anything; `size` the bytes that are accessed, `limit` those that
     there are.
     """
 
-    cause: int
+    cause: str
     kind: int = STACK
     number: Number | None = None
     size: int = 0

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from skverdict.codegen.verifier.accesses import (
     DEAD,
     EMPTY,
+    HELD,
     LENGTH,
     MAY_BE_NULL,
     MIXED,
@@ -39,6 +40,7 @@ _TEXTS = {
     UNCHECKED: "knows of {limit} bytes that are in the packet here, and this needs {size}",
     MIXED: "does not read bytes of a local together that were written one by one",
     EMPTY: "knows of this length only that it is 0 or more",
+    HELD: "sees a way to this end on which something was not handed back",
     LENGTH: "knows of this length only that it is from {least} to {high}",
 }
 _BOUND = "test the index right before it, such as with `if i < {count}:`, or use `i & {mask}` or `min(i, {last})`"
@@ -52,6 +54,7 @@ _HINTS = {
     UNCHECKED: "test the length of the view right before it is read",
     MIXED: "give the local its whole value at once",
     EMPTY: "test that it is not 0 right before the call, such as with `if n > 0:`",
+    HELD: "submit or discard a record, and release a socket, on each way that leads here",
     LENGTH: "test it right before the call, such as with `if 0 < n <= 256:`, or use `n & 255` or `min(n, 256)`",
 }
 

@@ -93,6 +93,7 @@ from skverdict.codegen.verifier.values import (
     unclear,
 )
 from skverdict.dsl.catalogue.programs import KERNELS, PROGRAMS
+from skverdict.dsl.ir.module import TAIL_CALL
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -116,6 +117,8 @@ _KNOWN_RESULTS = frozenset(
         "bpf_probe_read_user_str",
     )
 )
+# What helpers give that must be released.
+_HELD = frozenset(("record", "socket"))
 # What a helper that calls back gives to the function: only the number of a turn is a number for certain.
 _TURN = ("bpf_loop", UNKNOWN)
 
@@ -125,13 +128,14 @@ class _Visit:
 
     `ways` is how many ways were kept then: when so few are left, all that follows was seen. `uses` are the uses of
     values that were found since, and `sought` the constants that must be there again, by register, once that is
-    known.
+    known. `references` is how many were held.
     """
 
-    __slots__ = ("done", "frames", "hits", "misses", "sought", "uses", "ways")
+    __slots__ = ("done", "frames", "hits", "misses", "references", "sought", "uses", "ways")
 
-    def __init__(self, frames: list[Frame], ways: int) -> None:
+    def __init__(self, frames: list[Frame], ways: int, references: int) -> None:
         self.frames = frames
+        self.references = references
         self.ways = ways
         self.uses = 0
         self.done = False
@@ -202,7 +206,9 @@ class _Walk:
         # It came here by a comparison of which the verifier may know more than is known here.
         self.is_doubtful = False
         self.saw_contradiction = False
-        self.kept: list[tuple[int, int, list[Frame], bool]] = []
+        # What must be released before the end, by the `base` of the pointers to it.
+        self.references: frozenset[int] = frozenset()
+        self.kept: list[tuple[int, int, list[Frame], frozenset[int], bool]] = []
         self.visits: dict[int, list[_Visit]] = {}
         self.open: list[_Visit] = []
         self.uses = 0
@@ -240,7 +246,7 @@ class _Walk:
     # Ways.
 
     def _keep(self, at: int, target: int, frames: list[Frame]) -> None:
-        self.kept.append((at, target, frames, self.is_doubtful))
+        self.kept.append((at, target, frames, self.references, self.is_doubtful))
         self.most_ways = max(self.most_ways, len(self.kept))
 
     def _next_way(self) -> bool:
@@ -254,7 +260,7 @@ class _Walk:
                 opened[-1].uses |= visit.uses
         if not left:
             return False
-        _, self.at, self.frames, self.is_doubtful = self.kept.pop()
+        _, self.at, self.frames, self.references, self.is_doubtful = self.kept.pop()
         return True
 
     def _copied(self) -> list[Frame]:
@@ -290,7 +296,7 @@ class _Walk:
         if useless is not None:
             self.visits[at] = visits = [visit for visit in visits if visit not in useless]
         if remember:
-            visit = _Visit(self._copied(), len(self.kept))
+            visit = _Visit(self._copied(), len(self.kept), len(self.references))
             visits.append(visit)
             self.open.append(visit)
             self.last_jumps, self.last_count = self.jumps, self.count
@@ -311,7 +317,7 @@ class _Walk:
 
     def _is_like(self, at: int, visit: _Visit) -> bool:
         """`states_equal`: True if all that mattered after the visit was as it is now."""
-        if len(visit.frames) != len(self.frames):
+        if len(visit.frames) != len(self.frames) or visit.references != len(self.references):
             return False
         place = at
         for then, now in zip(reversed(visit.frames), reversed(self.frames), strict=True):
@@ -385,9 +391,10 @@ class _Walk:
         return True
 
     def _leave(self) -> bool:
-        left = self.frames.pop()
-        if not self.frames:
+        if len(self.frames) == 1:
+            self._check_references()
             return False
+        left = self.frames.pop()
         registers = self.frames[-1].registers
         registers[:6] = [left.registers[0], None, None, None, None, None]
         self.at = left.back
@@ -603,11 +610,37 @@ class _Walk:
         self._forget_stacks([value for place, value in enumerate(values) if place not in places])
         for each in memory:
             self._overwrite(each)
+        if called.name == TAIL_CALL:
+            self._check_references()
+        if called.releases:
+            place = [argument.name for argument in called.arguments].index(called.releases)
+            self._release(values[place])
         if called.moves_buffer:
             self._forget_packet()
         result = self._result(called, values)
+        if called.acquires and called.returns in _HELD and isinstance(result, Pointer):
+            self.references |= {result.base}
         registers[:6] = [None] * 6
         registers[0] = result
+
+    def _check_references(self) -> None:
+        """`check_reference_leak`."""
+        if self.references:
+            self._check(Problem(accesses.HELD))
+
+    def _release(self, value: Value) -> None:
+        """What is handed back can no more be used (`release_reference`)."""
+        if not isinstance(value, Pointer) or value.base not in self.references:
+            # It is held by a pointer that is not followed.
+            self.references = frozenset()
+            self.is_doubtful = True
+            return
+        self.references -= {value.base}
+        replace(
+            self.frames,
+            lambda other: isinstance(other, Pointer) and other.kind == value.kind and other.base == value.base,
+            lambda _: UNKNOWN,
+        )
 
     def _keep_callback(self, at: int, function: int, name: str) -> None:
         """A function that a helper calls is looked at by itself, with arguments that are not followed."""
@@ -618,7 +651,9 @@ class _Walk:
         registers[1:6] = [UNCLEAR] * 5
         if name == _TURN[0]:
             registers[1] = _TURN[1]
+        held, self.references = self.references, frozenset()
         self._keep(at, function, [Frame(registers, {}, -1)])
+        self.references = held
 
     def _overwrite(self, memory: Memory) -> None:
         """What a helper may have written to the stack; before Linux 7.2 also where it only reads."""
@@ -683,7 +718,13 @@ class _Walk:
             return
         self.is_doubtful = self.is_doubtful or not (is_followed(first) and is_followed(second))
         other = self._copied()
+        held = self.references
+        if isinstance(first, Pointer) and first.base in held and second == 0 and step.code in (JEQ, JNE):
+            # There is nothing to hand back where there is nothing.
+            self.references = held - {first.base} if step.code == JEQ else held
+            held = held if step.code == JEQ else held - {first.base}
         self._keep(at, step.target, other)
+        self.references = held
         self._learn(other, step, step.code, first, second)
         self._learn(self.frames, step, CONTRARY[step.code], first, second)
 
