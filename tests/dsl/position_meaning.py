@@ -12,7 +12,8 @@ from __future__ import annotations
 import argparse
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from random import Random
 from types import ModuleType
@@ -79,8 +80,10 @@ def differences(
     return ""
 
 
-def check(count: int, seed: int, targets: Sequence[Target] = TARGETS) -> Found:
-    """Compare `count` programs that are not refused."""
+def check(
+    count: int, seed: int, targets: Sequence[Target] = TARGETS, tell: Callable[[str], object] = lambda text: None
+) -> Found:
+    """Compare `count` programs that are not refused; `tell` is called with each difference as it is found."""
     random = Random(seed)
     compared = 0
     refused: list[str] = []
@@ -101,6 +104,7 @@ def check(count: int, seed: int, targets: Sequence[Target] = TARGETS) -> Found:
                 told = "" if "stack" in str(error) else str(error)
         if told:
             different.append(f"{told}\n{text}")
+            tell(different[-1])
     return Found(compared, refused, different)
 
 
@@ -109,9 +113,7 @@ def main() -> int:
     parser.add_argument("--count", type=int, default=500, help="how many programs (default: %(default)s)")
     parser.add_argument("--seed", type=int, default=0, help="which programs (default: %(default)s)")
     options = parser.parse_args()
-    found = check(options.count, options.seed)
-    for text in found.differences:
-        print(text)
+    found = check(options.count, options.seed, tell=partial(print, flush=True))
     print(
         f"seed {options.seed}: {found.compared} programs, {len(found.refused)} refused, "
         f"{len(found.differences)} differences"
