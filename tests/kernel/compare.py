@@ -8,11 +8,11 @@ counted. Prints each difference as a scenario and the steps that gave something 
 
 from __future__ import annotations
 
-import argparse
 import json
 import sys
-from collections.abc import Sequence
-from pathlib import Path
+from argparse import Namespace
+from collections.abc import Iterator, Sequence
+from functools import partial
 from typing import Any
 
 from skverdict.runtime import Simulator
@@ -21,9 +21,8 @@ from skverdict.runtime.sockets.errors import SimulationError
 from tests.corpus.scenario import run
 from tests.corpus.scenario_file import LABS
 from tests.corpus.world import BackendWorld
-from tests.interop.toolchain import FETCH, fetched_tree
-from tests.kernel import image
-from tests.kernel.guest import GuestError
+from tests.interop.toolchain import Tree
+from tests.kernel import command, image
 from tests.kernel.random_scenarios import random_scenarios
 from tests.kernel.record import SETTLES, Unrecorded, agreed
 from tests.kernel.scenarios import Scenario, outcomes_in_guest, recording_of
@@ -42,37 +41,27 @@ def difference(scenario: Scenario, mine: Sequence[Any], theirs: Sequence[Any]) -
     """The steps that gave something else, in the scenario's text; "" if none did."""
     if list(mine) == list(theirs):
         return ""
-    lines = [f"{scenario['name']}, settings {json.dumps(scenario['settings'])}"]
-    for step, simulator, kernel in zip(scenario["steps"], mine, theirs, strict=True):
+    head = f"{scenario['name']}, settings {json.dumps(scenario['settings'])}"
+    return "\n".join([head, *steps_told(scenario["steps"], mine, theirs)])
+
+
+def steps_told(steps: Sequence[Any], mine: Sequence[Any], theirs: Sequence[Any]) -> Iterator[str]:
+    """A line for each step, with what it gave in the simulator, and on the kernel where that is something else."""
+    for step, simulator, kernel in zip(steps, mine, theirs, strict=True):
         same = simulator == kernel
         answer = json.dumps(simulator) if same else f"{json.dumps(simulator)}, but the kernel {json.dumps(kernel)}"
-        lines.append(f"  {' ' if same else '!'} {json.dumps(step)} gave {answer}")
-    return "\n".join(lines)
+        yield f"  {' ' if same else '!'} {json.dumps(step)} gave {answer}"
 
 
-def main() -> int:
-    summary = __doc__.split("\n", 1)[0]
-    parser = argparse.ArgumentParser(prog="python -m tests.kernel.compare", description=summary)
-    parser.add_argument("--seed", type=int, default=1, help="the first scenario's seed (default 1)")
-    parser.add_argument("--count", type=int, default=200, help="how many scenarios (default 200)")
-    parser.add_argument("--kernel", type=Path, help="an image (default: the newest in /boot)")
-    parser.add_argument("--seconds", type=float, default=900, help="time limit of one run (default 900)")
-    arguments = parser.parse_args()
-    tree = fetched_tree()
-    if tree is None:
-        print(f"compare: no libbpf for the guest in the cache; fetch it with: {FETCH}", file=sys.stderr)
-        return 2
-    try:
-        path = arguments.kernel or image.newest()
-        kernel = recording_of(image.version(image.release(path)))
-        given = list(random_scenarios(arguments.seed, arguments.count))
-        outcomes = ((scenario, simulated(scenario, kernel)) for scenario in given)
-        pairs = [(scenario, outcome) for scenario, outcome in outcomes if outcome is not None]
-        scenarios = [scenario for scenario, _ in pairs]
-        runs = [outcomes_in_guest(path, tree, scenarios, arguments.seconds, settle) for settle in SETTLES]
-    except (image.ImageError, GuestError, OSError) as error:
-        print(f"compare: {error}", file=sys.stderr)
-        return 2
+def compared(arguments: Namespace, tree: Tree) -> int:
+    """Compare and tell, as the command's `arguments` have it: the exit status."""
+    path = arguments.kernel or image.newest()
+    kernel = recording_of(image.version(image.release(path)))
+    given = list(random_scenarios(arguments.seed, arguments.count))
+    outcomes = ((scenario, simulated(scenario, kernel)) for scenario in given)
+    pairs = [(scenario, outcome) for scenario, outcome in outcomes if outcome is not None]
+    scenarios = [scenario for scenario, _ in pairs]
+    runs = [outcomes_in_guest(path, tree, scenarios, arguments.seconds, settle) for settle in SETTLES]
     unsteady = different = 0
     for (scenario, mine), first, second in zip(pairs, *runs, strict=True):
         try:
@@ -87,6 +76,13 @@ def main() -> int:
     left = f"{unsteady} unsteady and {len(given) - len(pairs)} endless ones left out"
     print(f"{len(given)} scenarios from seed {arguments.seed} on {kernel}: {different} differ, {left}")
     return 1 if different else 0
+
+
+def main() -> int:
+    parser = command.parser("tests.kernel.compare", __doc__, seconds=900)
+    parser.add_argument("--seed", type=int, default=1, help="the first scenario's seed (default 1)")
+    parser.add_argument("--count", type=int, default=200, help="how many scenarios (default 200)")
+    return command.with_guests("compare", partial(compared, parser.parse_args()))
 
 
 if __name__ == "__main__":

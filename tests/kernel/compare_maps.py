@@ -8,18 +8,18 @@ one of them makes, or that they refuse with different errors. Exit status 1 if t
 
 from __future__ import annotations
 
-import argparse
 import errno
 import json
 import sys
+from argparse import Namespace
 from collections.abc import Sequence
-from pathlib import Path
+from functools import partial
 from typing import Any
 
 from tests.corpus.map_world import Story
-from tests.interop.toolchain import FETCH, fetched_tree
-from tests.kernel import image
-from tests.kernel.guest import GuestError
+from tests.interop.toolchain import Tree
+from tests.kernel import command, image
+from tests.kernel.compare import steps_told
 from tests.kernel.maps import CPUS, in_guest, refusal, simulated
 from tests.kernel.random_maps import random_declarations, random_stories
 from tests.kernel.scenarios import recording_of
@@ -31,44 +31,25 @@ MEMORY = 1 << 28
 
 def difference(story: Story, mine: Sequence[Any], theirs: Sequence[Any]) -> str:
     """The steps up to the last that gave something else; "" if none did."""
-    steps = list(zip(story["steps"], mine, theirs, strict=True))
-    differing = [index for index, (_, simulator, kernel) in enumerate(steps) if simulator != kernel]
+    differing = [index for index, both in enumerate(zip(mine, theirs, strict=True)) if both[0] != both[1]]
     if not differing:
         return ""
-    lines = [f"{story['name']}, map {json.dumps(story['map'])}"]
-    for step, simulator, kernel in steps[: differing[-1] + 1]:
-        same = simulator == kernel
-        answer = json.dumps(simulator) if same else f"{json.dumps(simulator)}, but the kernel {json.dumps(kernel)}"
-        lines.append(f"  {' ' if same else '!'} {json.dumps(step)} gave {answer}")
-    return "\n".join(lines)
+    to_last = slice(differing[-1] + 1)
+    head = f"{story['name']}, map {json.dumps(story['map'])}"
+    return "\n".join([head, *steps_told(story["steps"][to_last], mine[to_last], theirs[to_last])])
 
 
 def _name(number: int) -> str:
     return errno.errorcode.get(number, str(number)) if number else "made"
 
 
-def main() -> int:
-    summary = __doc__.split("\n", 1)[0]
-    parser = argparse.ArgumentParser(prog="python -m tests.kernel.compare_maps", description=summary)
-    parser.add_argument("--seed", type=int, default=1, help="the first story's seed (default 1)")
-    parser.add_argument("--count", type=int, default=130, help="how many stories (default 130)")
-    parser.add_argument("--maps", type=int, default=2000, help="how many maps to make (default 2000)")
-    parser.add_argument("--kernel", type=Path, help="an image (default: the newest in /boot)")
-    parser.add_argument("--seconds", type=float, default=900, help="time limit (default 900)")
-    arguments = parser.parse_args()
-    tree = fetched_tree()
-    if tree is None:
-        print(f"compare_maps: no libbpf for the guest in the cache; fetch it with: {FETCH}", file=sys.stderr)
-        return 2
+def compared(arguments: Namespace, tree: Tree) -> int:
+    """Compare and tell, as the command's `arguments` have it: the exit status."""
     stories = list(random_stories(arguments.seed, arguments.count, CPUS))
     declarations = list(random_declarations(arguments.seed, arguments.maps))
-    try:
-        path = arguments.kernel or image.newest()
-        kernel = recording_of(image.version(image.release(path)))
-        results = in_guest(path, tree, stories, declarations, arguments.seconds)
-    except (image.ImageError, GuestError, OSError) as error:
-        print(f"compare_maps: {error}", file=sys.stderr)
-        return 2
+    path = arguments.kernel or image.newest()
+    kernel = recording_of(image.version(image.release(path)))
+    results = in_guest(path, tree, stories, declarations, arguments.seconds)
     different = 0
     for map_, theirs in zip(declarations, results.made, strict=True):
         mine = refusal(map_, kernel)
@@ -86,6 +67,14 @@ def main() -> int:
     given = f"{len(stories)} stories and {len(declarations)} maps from seed {arguments.seed}"
     print(f"{given} on {kernel}: {different} differ")
     return 1 if different else 0
+
+
+def main() -> int:
+    parser = command.parser("tests.kernel.compare_maps", __doc__, seconds=900)
+    parser.add_argument("--seed", type=int, default=1, help="the first story's seed (default 1)")
+    parser.add_argument("--count", type=int, default=130, help="how many stories (default 130)")
+    parser.add_argument("--maps", type=int, default=2000, help="how many maps to make (default 2000)")
+    return command.with_guests("compare_maps", partial(compared, parser.parse_args()))
 
 
 if __name__ == "__main__":

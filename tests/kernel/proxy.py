@@ -10,17 +10,18 @@ the same figures; with `--clock machine` it is a second of this machine's. Exit 
 
 from __future__ import annotations
 
-import argparse
 import sys
+from argparse import Namespace
 from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from skverdict.codegen import build
 from skverdict.dsl import load_policy
 
-from tests.interop.toolchain import FETCH, Tree, fetched_tree
-from tests.kernel import guest, image
+from tests.interop.toolchain import Tree
+from tests.kernel import command, guest, image
 from tests.kernel.initramfs import SOURCES
 from tests.kernel.packages import package_files
 
@@ -54,31 +55,24 @@ def lines(results: Sequence[dict[str, Any]]) -> Iterator[str]:
             yield f"runs of the verdict: {result['runs']:,}"
 
 
-def main() -> int:
-    summary = __doc__.split("\n", 1)[0]
-    parser = argparse.ArgumentParser(prog="python -m tests.kernel.proxy", description=summary)
-    parser.add_argument("--kernel", type=Path, help="kernel image; by default the newest one under /boot")
-    parser.add_argument("--mebibytes", type=int, default=1024, metavar="N", help="how much (default 1024)")
-    parser.add_argument(
-        "--clock", choices=guest.CLOCKS, default="instructions", help="what time is (default %(default)s)"
-    )
-    parser.add_argument("--seconds", type=float, default=1200, help="time limit (default 1200)")
-    arguments = parser.parse_args()
-    tree = fetched_tree()
-    if tree is None:
-        print(f"proxy: no libbpf for the guest in the cache; fetch it with: {FETCH}", file=sys.stderr)
-        return 2
-    try:
-        kernel = arguments.kernel or image.newest()
-        release = image.release(kernel)
-        results = measured(kernel, tree, arguments.mebibytes, arguments.seconds, arguments.clock)
-    except (image.ImageError, guest.GuestError, OSError) as error:
-        print(f"proxy: {error}", file=sys.stderr)
-        return 2
+def told(arguments: Namespace, tree: Tree) -> int:
+    """Measure and tell, as the command's `arguments` have it: the exit status."""
+    kernel = arguments.kernel or image.newest()
+    release = image.release(kernel)
+    results = measured(kernel, tree, arguments.mebibytes, arguments.seconds, arguments.clock)
     print(f"Linux {release}")
     for line in lines(results):
         print(line)
     return int(any(result.get("sent") != result.get("received") for result in results))
+
+
+def main() -> int:
+    parser = command.parser("tests.kernel.proxy", __doc__, seconds=1200)
+    parser.add_argument("--mebibytes", type=int, default=1024, metavar="N", help="how much (default 1024)")
+    parser.add_argument(
+        "--clock", choices=guest.CLOCKS, default="instructions", help="what time is (default %(default)s)"
+    )
+    return command.with_guests("proxy", partial(told, parser.parse_args()))
 
 
 if __name__ == "__main__":

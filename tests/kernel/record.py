@@ -9,41 +9,23 @@ new against the files as they were. Exit status 1 if a scenario could not be rec
 
 from __future__ import annotations
 
-import argparse
 import json
 import sys
+from argparse import Namespace
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from tests.corpus.inputs import GROUPS
 from tests.corpus.scenario import SCENARIOS
 from tests.corpus.scenario_file import KERNELS
-from tests.interop.debian import DebianError
-from tests.interop.toolchain import FETCH, Tree, cache_folder, fetched_tree
-from tests.kernel import image
-from tests.kernel.fetch_kernel import fetch, image_in
-from tests.kernel.guest import GuestError
+from tests.interop.toolchain import Tree
+from tests.kernel import command
 from tests.kernel.scenarios import Scenario, outcomes_in_guest
 
-#: The Debian release that has each kernel.
-RELEASES = dict(zip(KERNELS, ("bookworm", "trixie", "sid"), strict=True))
 #: Seconds to wait after each step, in the two runs.
 SETTLES = (0.05, 0.08)
-
-
-def kernel_image(name: str) -> Path:
-    """The image of kernel `name`: of this machine's release, or fetched. Raises ImageError, DebianError."""
-    folder = cache_folder() / "kernels" / RELEASES[name]
-    mine = [path for path in image.BOOT.glob("vmlinuz-*") if _is(name, path)]
-    path = mine[0] if mine else image_in(folder) or fetch(RELEASES[name], folder)
-    if not _is(name, path):
-        raise image.ImageError(f"{RELEASES[name]} has Linux {image.release(path)} now; give a {name} one")
-    return path
-
-
-def _is(name: str, path: Path) -> bool:
-    return ".".join(map(str, image.version(image.release(path)))) == name
 
 
 class Unrecorded(Exception):
@@ -123,29 +105,20 @@ def update(group: str, results: Iterable[tuple[Scenario, Scenario | Unrecorded]]
     return complete
 
 
-def main() -> int:
-    summary = __doc__.split("\n", 1)[0]
-    parser = argparse.ArgumentParser(prog="python -m tests.kernel.record", description=summary)
-    parser.add_argument("groups", nargs="*", metavar="GROUP", help=f"some of: {', '.join(GROUPS)}; else all")
-    parser.add_argument("--kernel", action="append", default=[], metavar="NAME=PATH", help="an image to use")
-    parser.add_argument("--seconds", type=float, default=900, help="time limit of one run (default 900)")
-    arguments = parser.parse_args()
-    given = dict(each.split("=", 1) for each in arguments.kernel)
-    tree = fetched_tree()
-    if tree is None:
-        print(f"record: no libbpf for the guest in the cache; fetch it with: {FETCH}", file=sys.stderr)
-        return 2
+def recorded(arguments: Namespace, tree: Tree) -> int:
+    """Record and write, as the command's `arguments` have it: the exit status."""
     groups = {name: list(GROUPS[name]()) for name in arguments.groups or GROUPS}
-    try:
-        kernels = {name: Path(given[name]) if name in given else kernel_image(name) for name in KERNELS}
-        scenarios = [scenario for group in groups.values() for scenario in group]
-        results = record(tree, kernels, scenarios, arguments.seconds)
-        # One after the other: `results` goes on through all groups.
-        complete = [update(name, zip(group, results, strict=False)) for name, group in groups.items()]
-    except (DebianError, image.ImageError, GuestError, OSError) as error:
-        print(f"record: {error}", file=sys.stderr)
-        return 2
+    scenarios = [scenario for group in groups.values() for scenario in group]
+    results = record(tree, dict(command.images(arguments.kernel, KERNELS)), scenarios, arguments.seconds)
+    # One after the other: `results` goes on through all groups.
+    complete = [update(name, zip(group, results, strict=False)) for name, group in groups.items()]
     return 0 if all(complete) else 1
+
+
+def main() -> int:
+    parser = command.parser("tests.kernel.record", __doc__, seconds=900, several=True)
+    parser.add_argument("groups", nargs="*", metavar="GROUP", help=f"some of: {', '.join(GROUPS)}; else all")
+    return command.with_guests("record", partial(recorded, parser.parse_args()))
 
 
 if __name__ == "__main__":

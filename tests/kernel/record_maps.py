@@ -8,23 +8,21 @@ The stories are random ones, for the seeds below, and those of tests/corpus/inpu
 
 from __future__ import annotations
 
-import argparse
 import json
 import sys
-from pathlib import Path
+from argparse import Namespace
+from functools import partial
 from typing import Any
 
 from tests.corpus.inputs.map_stories import stories
 from tests.corpus.map_world import Declaration, Story
 from tests.corpus.recorded_maps import RECORDED
 from tests.corpus.scenario_file import KERNELS
-from tests.interop.debian import DebianError
-from tests.interop.toolchain import FETCH, fetched_tree
-from tests.kernel import image
-from tests.kernel.guest import GuestError
+from tests.interop.toolchain import Tree
+from tests.kernel import command
 from tests.kernel.maps import CPUS, InGuest, in_guest
 from tests.kernel.random_maps import random_declarations, random_stories
-from tests.kernel.record import kernel_image, recording
+from tests.kernel.record import recording
 
 #: Random stories and maps: the first seed, how many, and steps of each story.
 SEED, STORIES, STEPS, MAPS = 9000, 52, 40, 700
@@ -44,27 +42,14 @@ def recorded(story: Story, results: dict[str, dict[str, Any]]) -> Story | None:
     return recording(story, {kernel: result["outcomes"] for kernel, result in results.items()})
 
 
-def main() -> int:
-    summary = __doc__.split("\n", 1)[0]
-    parser = argparse.ArgumentParser(prog="python -m tests.kernel.record_maps", description=summary)
-    parser.add_argument("--kernel", action="append", default=[], metavar="NAME=PATH", help="an image to use")
-    parser.add_argument("--seconds", type=float, default=900, help="time limit of one run (default 900)")
-    arguments = parser.parse_args()
-    given = dict(each.split("=", 1) for each in arguments.kernel)
-    tree = fetched_tree()
-    if tree is None:
-        print(f"record_maps: no libbpf for the guest in the cache; fetch it with: {FETCH}", file=sys.stderr)
-        return 2
+def record(arguments: Namespace, tree: Tree) -> int:
+    """Record and write, as the command's `arguments` have it: the exit status."""
     every = [*stories(), *random_stories(SEED, STORIES, CPUS, STEPS)]
     declarations = list(random_declarations(SEED, MAPS))
-    runs: dict[str, InGuest] = {}
-    try:
-        for name in KERNELS:
-            path = Path(given[name]) if name in given else kernel_image(name)
-            runs[name] = in_guest(path, tree, every, declarations, arguments.seconds)
-    except (DebianError, image.ImageError, GuestError, OSError) as error:
-        print(f"record_maps: {error}", file=sys.stderr)
-        return 2
+    runs: dict[str, InGuest] = {
+        name: in_guest(path, tree, every, declarations, arguments.seconds)
+        for name, path in command.images(arguments.kernel, KERNELS)
+    }
     kept = [
         recorded(story, {kernel: run.stories[index] for kernel, run in runs.items()})
         for index, story in enumerate(every)
@@ -73,6 +58,11 @@ def main() -> int:
     lines = [",\n".join(f"  {json.dumps(each)}" for each in part) for part in (filter(None, kept), maps)]
     RECORDED.write_text('{{"stories": [\n{}\n],\n"maps": [\n{}\n]}}\n'.format(*lines), encoding="utf-8")
     return 0 if all(kept) else 1
+
+
+def main() -> int:
+    arguments = command.parser("tests.kernel.record_maps", __doc__, seconds=900, several=True).parse_args()
+    return command.with_guests("record_maps", partial(record, arguments))
 
 
 if __name__ == "__main__":

@@ -9,22 +9,18 @@ if need be. Exit status 1 if a kernel refuses what skverdict built and takes wha
 
 from __future__ import annotations
 
-import argparse
 import sys
+from argparse import Namespace
 from collections.abc import Iterator, Mapping
-from pathlib import Path
+from functools import partial
 from typing import Any, NamedTuple
 
-from tests.corpus.scenario_file import KERNELS
-from tests.interop.debian import DebianError
-from tests.interop.toolchain import FETCH, fetched_tree
+from tests.interop.toolchain import Tree
 from tests.interop.twins import CPUS
-from tests.kernel import image
+from tests.kernel import command, image
 from tests.kernel.candidates import twins
 from tests.kernel.cases import Candidate
-from tests.kernel.guest import GuestError
 from tests.kernel.loading import loaded
-from tests.kernel.record import kernel_image
 
 MAKERS = ("skverdict", "clang-19", "clang-22")
 #: What stands for a program that a kernel refused.
@@ -81,33 +77,24 @@ def worse(counts: Counts) -> list[str]:
     ]  # fmt: skip
 
 
-def main() -> int:
-    summary = __doc__.split("\n", 1)[0]
-    parser = argparse.ArgumentParser(prog="python -m tests.kernel.verified", description=summary)
-    parser.add_argument("--cpu", choices=CPUS, default="v3", help="instruction set (default: %(default)s)")
-    parser.add_argument("--kernel", action="append", default=[], metavar="NAME=PATH", help="an image to use")
-    parser.add_argument("--seconds", type=float, default=600, help="time limit of a guest (default 600)")
-    arguments = parser.parse_args()
-    given = dict(each.split("=", 1) for each in arguments.kernel)
-    tree = fetched_tree()
-    if tree is None:
-        print(f"verified: no libbpf for the guest in the cache; fetch it with: {FETCH}", file=sys.stderr)
-        return 2
+def counted(arguments: Namespace, tree: Tree) -> int:
+    """Load and tell, as the command's `arguments` have it: the exit status."""
     counts: Counts = {}
-    kernels = list(given) or list(KERNELS)
-    try:
-        for name in kernels:
-            path = Path(given[name]) if name in given else kernel_image(name)
-            tried = list(twins(image.version(image.release(path)), True, [arguments.cpu]))
-            add(counts, name, tried, loaded(path, tree, tried, arguments.seconds))
-    except (DebianError, image.ImageError, GuestError, OSError) as error:
-        print(f"verified: {error}", file=sys.stderr)
-        return 2
-    for line in table(counts, kernels):
+    kernels = dict(command.images(arguments.kernel))
+    for name, path in kernels.items():
+        tried = list(twins(image.version(image.release(path)), True, [arguments.cpu]))
+        add(counts, name, tried, loaded(path, tree, tried, arguments.seconds))
+    for line in table(counts, list(kernels)):
         print(line)
     for line in worse(counts):
         print(f"refused, while clang's is accepted: {line}", file=sys.stderr)
     return int(bool(worse(counts)))
+
+
+def main() -> int:
+    parser = command.parser("tests.kernel.verified", __doc__, seconds=600, several=True)
+    parser.add_argument("--cpu", choices=CPUS, default="v3", help="instruction set (default: %(default)s)")
+    return command.with_guests("verified", partial(counted, parser.parse_args()))
 
 
 if __name__ == "__main__":

@@ -10,24 +10,20 @@ in a program of a thousand instructions or more: then an error could be about a 
 
 from __future__ import annotations
 
-import argparse
 import sys
+from argparse import Namespace
 from collections.abc import Iterator
-from pathlib import Path
+from functools import partial
 from typing import Any, NamedTuple
 
 from skverdict.codegen import read_object
 from skverdict.codegen.verifier.walk import walk
 
-from tests.corpus.scenario_file import KERNELS
-from tests.interop.debian import DebianError
-from tests.interop.toolchain import FETCH, fetched_tree
-from tests.kernel import image
+from tests.interop.toolchain import Tree
+from tests.kernel import command, image
 from tests.kernel.candidates import candidates
 from tests.kernel.cases import Candidate
-from tests.kernel.guest import GuestError
 from tests.kernel.loading import loaded
-from tests.kernel.record import kernel_image
 
 # Of shorter programs a few instructions are a large part, and no error comes of them.
 LONG = 1000
@@ -70,37 +66,27 @@ def table(found: list[Pair]) -> Iterator[str]:
     yield f"| sum of {len(found)} | | | {real:,} | {expected:,} |"
 
 
-def main() -> int:
-    summary = __doc__.split("\n", 1)[0]
-    parser = argparse.ArgumentParser(prog="python -m tests.kernel.walked", description=summary)
-    parser.add_argument("--kernel", action="append", default=[], metavar="NAME=PATH", help="an image to use")
-    parser.add_argument("--seconds", type=float, default=900, help="time limit of a guest (default 900)")
-    arguments = parser.parse_args()
-    given = dict(each.split("=", 1) for each in arguments.kernel)
-    tree = fetched_tree()
-    if tree is None:
-        print(f"walked: no libbpf for the guest in the cache; fetch it with: {FETCH}", file=sys.stderr)
-        return 2
+def compared(arguments: Namespace, tree: Tree) -> int:
+    """Load and tell, as the command's `arguments` have it: the exit status."""
     found: list[Pair] = []
-    try:
-        for name in given or KERNELS:
-            path = Path(given[name]) if name in given else kernel_image(name)
-            version = image.version(image.release(path))
-            tried = [
-                each
-                for each in candidates(version, False, ["v3"])
-                if each.maker == "skverdict" and each.content is not None
-            ]
-            found += pairs(name, tried, loaded(path, tree, tried, arguments.seconds))
-    except (DebianError, image.ImageError, GuestError, OSError) as error:
-        print(f"walked: {error}", file=sys.stderr)
-        return 2
+    for name, path in command.images(arguments.kernel):
+        tried = [
+            each
+            for each in candidates(image.version(image.release(path)), False, ["v3"])
+            if each.maker == "skverdict" and each.content is not None
+        ]
+        found += pairs(name, tried, loaded(path, tree, tried, arguments.seconds))
     for line in table(found):
         print(line)
     excessive = [each for each in found if each.is_too_much]
     for each in excessive:
         print(f"less than expected: {each.policy} {each.program} on {each.kernel}", file=sys.stderr)
     return int(bool(excessive))
+
+
+def main() -> int:
+    arguments = command.parser("tests.kernel.walked", __doc__, seconds=900, several=True).parse_args()
+    return command.with_guests("walked", partial(compared, arguments))
 
 
 if __name__ == "__main__":
