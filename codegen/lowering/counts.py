@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from skverdict.dsl.ir.types import Type
 
 _STACK, _UNKNOWN = "stack", "unknown"
+_SUMS = ("add", "sub", "xor")
 #: A number in a structure: its offset in bytes, and its type.
 Place = tuple[int, Int]
 
@@ -21,7 +22,8 @@ def counted(function: Function) -> list[Place]:
     """The numbers in the structure that `function` gets last which it may count up, in order of their places.
 
     That is any number that becomes what is made of numbers on the stack, as the structure's own are. What only
-    constants go into, or such as fields of the context, counts nothing.
+    constants go into, or such as fields of the context, counts nothing, and no more does a sum with what can be any
+    number of its width.
     """
     return sorted(set(_Search(function).places()), key=_order)
 
@@ -110,7 +112,9 @@ class _Search:
     def places(self) -> Iterator[Place]:
         for operation in self.operations:
             if operation.name == "store":
-                written = operation.operands[:1] if _STACK in self._made_of(operation.operands[1]) else ()
+                value = operation.operands[1]
+                is_count = _STACK in self._made_of(value) and not self._can_be_any(value)
+                written = operation.operands[:1] if is_count else ()
             elif operation.name == "copy":
                 written = operation.operands[:1]
             elif operation.name.startswith("call"):
@@ -121,6 +125,16 @@ class _Search:
                 if isinstance(address.type, Pointer):
                     for offset in self.offsets.get(address.number, ()):
                         yield from _numbers(offset, address.type.target)
+
+    def _can_be_any(self, value: Value) -> bool:
+        """True for a number from a map or the packet, and for a sum with such a one, of which no bit is known."""
+        maker = self.makers.get(value.number)
+        if maker is None:
+            return False
+        if maker.name in _SUMS:
+            return any(self._can_be_any(each) for each in maker.operands)
+        base = maker.operands[0].type if maker.name == "load" else None
+        return isinstance(base, Pointer) and base.space is not Space.STACK
 
     def _made_of(self, value: Value) -> set[str]:
         """What goes into a number: `_STACK` if numbers from there do, `_UNKNOWN` if such do as no verifier knows."""

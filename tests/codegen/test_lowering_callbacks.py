@@ -119,6 +119,31 @@ def test_what_a_function_counts_up(body: str, expected: list[tuple[int, int]]) -
     assert [(offset, type_.bits) for offset, type_ in counted(step)] == expected
 
 
+EACH = """
+class Total(Struct):
+    size: u64
+    small: u64
+
+sizes = ArrayMap(value=u64, max_entries=4)
+
+@subprogram
+def step(key: u32, size: Cell[u64], total: Total) -> i32:
+    total.size += 3 - size.value
+    total.small += size.value & 1
+    return 0
+
+@msg_verdict
+def program(msg: SkMsg) -> i32:
+    sizes.for_each(step, Total())
+    return SK_PASS
+"""
+
+
+def test_a_sum_with_any_number_is_known_to_nobody() -> None:
+    step = next(function for function in compiled(EACH).module.functions if function.name == "step")
+    assert [(offset, type_.bits) for offset, type_ in counted(step)] == [(8, 64)]
+
+
 def test_numbers_that_fill_a_word_are_forgotten_at_once() -> None:
     whole = [(8, U32), (12, U16), (14, U16), (16, U64), (24, U32)]
     assert whole_words([(0, U32), (4, U16), (6, U8), *whole]) == [
