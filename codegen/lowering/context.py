@@ -115,11 +115,13 @@ def lower_packet_view(f: FunctionEmitter, operation: Operation) -> None:
     start = _load_pointer(f, context, "data")
     end = load_packet_end(f, context)
     inside_label, outside_label, joined = (f.new_label() for _ in range(3))
+    is_far = False
     if more:
         distance = f.define(f"zext {f.typed(more[0])} to i64")
         limit = operation.attributes["limit"]
         assert isinstance(limit, int)
-        if f.bounds.largest(more[0]) > last and not (limit <= last and f.bounds.is_known(more[0])):
+        is_far = f.bounds.largest(more[0]) > last and not (limit <= last and f.bounds.is_known(more[0]))
+        if is_far:
             # One register for the comparison and the addition, else the verifier does not connect them; another one
             # where the bound is another, since an address keeps the bound that it was made with.
             distance = f.hide(distance, 64, beside=last)
@@ -133,6 +135,9 @@ def lower_packet_view(f: FunctionEmitter, operation: Operation) -> None:
         start = f.define(f"getelementptr inbounds nuw i8, ptr {start}, i64 {distance}")
     view = f.define(f"getelementptr inbounds nuw i8, ptr {start}, i64 {offset}") if offset else start
     past = f.define(f"getelementptr i8, ptr {start}, i64 {MAX_PACKET_OFFSET - last}")
+    if is_far:
+        # Else LLVM may make one condition of both, in which the verifier sees neither.
+        past = f.hide_address(past)
     outside = f.define(f"icmp ugt ptr {past}, {end}")
     f.emit(f"br i1 {outside}, label %{outside_label}, label %{inside_label}")
     for label in (inside_label, outside_label):

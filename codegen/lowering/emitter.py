@@ -97,6 +97,10 @@ class FunctionEmitter:
         assembly = f'asm {dialect}"", "={register},0{constraint}"'
         return self.define(f"call i{bits} {assembly}(i{bits} {operand}{number}) nounwind memory(none)")
 
+    def hide_address(self, operand: str) -> str:
+        """A pointer of which LLVM knows nothing: what is done with it stays behind the branches it stands behind."""
+        return self.define(f'call ptr asm "", "=r,0"(ptr {operand}) nounwind memory(none)')
+
     def at_most(self, operand: str, last: int) -> str:
         """A number of 64 bits that is not larger than `last`, so that the verifier sees it, too."""
         operand = self.hide(operand, 64)
