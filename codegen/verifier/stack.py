@@ -103,11 +103,16 @@ def load(words: Words, offset: int, size: int, endian: Literal["little", "big"],
     return of_size(size)
 
 
-def scatter(words: Words, low: int, high: int, is_zero: bool) -> None:
-    """Write one byte or more somewhere from `low` to `high`, which is not included (`check_stack_write_var_off`)."""
+def scatter(words: Words, low: int, high: int, is_zero: bool, age: int) -> None:
+    """Write one byte or more somewhere from `low` to `high`, which is not included (`check_stack_write_var_off`).
+
+    Linux 6.12 and 7.2 forget the value that was spilled to a word of which that changes a part.
+    """
     for offset in range(low, high):
         base, place = offset & -WORD, offset & WORD - 1
         kinds = words.get(base, _FRESH).kinds
+        if age >= SINCE_6_12:
+            kinds = kinds.replace(_SPILLED, _ANY)
         kind = _ZERO if is_zero and kinds[place] == _ZERO else _UNCLEAR if kinds[place] == _UNCLEAR else _ANY
         words[base] = Word(kinds[:place] + kind + kinds[place + 1 :].replace(_SPILLED, _ANY))
 

@@ -567,7 +567,7 @@ class _Walk:
                 stack.forget(words, -accesses.STACK_SIZE, 0)
                 return
             low, high = base.extra.wide.least + offset, base.extra.wide.most + offset + step.size
-            stack.scatter(words, low, high, value == 0)
+            stack.scatter(words, low, high, value == 0, self.age)
             return
         if isinstance(value, Range) and step.has_register and self.age >= SINCE_6_12:
             value = linked(value, self._identity(), self.age)
