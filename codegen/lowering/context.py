@@ -38,12 +38,20 @@ def _access(offset: int, size: int) -> str:
     return _ACCESS.format(align=size.bit_length() - 1, offset=offset)
 
 
-def load_field(f: FunctionEmitter, context: Value, offset: int, size: int, limits: str = "") -> str:
-    """The operand of `size` bytes at `offset` in the context; `limits` is an attribute of the result."""
+def load_field(
+    f: FunctionEmitter, context: Value, offset: int, size: int, limits: str = "", beside: str = ""
+) -> str:
+    """The operand of `size` bytes at `offset` in the context; `limits` is an attribute of the result.
+
+    With `beside`, a number of 64 bits, it is loaded again for each such number.
+    """
+    base = f.operand(context)
+    if beside:
+        base = f.define(f'call ptr asm "", "=r,0,r"(ptr {base}, i64 {beside}) nounwind memory(none)')
     kind = f"i{8 * size}"
     name = f"@llvm.bpf.getelementptr.and.load.{kind}"
     f.module.declare(f"declare {kind} {name}({_ACCESS_PARAMETERS}) {_ACCESS_ATTRIBUTES} memory(argmem: read)")
-    pointer = f"ptr readonly elementtype(i8) {f.operand(context)}"
+    pointer = f"ptr readonly elementtype(i8) {base}"
     call = f"call {limits}{kind} ({_ACCESS_TYPES}) {name}({pointer}, {_access(offset, size)})"
     return f.define(f"{call} memory(argmem: read)")
 
@@ -87,12 +95,12 @@ def lower_context_store(f: FunctionEmitter, operation: Operation) -> None:
     store_field(f, context, *_place(operation), f.operand(value))
 
 
-def _load_pointer(f: FunctionEmitter, context: Value, role: str) -> str:
+def _load_pointer(f: FunctionEmitter, context: Value, role: str, beside: str = "") -> str:
     """The field with that role, as a pointer; it is a number of 4 or 8 bytes in the structure."""
     field = next(field for field in _context(context).fields.values() if field.role == role)
     size = size_of(field.type)
     # Not NULL where it counts: an absent packet has an end of 0 too, so that no view of it is inside.
-    loaded = load_field(f, context, field.offset, size, f"range(i{8 * size} 1, 0) ")
+    loaded = load_field(f, context, field.offset, size, f"range(i{8 * size} 1, 0) ", beside)
     if size < 8:
         loaded = f.define(f"zext i{8 * size} {loaded} to i64")
     return f.define(f"inttoptr i64 {loaded} to ptr")
@@ -112,12 +120,15 @@ def lower_packet_view(f: FunctionEmitter, operation: Operation) -> None:
     if last < 0:
         f.bind(operation, "null")
         return
-    start = _load_pointer(f, context, "data")
+    distance = f.define(f"zext {f.typed(more[0])} to i64") if more else ""
+    # The verifier notes at a pointer how far the packet is known to reach: at one that stays the same while a loop
+    # goes on, all that the turns before found, and each of that is another case of the rest of the loop.
+    is_repeated = operation.result.number in f.repeated
+    start = _load_pointer(f, context, "data", distance if is_repeated else "")
     end = load_packet_end(f, context)
     inside_label, outside_label, joined = (f.new_label() for _ in range(3))
     is_far = False
     if more:
-        distance = f.define(f"zext {f.typed(more[0])} to i64")
         limit = operation.attributes["limit"]
         assert isinstance(limit, int)
         is_far = f.bounds.largest(more[0]) > last and not (limit <= last and f.bounds.is_known(more[0]))
@@ -129,7 +140,7 @@ def lower_packet_view(f: FunctionEmitter, operation: Operation) -> None:
             near_label = f.new_label()
             f.emit(f"br i1 {far}, label %{outside_label}, label %{near_label}")
             f.start_block(near_label)
-        elif operation.result.number in f.repeated:
+        elif is_repeated:
             # Else LLVM counts the rounds of the loop beforehand, with arithmetic that no packet pointer may have.
             distance = f.hide(distance, 64)
         start = f.define(f"getelementptr inbounds nuw i8, ptr {start}, i64 {distance}")
