@@ -24,6 +24,15 @@ class Place:
     def key(self) -> tuple[str, int, int]:
         return (self.file, self.line, self.column)
 
+    def is_within(self, other: Place) -> bool:
+        """True if `other` has all of this stretch, and more."""
+        return (
+            (self.file, self.line) == (other.file, other.line)
+            and other.column <= self.column
+            and self.column + self.width <= other.column + other.width
+            and self.width < other.width
+        )
+
 
 class Diagnostic:
     """One finding. `hint` says what to write instead; `notes` are further places, each with what is there."""

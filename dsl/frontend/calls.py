@@ -72,12 +72,14 @@ def _call_type(lowering: Lowering, node: ast.Call, function: TypeValue) -> Opera
 
 def _make_struct(lowering: Lowering, node: ast.Call, type_: Struct) -> Reference:
     """A new structure; its members are computed before it is made, so they may come from an older one."""
+    names = [one.name for one in (*type_.members, *getattr(type_, "bits", ()))]
     if node.args:
+        given_so = [f"{name}={lowering.segment(argument)}" for name, argument in zip(names, node.args, strict=False)]
+        given_so += [lowering.segment(keyword) for keyword in node.keywords]
         raise lowering.refuse(
             node.args[0], f"the members of a `{type_.name}` are given by name",
-            f"write `{type_.name}({type_.members[0].name}=...)`",
+            f"write `{type_.name}({', '.join(given_so)})`",
         )  # fmt: skip
-    names = [one.name for one in (*type_.members, *getattr(type_, "bits", ()))]
     # An address cannot begin as zero.
     optional = [name for name in names if not _must_be_given(type_, name)]
     given = assign_arguments(lowering, node, f"`{type_.name}`", names, optional)

@@ -11,8 +11,8 @@ from skverdict.dsl.errors import Place
 from skverdict.dsl.frontend.map_rules import (
     SMALLEST_COUNT,
     check_entries,
-    check_prefix_key,
     check_special,
+    has_prefix_key,
     initial_entries,
     inner_map,
 )
@@ -56,10 +56,13 @@ def map_of(scope: PolicyScope, place: Place, name: str, declaration: DeclaredMap
     kind = MAPS[declaration.kind]
     key = _part(scope, place, name, "key", declaration.key, kind.key_sizes)
     value = _part(scope, place, name, "value", declaration.value, kind.value_sizes)
+    if key is not None and has_prefix_key(scope, place, name, kind, key):
+        _check_size(scope, place, name, "key", key, kind.key_sizes)
+    if value is not None:
+        _check_size(scope, place, name, "value", value, kind.value_sizes)
     smallest = SMALLEST_COUNT[kind.entries]
     entries = _number(scope, place, name, "max_entries", declaration.max_entries, smallest)
     check_entries(scope, place, name, kind, entries)
-    check_prefix_key(scope, place, name, kind, key)
     check_special(scope, place, name, kind, value)
     flags = _number(scope, place, name, "flags", declaration.flags, 0) | kind.required
     unknown = flags & ~kind.flags
@@ -120,7 +123,7 @@ def _part(
     annotation: object,
     sizes: range | tuple[int, ...],
 ) -> Type | None:
-    """The type of a map's key or value, if the kernel takes its size; None where its kind has none."""
+    """The type of a map's key or value; None where its kind has none, or where it cannot be one."""
     if 0 in sizes:
         return None
     try:
@@ -138,6 +141,12 @@ def _part(
             "keep numbers, such as the socket's cookie",
         )  # fmt: skip
         return None
+    return type_
+
+
+def _check_size(
+    scope: PolicyScope, place: Place, name: str, role: str, type_: Type, sizes: range | tuple[int, ...]
+) -> None:
     size = size_of(type_)
     if size not in sizes:
         allowed = f"{sizes[0]} to {sizes[-1]}" if isinstance(sizes, range) else " or ".join(map(str, sizes))
@@ -145,7 +154,6 @@ def _part(
         scope.reporter.error(
             place, f"the {role} of `{name}` has {size} bytes: the kernel takes {allowed}{errno}"
         )
-    return type_
 
 
 def _number(scope: PolicyScope, place: Place, name: str, role: str, number: object, smallest: int) -> int:

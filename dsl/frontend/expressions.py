@@ -45,11 +45,6 @@ PACKET_METHODS = ("view", "startswith")
 BYTES_METHODS = ("startswith",)
 BIG_ENDIAN_METHODS = ("host", "raw")
 # What Python's dicts and integers have, and what to write instead.
-_OF_DICT = {
-    "get": "write `entry = {}.lookup(key)`, and `entry.value if entry is not None else 0`",
-    "pop": "write `entry = {}.lookup(key)`, and delete it afterwards",
-    **dict.fromkeys(("items", "keys", "values"), "write `{}.for_each(function)`"),
-}
 _OF_INT = {
     "bit_length": "shift it to the right in a `while` loop, and count",
     "to_bytes": "write `be32(x)` for the number in network order",
@@ -116,8 +111,10 @@ def _attribute_hint(lowering: Lowering, node: ast.Attribute, owner: Operand, nam
         return f"write `{lowering.segment(node.value)}` alone"
     if isinstance(owner, Scalar) and isinstance(owner.type, Int) and node.attr in BIG_ENDIAN_METHODS:
         return f"it is in the machine's own order already: write `{lowering.segment(node.value)}` alone"
-    if isinstance(owner, MapValue) and node.attr in _OF_DICT:
-        return _OF_DICT[node.attr].format(owner.map.name)
+    if isinstance(owner, MapValue):
+        from skverdict.dsl.frontend.map_advice import instead
+
+        return instead(owner.map.kind, owner.map.name, node.attr, names)
     if isinstance(owner, Scalar) and node.attr in _OF_INT:
         return _OF_INT[node.attr]
     if isinstance(owner, (PacketValue, Window)) and node.attr in _OF_BYTES:

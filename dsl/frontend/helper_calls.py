@@ -326,6 +326,11 @@ def _context(arguments: Arguments, parameter: Argument, node: ast.AST, operand: 
     return operand.value
 
 
+def _class_name(kind: str) -> str:
+    """What policies declare a kind of map with, or the kernel's name of a kind that they cannot declare."""
+    return MAPS[kind].class_name if kind in MAPS else kind
+
+
 def _map(arguments: Arguments, parameter: Argument, node: ast.AST, operand: Operand | None) -> Value:
     if not isinstance(operand, MapValue):
         raise wrong(arguments, parameter, node, operand, "a map")
@@ -333,13 +338,14 @@ def _map(arguments: Arguments, parameter: Argument, node: ast.AST, operand: Oper
     lowering = arguments.lowering
     if helper.maps and map_.kind not in helper.maps:
         raise lowering.refuse(
-            node, f"`{helper.name}` does not take a {map_.kind}", f"it takes a {' or '.join(helper.maps)}"
-        )
+            node, f"`{helper.name}` does not take {with_article(_class_name(map_.kind))}",
+            f"it takes {with_article(' or '.join(_class_name(kind) for kind in helper.maps))}",
+        )  # fmt: skip
     callers = MAP_CALLERS.get((helper.name, map_.kind))
     if callers is not None and lowering.kind not in callers:
         raise lowering.refuse(
             node,
-            f"a {lowering.kind} program may not call `{helper.name}` on a {map_.kind}",
+            f"a {lowering.kind} program may not call `{helper.name}` on {with_article(_class_name(map_.kind))}",
             _callers_hint(callers),
         )
     arguments.map = map_
@@ -394,7 +400,8 @@ def _memory(arguments: Arguments, parameter: Argument, node: ast.AST, operand: O
         return spill(arguments.lowering, node, operand, parameter.name)
     if not isinstance(operand, Reference):
         is_read = isinstance(operand, Scalar) and parameter.kind == "memory"
-        typed = "a number with a type, such as `i32(1)`, or " if is_read else ""
+        shown = arguments.lowering.segment(node)
+        typed = f"a number with a type, such as `i32({shown})`, or " if is_read else ""
         hint = "declare one, such as `class Number(Struct): value: u32`, and read it afterwards" if not is_read else ""
         raise wrong(arguments, parameter, node, operand, f"{typed}a structure", hint)
     arguments.memory = operand.target

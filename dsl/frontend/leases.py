@@ -79,8 +79,11 @@ def trail_of(edges: list[Edge], leases: Leases) -> tuple[tuple[Place, str], ...]
         return ()
     trails = [edge.state.trail for edge in edges]
     if len(edges) == 1:
-        edge = edges[0]
-        return (*trails[0], (edge.place, edge.why)) if edge.place and edge.why else trails[0]
+        edge, told = edges[0], trails[0]
+        if not edge.place or not edge.why or any(place.is_within(edge.place) for place, _ in told):
+            # Of `if not found:`, it was told already which way `found` went.
+            return told
+        return (*told, (edge.place, edge.why))
     common = 0
     while all(len(trail) > common and trail[common] == trails[0][common] for trail in trails):
         common += 1

@@ -30,15 +30,15 @@ def check_entries(scope: PolicyScope, place: Place, name: str, kind: MapKind, en
         )  # fmt: skip
 
 
-def check_prefix_key(scope: PolicyScope, place: Place, name: str, kind: MapKind, key: Type | None) -> None:
-    """A key of a trie begins with the number of bits that count."""
-    if kind.kind != "lpm_trie" or key is None:
-        return
-    if not isinstance(key, Struct) or key.members[0].type != U32:
-        scope.reporter.error(
-            place, f"the key of `{name}` must be a Struct that begins with a u32, the bits of the prefix",
-            "such as `prefixlen: u32` and then `address: be32`",
-        )  # fmt: skip
+def has_prefix_key(scope: PolicyScope, place: Place, name: str, kind: MapKind, key: Type) -> bool:
+    """False, with an error, for the key of a trie that does not begin with the number of bits that count."""
+    if kind.kind != "lpm_trie" or (isinstance(key, Struct) and key.members[0].type == U32):
+        return True
+    scope.reporter.error(
+        place, f"the key of `{name}` must be a Struct that begins with a u32, the bits of the prefix",
+        "such as `prefixlen: u32` and then `address: be32`",
+    )  # fmt: skip
+    return False
 
 
 def check_special(scope: PolicyScope, place: Place, name: str, kind: MapKind, value: Type | None) -> None:

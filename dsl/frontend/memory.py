@@ -73,7 +73,7 @@ def _ended(lowering: Lowering, node: ast.AST, reference: Reference) -> Exception
 def pointer(lowering: Lowering, node: ast.AST, reference: Reference) -> Value:
     """The address of a reference that is known not to be NULL. Raises Refused otherwise."""
     if reference.nullable:
-        origin = [(reference.origin, "it comes from here")]
+        origin = [(reference.origin, "it comes from here")] if isinstance(node, ast.Name) else []
         message = f"{reference.what} may be None here"
         raise lowering.refuse(node, message, test_hint(lowering, node), origin)
     address = raw_pointer(lowering, node, reference)
