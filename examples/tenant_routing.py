@@ -10,6 +10,7 @@ servers: a listener keeps the SYN of each connection; once that is established t
 from skverdict.dsl import (
     BPF_F_INGRESS,
     SK_DROP,
+    SK_PASS,
     SOL_TCP,
     TCP_SAVE_SYN,
     Const,
@@ -80,5 +81,7 @@ def route(skops: SockOps) -> i32:
 
 @skb_verdict
 def hand_on(skb: SkSkb) -> i32:
+    if skb.len == 0:
+        return SK_PASS  # the end of the stream
     number = tenants.lookup(skb.get_socket_cookie())
     return SK_DROP if number is None else workers.redirect(skb, number.value, BPF_F_INGRESS)

@@ -20,9 +20,7 @@ create_sample_sockmap = runpy.run_path(str(SCRIPT))["create_sample_sockmap"]
 def test_the_script_gets_its_bytes_back(tmp_path: Path) -> None:
     done = subprocess.run([sys.executable, SCRIPT], cwd=tmp_path, capture_output=True, text=True, check=False)
 
-    assert (done.returncode, done.stdout) == (0, "echo\n")
-    # The kernel's page passes messages behind a parser, of which the compiler warns.
-    assert done.stderr.count("PolicyWarning: ") == 1
+    assert (done.returncode, done.stdout, done.stderr) == (0, "echo\n", "")
 
 
 def test_the_server_s_bytes_go_back_where_they_came_from() -> None:
@@ -37,15 +35,14 @@ def test_the_server_s_bytes_go_back_where_they_came_from() -> None:
     assert sim.maps["sock_map_rx"].socket(0) == server
 
 
-def test_another_port_s_bytes_stay() -> None:
+def test_another_port_s_bytes_are_dropped() -> None:
     sim = Simulator(POLICY)
     client, server = sim.tcp_pair(server_port=10001)
     create_sample_sockmap(sim, server)
 
     client.send(b"here")
 
-    assert server.recv() == b"here"
-    assert client.pending == 0
+    assert server.pending == client.pending == 0
 
 
 def test_a_place_that_is_taken_is_refused() -> None:

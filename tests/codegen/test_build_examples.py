@@ -79,3 +79,9 @@ def test_the_folder_of_a_policy_does_not_show(policy: str, tmp_path: Path) -> No
     copy = tmp_path / path(policy).name
     copy.write_bytes(path(policy).read_bytes())
     assert build(load_policy(copy)) == build(load_policy(path(policy)))
+
+
+@each_policy
+def test_nothing_is_to_be_warned_of(policy: str, recwarn: pytest.WarningsRecorder) -> None:
+    build(load_policy(path(policy)))
+    assert [str(each.message) for each in recwarn] == []

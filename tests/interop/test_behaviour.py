@@ -51,7 +51,7 @@ MISTAKES = [
     ("port_redirect", "lport == 10000", "skb->remote_port == 10000"),
     ("port_redirect", "idx = 0", "idx = 1"),
     ("port_redirect", "return skb->len", "return skb->len - 1"),
-    ("port_redirect", "return SK_PASS", "return SK_DROP"),
+    ("port_redirect", "return SK_DROP", "return SK_PASS"),
     ("hash_redirect", "skb->remote_port >> 16", "skb->remote_port"),
     ("hash_redirect", "bpf_htonl(skb->local_port) >> 16", "skb->local_port"),
     ("hash_redirect", "src_ip = skb->remote_ip4", "src_ip = skb->local_ip4"),

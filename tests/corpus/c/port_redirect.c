@@ -24,7 +24,7 @@ int verdict(struct __sk_buff *skb)
 	if (lport == 10000)
 		return bpf_sk_redirect_map(skb, &sock_map_rx, idx, 0);
 
-	return SK_PASS;
+	return SK_DROP;
 }
 
 LICENSE("GPL");

@@ -85,9 +85,13 @@ int route(struct bpf_sock_ops *skops)
 SEC("sk_skb/verdict")
 int hand_on(struct __sk_buff *skb)
 {
-	__u64 cookie = bpf_get_socket_cookie(skb);
-	__u16 *number = bpf_map_lookup_elem(&tenants, &cookie);
+	__u64 cookie;
+	__u16 *number;
 
+	if (skb->len == 0)
+		return SK_PASS;
+	cookie = bpf_get_socket_cookie(skb);
+	number = bpf_map_lookup_elem(&tenants, &cookie);
 	if (!number)
 		return SK_DROP;
 	return bpf_sk_redirect_map(skb, &workers, *number, BPF_F_INGRESS);
