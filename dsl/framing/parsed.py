@@ -17,7 +17,7 @@ from skverdict.dsl.scalars import i32, u8, u32, u64
 from skverdict.dsl.structs import Array, Struct
 
 
-class Place(Struct):
+class ParsedPlace(Struct):
     """Where a connection is. One whose next message begins with its next segment needs none."""
 
     skip: u32  # where in the buffer the open message begins
@@ -25,13 +25,13 @@ class Place(Struct):
     length: i32  # of the open message; 0: not known, negative: the place is lost
 
 
-class Head(Struct):
+class ParsedHead(Struct):
     """The first bytes of a message."""
 
     content: Array[u8, Literal[64]]
 
 
-places = LruHashMap(key=u64, value=Place, max_entries=1)
+places = LruHashMap(key=u64, value=ParsedPlace, max_entries=1)
 
 
 def parser(skb: SkSkb) -> i32:
@@ -50,7 +50,7 @@ def parser(skb: SkSkb) -> i32:
     known = min(skb.len - skip, LOOK)
     if known == 0:
         return LOST
-    head = Head()
+    head = ParsedHead()
     if skb.load_bytes(skip, head.content, known) != 0:
         return LOST
     length = length_of(message(skb, head.content, known, 0))
@@ -59,7 +59,7 @@ def parser(skb: SkSkb) -> i32:
     if length > 0:
         if place is not None:
             place.length = length
-        elif places.update(cookie, Place(length=length)) != 0:
+        elif places.update(cookie, ParsedPlace(length=length)) != 0:
             return LOST
     return length
 
@@ -72,12 +72,12 @@ def verdict(skb: SkSkb) -> i32:
     place = places.lookup(cookie)
     if place is None or place.length <= 0:
         # It made room for others: where the next message begins is not known any more.
-        places.update(cookie, Place(length=LOST))
+        places.update(cookie, ParsedPlace(length=LOST))
         return SK_DROP
     skip = place.skip
     length = u32(place.length)
     known = min(length, LOOK)
-    head = Head()
+    head = ParsedHead()
     if known == 0 or skb.load_bytes(skip, head.content, known) != 0:
         place.length = LOST
         return SK_DROP

@@ -22,7 +22,7 @@ FIN_WAIT1 = 4
 FIN_WAIT2 = 5
 
 
-class Place(Struct):
+class TrackedPlace(Struct):
     """Where a connection is: in a message that was judged, or at the first bytes of one that was not.
 
     A connection between two messages needs none.
@@ -35,22 +35,22 @@ class Place(Struct):
     content: Array[u8, Literal[128]]  # these; twice LOOK, so that LOOK more always fit behind them
 
 
-class Walk(Struct):
+class TrackedWalk(Struct):
     """A way through a segment: `at` is where it is, `end` how long the segment is."""
 
     skb: SkSkb
     at: u32
     end: u32
-    place: Place
+    place: TrackedPlace
 
 
-places = LruHashMap(key=u64, value=Place, max_entries=1)
+places = LruHashMap(key=u64, value=TrackedPlace, max_entries=1)
 # The place of a connection between two messages, all zero. Were it made in the program, the verifier would follow
 # each of its zeros through many rounds; of what comes from a map it knows nothing, and is done after a few.
-start = ArrayMap(value=Place, max_entries=1)
+start = ArrayMap(value=TrackedPlace, max_entries=1)
 
 
-def follow(index: u32, walk: Walk) -> i32:
+def follow(index: u32, walk: TrackedWalk) -> i32:
     """Judge the message that begins, or goes on, at `walk.at`; 1 at the end of the segment or of the way."""
     at = walk.at
     before = walk.place.known
@@ -116,7 +116,7 @@ def verdict(skb: SkSkb) -> i32:
         place = known
     if place is None:
         return SK_DROP
-    walk = Walk(skb=skb, at=place.left, end=skb.len, place=place.copy())
+    walk = TrackedWalk(skb=skb, at=place.left, end=skb.len, place=place.copy())
     walk.place.left = 0
     bpf_loop(walk.end, follow, walk)
     if walk.at != walk.end:

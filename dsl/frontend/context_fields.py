@@ -162,15 +162,13 @@ def store_array(
 def _constant_index(lowering: Lowering, node: ast.Subscript, field: Field, operand: Operand) -> int:
     assert isinstance(field.type, Array)
     index = checked_index(lowering, node.slice, operand, field.type.count, f"`{field.name}`")
-    if index.low == index.high:
-        return index.low
-    if index.constant is None:
+    if index.only is None:
         raise lowering.refuse(
             node.slice, f"the index of `{field.name}` must be a constant",
             f"the kernel allows context fields only at fixed offsets: write the cases out, or loop over "
             f"`({', '.join(str(number) for number in range(field.type.count))})`",
         )  # fmt: skip
-    return index.constant
+    return index.only
 
 
 def store_field(

@@ -241,16 +241,16 @@ def _of_container(
     lowering: Lowering, node: ast.Subscript, owner: PythonValue, index: Operand
 ) -> Operand:
     number = as_scalar(lowering, node.slice, index)
-    if number.constant is None:
+    if number.only is None:
         raise lowering.refuse(
             node.slice,
             f"`{owner.name}` exists only while compiling: its index must be a constant",
             "use an ArrayMap for values that are looked up by a number",
         )  # fmt: skip
     try:
-        thing = owner.object[number.constant]  # type: ignore[index]
+        thing = owner.object[number.only]  # type: ignore[index]
     except (IndexError, KeyError):
-        raise lowering.refuse(node.slice, f"`{owner.name}` has no element {number.constant}") from None
+        raise lowering.refuse(node.slice, f"`{owner.name}` has no element {number.only}") from None
     if isinstance(thing, Map) and not lowering.scope.is_declared(thing):
         raise lowering.refuse(
             node, "a map takes its name from a global of the module", "bind it to a name of its own"

@@ -20,8 +20,10 @@ from skverdict.dsl.frontend.values import (
     KernelPart,
     Lease,
     MapValue,
+    MaybeNumber,
     MessageValue,
     Operand,
+    PacketByte,
     PythonValue,
     Reference,
     Scalar,
@@ -372,6 +374,8 @@ def _entry_part(
     lowering = arguments.lowering
     wanted = f"{with_article(type_)}, the {role} of `{arguments.map.name}`,"
     if isinstance(type_, SCALAR_KINDS):
+        if isinstance(operand, (PacketByte, MaybeNumber)):
+            operand = as_scalar(lowering, node, operand)
         if not isinstance(operand, Scalar):
             if isinstance(operand, Reference) and operand.target == type_:
                 raise lowering.refuse(
@@ -457,8 +461,8 @@ def _size(arguments: Arguments, parameter: Argument, node: ast.AST, operand: Ope
         what = "None" if arguments.memory is None else f"the {type_name(arguments.memory)}"
         raise lowering.refuse(
             node,
-            f"the size must be {smallest} to {largest}, the bytes of {what}, "
-            f"but it may be {number.low} to {number.high}",
+            f"the size must be {smallest} to {largest}, the bytes of {what}, but it "
+            + (f"may be {number.low} to {number.high}" if number.only is None else f"is {number.only}"),
             _size_hint(lowering, node, number, smallest, largest),
         )
     return lowering.value(node, convert(lowering, node, number, type_))
@@ -466,8 +470,11 @@ def _size(arguments: Arguments, parameter: Argument, node: ast.AST, operand: Ope
 
 def _size_hint(lowering: Lowering, node: ast.AST, number: Scalar, smallest: int, largest: int) -> str:
     """How to bound a size, which is known of a name only."""
-    if number.constant is not None or largest < smallest:
+    if largest < smallest:
         return ""
+    if number.only is not None:
+        # It may be meant for another parameter, such as the one behind it.
+        return f"leave it out, and it is {largest}; what comes behind it is given by name, such as `flags=...`"
     text, name = lowering.segment(node), "n"
     first = ""
     if isinstance(node, ast.Name):

@@ -57,13 +57,13 @@ def part_element(lowering: Lowering, node: ast.Subscript, part: KernelPart, inde
     if not isinstance(part.type, Array):
         raise lowering.refuse(node, f"{what} has members, not elements")
     index = checked_index(lowering, node.slice, index_operand, part.type.count, what)
-    if index.constant is None:
+    if index.only is None:
         raise lowering.refuse(
             node.slice, f"the index of {what} must be a constant",
             "the kernel allows its structures to be read only at fixed offsets: copy the array with "
             f"`bpf_probe_read_kernel(copy, size, {lowering.segment(node.value)})` and look at that",
         )  # fmt: skip
-    return _read(lowering, node, part, str(index.constant), part.type.element)
+    return _read(lowering, node, part, str(index.only), part.type.element)
 
 
 def address(lowering: Lowering, node: ast.AST, part: KernelPart) -> Scalar:

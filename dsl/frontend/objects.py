@@ -67,12 +67,12 @@ def socket_array_element(
     type_ = STRUCTURES[owner.target.name].fields[array.field].type
     assert isinstance(type_, Array)
     index = checked_index(lowering, node.slice, index_operand, type_.count, f"`{array.field}`")
-    if index.constant is None:
+    if index.only is None:
         raise lowering.refuse(
             node.slice, f"the index of `{array.field}` must be a constant",
             "the kernel allows fields of sockets only at fixed offsets: write the cases out, or loop over "
             f"`({', '.join(str(number) for number in range(type_.count))})`",
         )  # fmt: skip
     address = pointer(lowering, node.value, owner)
-    name = f"{array.field}.{index.constant}"
+    name = f"{array.field}.{index.only}"
     return Scalar(type_.element, lowering.emit(node, "socket.load", (address,), type_.element, field=name))  # type: ignore[arg-type]

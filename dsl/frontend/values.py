@@ -71,6 +71,11 @@ class Scalar:
         self.high = high or 0
 
     @property
+    def only(self) -> int | None:
+        """The number, if it can be no other: a constant, or a variable that holds one here."""
+        return self.constant if self.type is None or self.low != self.high else self.low
+
+    @property
     def text(self) -> str:
         """A constant as messages have it."""
         return f"`{self.name}` ({self.constant})" if self.name else str(self.constant)
