@@ -9,9 +9,11 @@ from skverdict.codegen.backend import WideArithmetic, compile_text
 from skverdict.codegen.btf_ext import BtfExt, CoreRelocation, FunctionInfo, LineInfo
 from skverdict.codegen.data_sections import CONSTANTS, ZEROS, DataSection, data_sections
 from skverdict.codegen.elf_writer import Section, Symbol, write_elf
+from skverdict.codegen.errors import CodegenError
 from skverdict.codegen.limits import LimitChecker
 from skverdict.codegen.llvm_object import Code, read_code
 from skverdict.codegen.lowering.module import llvm_text
+from skverdict.codegen.lowering.tallies import tallies
 from skverdict.codegen.machine.improve import improve
 from skverdict.codegen.module_btf import ModuleBtf, module_btf
 from skverdict.codegen.pipeline import passes_for
@@ -21,6 +23,7 @@ from skverdict.codegen.target import Target
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    from skverdict.codegen.lowering.tallies import Forgotten
     from skverdict.dsl.errors import Diagnostic
     from skverdict.dsl.ir.module import Module
 
@@ -80,8 +83,21 @@ def build(
 
 def _built(policy: Policy, target: Target, verify: bool) -> tuple[bytes, Sequence[Diagnostic]]:
     """The object, and warnings."""
+    found = {function.name: tallies(function) for function in policy.module.functions}
+    if any(found.values()):
+        try:
+            return _verified(policy, target, verify, found)
+        except CodegenError:
+            # To forget what was counted is more work where that decides much, and may take a word of the stack.
+            pass
+    return _verified(policy, target, verify, {})
+
+
+def _verified(
+    policy: Policy, target: Target, verify: bool, forgotten: Forgotten
+) -> tuple[bytes, Sequence[Diagnostic]]:
     limits = LimitChecker(policy.module, policy.sources, {**policy.paths, policy.module.file: policy.path})
-    content = _object(policy, target, limits)
+    content = _object(policy, target, limits, forgotten)
     if not verify and not is_at_risk(policy.module):
         return content, ()
     from skverdict.codegen.object_reader import read_object
@@ -89,13 +105,13 @@ def _built(policy: Policy, target: Target, verify: bool) -> tuple[bytes, Sequenc
     return content, limits.check_verified(read_object(content, policy.module.file), target, policy.kernel)
 
 
-def _object(policy: Policy, target: Target, limits: LimitChecker) -> bytes:
+def _object(policy: Policy, target: Target, limits: LimitChecker, forgotten: Forgotten) -> bytes:
     module = policy.module
     limits.check_names()
     limits.check_locals()
     limits.check_atomics(target)
     limits.check_views()
-    code = improve(read_code(_compile(module, target, limits), target.endian), module, target)
+    code = improve(read_code(_compile(module, target, limits, forgotten), target.endian), module, target)
     limits.check_frames(code, target.endian)
     limits.check_lengths(code)
     data = data_sections(module, target.endian)
@@ -145,13 +161,13 @@ def _object(policy: Policy, target: Target, limits: LimitChecker) -> bytes:
     return write_elf(target.endian, sections, symbols)
 
 
-def _compile(module: Module, target: Target, limits: LimitChecker) -> bytes:
+def _compile(module: Module, target: Target, limits: LimitChecker, forgotten: Forgotten) -> bytes:
     """LLVM's object of `module`."""
     passes = passes_for(module)
     try:
-        return compile_text(llvm_text(module, target), target, passes, limits.check_reach)
+        return compile_text(llvm_text(module, target, forgotten), target, passes, limits.check_reach)
     except WideArithmetic as first:
-        opaque = llvm_text(module, target, first.functions)
+        opaque = llvm_text(module, target, forgotten, first.functions)
         try:
             return compile_text(opaque, target, passes, limits.check_reach)
         except WideArithmetic as again:

@@ -13,7 +13,7 @@ from skverdict.codegen.lowering.effects import RESULT_RANGES
 from skverdict.dsl.ir.types import Int
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Container, Iterator
 
     from skverdict.dsl.ir.module import Function, Operation, Value
 
@@ -24,10 +24,14 @@ _KEEPS_KNOWN = ("convert", "add", "sub", "mul", "and", "or", "xor", "shl", "shr"
 
 
 class Bounds:
-    """Upper bounds of the unsigned numbers in one function."""
+    """Upper bounds of the unsigned numbers in one function.
 
-    def __init__(self, function: Function) -> None:
-        self._makers: dict[int, Operation] = {}
+    `forgotten` are the locals of which the verifier is made to forget what they are.
+    """
+
+    def __init__(self, function: Function, forgotten: Container[str] = ()) -> None:
+        self._forgotten = forgotten
+        self.makers: dict[int, Operation] = {}
         self._writes: dict[str, list[Value]] = {}
         self._largest: dict[int, int] = {}
         self._counters: set[str] | None = None
@@ -38,7 +42,7 @@ class Bounds:
         for block in function.blocks:
             for operation in block.operations:
                 if operation.result is not None:
-                    self._makers[operation.result.number] = operation
+                    self.makers[operation.result.number] = operation
                 if operation.name == "local.set":
                     local = str(operation.attributes["local"])
                     self._writes.setdefault(local, []).append(operation.operands[0])
@@ -66,7 +70,7 @@ class Bounds:
 
     def _find_largest(self, value: Value) -> int:
         top = self._largest[value.number]
-        maker = self._makers.get(value.number)
+        maker = self.makers.get(value.number)
         if maker is None:
             return top
         if maker.name == "const":
@@ -116,7 +120,7 @@ class Bounds:
         return operation.name in ("eq", "ne") and any(self._is_zero(each) for each in operation.operands)
 
     def _is_zero(self, value: Value) -> bool:
-        maker = self._makers.get(value.number)
+        maker = self.makers.get(value.number)
         return maker is not None and maker.name == "const" and maker.attributes["value"] == 0
 
     def _roots(self, value: Value) -> Iterator[str]:
@@ -128,7 +132,7 @@ class Bounds:
             if value.number in seen:
                 continue
             seen.add(value.number)
-            maker = self._makers.get(value.number)
+            maker = self.makers.get(value.number)
             if maker is None or maker.name.startswith("call"):
                 yield f"value {value.number}"
             elif maker.name == "local.get":
@@ -152,7 +156,7 @@ class Bounds:
     def _find_counters(self) -> set[str]:
         stepped = {local for local, values in self._writes.items() if any(self._steps(local, v) for v in values)}
         counters = set()
-        for maker in self._makers.values() if stepped else ():
+        for maker in self.makers.values() if stepped else ():
             if maker.name not in _COMPARISONS or (maker.name == "ne" and not self._is_constant(maker.operands[1])):
                 continue
             for value, limit in (maker.operands, maker.operands[::-1]):
@@ -167,26 +171,26 @@ class Bounds:
         return bool(local) and self.is_counter(local)
 
     def _is_constant(self, value: Value) -> bool:
-        maker = self._makers.get(value.number)
+        maker = self.makers.get(value.number)
         return maker is not None and maker.name == "const"
 
     def _variable(self, value: Value) -> str:
         """The local that a number was just read from, or is one step on from; empty if from none."""
-        maker = self._makers.get(value.number)
+        maker = self.makers.get(value.number)
         while maker is not None and maker.name in ("convert", "add", "sub"):
-            maker = self._makers.get(maker.operands[0].number)
+            maker = self.makers.get(maker.operands[0].number)
         return str(maker.attributes["local"]) if maker is not None and maker.name == "local.get" else ""
 
     def _steps(self, local: str, value: Value) -> bool:
         """True if `value` is what the local holds, and a constant more or less."""
-        maker = self._makers.get(value.number)
+        maker = self.makers.get(value.number)
         is_step = maker is not None and maker.name in ("add", "sub") and self._is_constant(maker.operands[1])
         return is_step and self._variable(value) == local
 
     def limited(self, selection: Operation) -> tuple[Value, Value] | None:
         """The number and the constant that `selection` gives the smaller one of, if it is such a choice."""
         test, then, otherwise = selection.operands
-        maker = self._makers.get(test.number)
+        maker = self.makers.get(test.number)
         if maker is None or maker.name != "le" or maker.operands != (then, otherwise):
             return None
         if self._is_constant(then) == self._is_constant(otherwise):
@@ -201,12 +205,14 @@ class Bounds:
         seen: set[int] = set()
         waiting = [value]
         while waiting:
-            maker = self._makers.get(waiting.pop().number)
+            maker = self.makers.get(waiting.pop().number)
             if maker is None:
                 return False
             if maker.result is None or maker.result.number in seen or maker.name == "const":
                 continue
             seen.add(maker.result.number)
+            if maker.name == "local.get" and maker.attributes["local"] in self._forgotten:
+                return False
             sources = self._sources(maker)
             if maker.name not in (*_KEEPS_KNOWN, "local.get") or not sources:
                 return False

@@ -12,6 +12,9 @@ from skverdict.codegen.lowering.loops import repeated_values
 from skverdict.dsl.ir.types import BigEndian, Bool, Int, Pointer, Space, Struct, Void, align_of, size_of
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from skverdict.codegen.lowering.tallies import Variable
     from skverdict.codegen.target import Target
     from skverdict.dsl.ir.module import Function, Global, Local, Location, Map, Module, Operation, Value
     from skverdict.dsl.ir.types import Type
@@ -57,10 +60,13 @@ class FunctionEmitter:
 
     `constants` holds the numbers of values known at compile time, as the register holds them; `aligns` what
     is known of the alignment of a stack address; `swapped` the operand before its bytes were reversed. With
-    `opaque` LLVM does not see how variables change.
+    `opaque` LLVM does not see how variables change. `forgotten` are the numbers on the stack that the verifier is to
+    forget, by adding `zero`, an operand of 64 bits.
     """
 
-    def __init__(self, module: ModuleEmitter, function: Function, opaque: bool) -> None:
+    def __init__(
+        self, module: ModuleEmitter, function: Function, opaque: bool, forgotten: Mapping[Variable, Int]
+    ) -> None:
         self.module = module
         self.target = module.target
         self.opaque = opaque
@@ -71,6 +77,8 @@ class FunctionEmitter:
         self.aligns: dict[int, int] = {}
         self.swapped: dict[int, str] = {}
         self.lines: list[str] = []
+        self.forgotten = forgotten
+        self.zero = ""
         self._bounds: Bounds | None = None
         self._repeated: frozenset[int] | None = None
         self._operands: dict[int, str] = {}
@@ -113,7 +121,7 @@ class FunctionEmitter:
     def bounds(self) -> Bounds:
         """What is known of the size of the function's numbers."""
         if self._bounds is None:
-            self._bounds = Bounds(self.function)
+            self._bounds = Bounds(self.function, {local for local, _ in self.forgotten})
         return self._bounds
 
     @property

@@ -11,10 +11,14 @@ from skverdict.codegen.lowering.emitter import (
     member_offset,
     memory_type,
 )
+from skverdict.codegen.lowering.scalars import bits_of
+from skverdict.codegen.lowering.tallies import stack_place
+from skverdict.codegen.lowering.unknown import forget
 from skverdict.dsl.ir.types import Bool, Int, Pointer, Struct, align_of, size_of
 
 if TYPE_CHECKING:
     from skverdict.codegen.lowering.emitter import FunctionEmitter
+    from skverdict.codegen.lowering.tallies import Variable
     from skverdict.dsl.ir.module import Local, Operation
     from skverdict.dsl.ir.types import Type
 
@@ -51,9 +55,17 @@ def lower_local_get(f: FunctionEmitter, operation: Operation) -> None:
     f.bind(operation, _load(f, f.slot(local), local.type, align_of(local.type)))
 
 
+def _to_keep(f: FunctionEmitter, operation: Operation, place: Variable | None) -> str:
+    """The operand that is put into memory, of which the verifier forgets what it is to."""
+    value = operation.operands[-1]
+    operand = f.operand(value)
+    # Also where the verifier knew only bounds: each turn that counts moves them.
+    return forget(f, operand, bits_of(value.type), f.zero) if place in f.forgotten else operand
+
+
 def lower_local_set(f: FunctionEmitter, operation: Operation) -> None:
     local = _local(f, operation)
-    operand = f.operand(operation.operands[0])
+    operand = _to_keep(f, operation, (local.name, 0))
     if isinstance(local.type, Int) and (f.opaque or f.bounds.is_counter(local.name)):
         operand = f.hide(operand, local.type.bits)
     _store(f, operand, f.slot(local), local.type, align_of(local.type))
@@ -77,6 +89,11 @@ def lower_local_zero(f: FunctionEmitter, operation: Operation) -> None:
         f"call void @llvm.memset.p0.i64(ptr align {STACK_ALIGN} {f.slot(local)}, i8 0, "
         f"i64 {size_of(local.type)}, i1 false)"
     )
+    for (name, offset), type_ in f.forgotten.items():
+        if name == local.name:
+            address = f.define(f"getelementptr inbounds nuw i8, ptr {f.slot(local)}, i64 {offset}")
+            zero = forget(f, "0", type_.bits, f.zero)
+            _store(f, zero, address, type_, gcd(type_.bits // 8, STACK_ALIGN, offset))
 
 
 def lower_member(f: FunctionEmitter, operation: Operation) -> None:
@@ -105,7 +122,8 @@ def lower_load(f: FunctionEmitter, operation: Operation) -> None:
 
 def lower_store(f: FunctionEmitter, operation: Operation) -> None:
     pointer, value = operation.operands
-    _store(f, f.operand(value), f.operand(pointer), value.type, f.align(pointer, value.type))
+    operand = _to_keep(f, operation, stack_place(pointer, f.bounds.makers)) if f.forgotten else f.operand(value)
+    _store(f, operand, f.operand(pointer), value.type, f.align(pointer, value.type))
 
 
 def lower_copy(f: FunctionEmitter, operation: Operation) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container
+from collections.abc import Callable, Container, Mapping
 from typing import TYPE_CHECKING
 
 from skverdict.codegen.lowering import (
@@ -18,12 +18,15 @@ from skverdict.codegen.lowering import (
 )
 from skverdict.codegen.lowering.emitter import FunctionEmitter, ModuleEmitter, function_name, llvm_type
 from skverdict.codegen.lowering.memory import stack_slot
+from skverdict.codegen.lowering.unknown import zero
 from skverdict.dsl.catalogue.programs import PROGRAMS
 from skverdict.dsl.ir.types import is_context
 
 if TYPE_CHECKING:
+    from skverdict.codegen.lowering.tallies import Forgotten, Variable
     from skverdict.codegen.target import Target
     from skverdict.dsl.ir.module import Function, Module, Operation, Parameter
+    from skverdict.dsl.ir.types import Int
 
 _RULES: dict[str, Callable[[FunctionEmitter, Operation], None]] = {
     **scalars.RULES,
@@ -42,20 +45,25 @@ _RULES: dict[str, Callable[[FunctionEmitter, Operation], None]] = {
 _ATTRIBUTES = 'nounwind minsize optsize "no-jump-tables"="true" "no-builtins"'
 
 
-def llvm_text(module: Module, target: Target, opaque: Container[str] = ()) -> str:
+def llvm_text(
+    module: Module, target: Target, forgotten: Forgotten | None = None, opaque: Container[str] = ()
+) -> str:
     """The module as LLVM's assembly language.
 
-    In the functions named in `opaque` LLVM does not see how variables change. Otherwise it may replace a loop
-    by a formula, for which it can need integers of more than 64 bits.
+    The verifier does not know the numbers in `forgotten`. In the functions named in `opaque` LLVM does not see how
+    variables change. Otherwise it may replace a loop by a formula, for which it can need integers of more than 64 bits.
     """
+    known = {} if forgotten is None else forgotten
     emitter = ModuleEmitter(module, target)
     for function in module.functions:
-        emitter.functions.extend(_function(emitter, function, function.name in opaque))
+        emitter.functions.extend(_function(emitter, function, function.name in opaque, known.get(function.name, {})))
     return emitter.text()
 
 
-def _function(module: ModuleEmitter, function: Function, opaque: bool) -> list[str]:
-    f = FunctionEmitter(module, function, opaque)
+def _function(
+    module: ModuleEmitter, function: Function, opaque: bool, forgotten: Mapping[Variable, Int]
+) -> list[str]:
+    f = FunctionEmitter(module, function, opaque, forgotten)
     program = PROGRAMS.get(function.kind)
     place = llvm_type(function.result) if program else f"internal {llvm_type(function.result)}"
     section = f' section "{program.section}"' if program else " noinline"
@@ -66,6 +74,9 @@ def _function(module: ModuleEmitter, function: Function, opaque: bool) -> list[s
     head = f"define {place} {function_name(function.name)}({parameters})"
     f.lines.append(f"{head} {_ATTRIBUTES}{section} !dbg !{f.scope} {{")
     f.lines.extend(stack_slot(f, local) for local in function.locals)
+    if forgotten:
+        f.at(function.location)
+        f.zero = zero(f)
     f.lines.append(f"  br label %{f.label(function.blocks[0].label)}")
     for block in function.blocks:
         f.start_block(f.label(block.label))

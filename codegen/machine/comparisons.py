@@ -1,4 +1,4 @@
-"""Comparisons of two registers, put so that every verifier sees what they come to.
+"""Comparisons and sums of two registers, put so that every verifier sees what comparisons come to, and no more.
 
 Linux before 6.4 tells what a comparison of two registers comes to only if the second is known exactly
 (`check_cond_jmp_op` of kernel/bpf/verifier.c): of `7 > r6` it follows both ways, though r6 is known to be 31 or more,
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from skverdict.codegen.machine.folding import as_immediate
 from skverdict.codegen.machine.graph import (
+    ADD,
     ALU,
     CODE,
     CONST,
@@ -52,6 +53,7 @@ _EXCHANGED = {
 }  # fmt: skip
 #: Arithmetic of which the verifier forgets even what known numbers give.
 _FORGOTTEN = (DIV, MOD)
+_CONSTANT = 3
 
 
 class Comparison(NamedTuple):
@@ -77,6 +79,28 @@ def put_known_second(graph: Graph) -> None:
             block.successors.reverse()
         if len(end.args) == 2:
             graph.ordered.add(end)
+
+
+def add_to_known(graph: Graph) -> None:
+    """Let sums begin as what is known, where one side is.
+
+    A copy of what is not known, with a known number added, stays linked to it since Linux 6.11 (in 7.2 numbers of
+    32 bits, too): what a test tells of the sum, the verifier knows of what it is made of (`sync_linked_regs`). So each
+    turn of a loop that looks at another place behind the same one would make another case of all that follow.
+    """
+    sums = [
+        node
+        for block in graph.blocks
+        for node in block.nodes
+        if node.kind == ALU and node.opcode & CODE == ADD and len(node.args) == 2
+    ]
+    if not sums:
+        return
+    known = _Known(graph)
+    for node in sums:
+        first, second = (known.rank(each) for each in node.args)
+        if first < second < _CONSTANT:
+            node.args.reverse()
 
 
 def comparisons(graph: Graph) -> Iterator[tuple[Block, Comparison]]:
@@ -150,7 +174,7 @@ class _Known:
     def rank(self, node: Node) -> int:
         """The higher, the more surely the verifier knows the number."""
         if node.kind == CONST:
-            return 3
+            return _CONSTANT
         return (node in self.surely) + (node in self.perhaps)
 
 
