@@ -20,6 +20,8 @@ _SURELY_TOO_MANY = MOST_STEPS * 5 // 4
 
 _EDGES = "test numbers with `<` and `>` rather than with `!=`, "
 _LOOP = "let `bpf_loop(n, turn, state)` run it, whose turns are all looked at as one"
+# Verifiers see that a loop ends by numbers alone that they know in each turn.
+_COUNTED = "give it turns that are counted, such as `for _ in range(64):` with a `break` where it ends"
 
 
 class Objection(NamedTuple):
@@ -59,13 +61,15 @@ def _objection(program: Program, walked: Walked, kernel: str, who: str, advice: 
         return None
     slot, turns = max(walked.turns.items(), key=lambda item: item[1])
     line, is_certain = _loop_line(program, slot), walked.is_certain
+    is_counted = line is None or not line.text.lstrip().startswith("while ")
     if walked.ways > MOST_WAYS:
         in_turn = max(1, round(MOST_WAYS / turns))
+        shorter = f"make it much shorter than {MOST_WAYS // in_turn} turns" if is_counted else _COUNTED
         branches = "a branch" if in_turn == 1 else f"{in_turn} branches"
         return Objection(
             f"{who} this loop after {turns} turns: each has {branches} that the verifier cannot decide, and it keeps "
             f"{MOST_WAYS} of them at most",
-            f"{advice}make it much shorter than {MOST_WAYS // in_turn} turns, or {_LOOP}",
+            f"{advice}{shorter}, or {_LOOP}",
             line,
             is_certain,
             is_work=True,
@@ -76,7 +80,7 @@ def _objection(program: Program, walked: Walked, kernel: str, who: str, advice: 
     return Objection(
         f"{who} `{program.name}`: the verifier follows {MOST_STEPS} instructions, and comes to this loop again for all "
         "that was counted or found before, or in it",
-        f"{advice}search in fewer turns, count with `atomic_add` in a map, or {_LOOP}",
+        f"{advice}{'search in fewer turns' if is_counted else _COUNTED}, count with `atomic_add` in a map, or {_LOOP}",
         line,
         is_certain,
         is_work=True,
