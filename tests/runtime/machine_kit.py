@@ -85,7 +85,7 @@ class Numbers(Structure):
 
 
 class TestContext(Context, Numbers):
-    """A context of given fields over given packet bytes."""
+    """A context of given fields over given packet bytes, whose length it has if that is not given."""
 
     __test__ = False
 
@@ -97,7 +97,7 @@ class TestContext(Context, Numbers):
         **fields: object,
     ) -> None:
         table = {"msg_verdict": "sk_msg_md", "sock_ops": "bpf_sock_ops"}.get(kind, "__sk_buff")
-        Numbers.__init__(self, table, fields)
+        Numbers.__init__(self, table, {**dict.fromkeys(("len", "size"), len(packet)), **fields})
         self.kind = kind
         self.content = bytearray(packet) if isinstance(packet, bytes) else packet
         self.socket = socket
