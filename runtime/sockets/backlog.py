@@ -49,7 +49,7 @@ class Backlog:
         while self._buffers and self.psock.enabled:
             buffer = self._buffers[0]
             offset, length = self._rest or buffer.message()
-            self.socket.kernel.count_redirect()
+            self.socket.kernel.count_redirect(length)
             try:
                 self._handle(buffer, offset, length)
             except WouldBlock:

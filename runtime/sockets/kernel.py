@@ -35,8 +35,9 @@ PROBE_NS = 200_000_000
 FIRST_EPHEMERAL_PORT = 32768
 LAST_PORT = 65535
 
-#: Buffers that are redirected because of one call of an application, at most.
+#: Buffers, and bytes in them, that are redirected because of one call of an application, at most.
 MOST_REDIRECTS = 100_000
+MOST_REDIRECTED = 1 << 28
 
 
 @dataclass(frozen=True)
@@ -74,6 +75,7 @@ class Kernel:
     _now: int = 0
     _cookies: int = 0
     _redirects: int = 0
+    _redirected: int = 0
     _ports: set[int] = field(default_factory=set)  # chosen by somebody, in this round of unnamed ones
     _next_port: int = FIRST_EPHEMERAL_PORT
     _last_hazard: Hazard | None = None
@@ -144,19 +146,22 @@ class Kernel:
         """Note that `socket` holds back bytes for which more was announced."""
         self._unsent.setdefault(socket, self._now + PROBE_NS)
 
-    def count_redirect(self) -> None:
-        """Note that a buffer is redirected. Raises SimulationError for more than a call can cause by
+    def count_redirect(self, length: int) -> None:
+        """Note that a buffer of `length` bytes is redirected. Raises SimulationError for more than a call can cause by
         right."""
         self._redirects += 1
-        if self._redirects > MOST_REDIRECTS:
+        self._redirected += length
+        if self._redirects > MOST_REDIRECTS or self._redirected > MOST_REDIRECTED:
             self._work.clear()
-            raise SimulationError(f"{MOST_REDIRECTS} redirects for one call: they go round in a circle")
+            raise SimulationError(
+                f"{self._redirects} redirects of {self._redirected} bytes for one call: they go round in a circle"
+            )
 
     def settle(self) -> None:
         """Do all queued work, and what that queues."""
         if not self._work:
             return
-        self._redirects = 0
+        self._redirects = self._redirected = 0
         while self._work:
             work = next(iter(self._work))
             del self._work[work]

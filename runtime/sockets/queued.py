@@ -37,9 +37,13 @@ class QueuedSocket(Sock):
     def arrive(self, buffer: SocketBuffer, sender: Sock) -> None:
         """A message comes in."""
         self.receive_queue.append(buffer)
+        self.notice(buffer.content, sender)
+
+    def notice(self, content: bytes | bytearray, sender: Sock) -> None:
+        """Something has come into the queue: programs look at what is there."""
         psock = self.psock
         if psock is None or psock.handler is None:
-            self.kernel.moved("arrived", sender, self, buffer.content)
+            self.kernel.moved("arrived", sender, self, content)
         else:
             psock.handler()
 

@@ -7,6 +7,7 @@ from collections import deque
 from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
 from skverdict.runtime.machine.errno import Errno
+from skverdict.runtime.sockets.accounting import PAGE_SIZE
 from skverdict.runtime.sockets.address import Endpoint
 from skverdict.runtime.sockets.errors import socket_error
 from skverdict.runtime.sockets.state import State
@@ -22,6 +23,9 @@ IPPROTO_TCP, IPPROTO_UDP = 6, 17
 
 #: Interface index of `lo`, where packets come in.
 LOOPBACK_INTERFACE = 1
+
+#: Bytes that `sendfile` hands on at a time: 16 pages.
+_PIPE = 16 * PAGE_SIZE
 
 
 class Received(NamedTuple):
@@ -189,8 +193,29 @@ class Sock(ABC):
         raise socket_error(Errno.EISCONN, f"{self.name}: sendto")
 
     def write_pages(self, content: bytes) -> int:
-        """Send `content` as pages of a file. Raises OSError."""
-        return self.write(content)
+        """Send `content` as pages of a file; returns how many bytes count as sent. Raises OSError.
+
+        Linux 6.1 hands on one page at a time (`pipe_to_sendpage` of fs/splice.c), later ones what fits into a pipe
+        (`splice_to_socket`).
+        """
+        size = PAGE_SIZE if self.kernel.settings.kernel == "6.1" else _PIPE
+        sent = 0
+        while sent < len(content):
+            part = content[sent : sent + size]
+            try:
+                done = self.write_page(part, more=sent + len(part) < len(content))
+            except OSError:
+                if sent:
+                    break
+                raise
+            sent += done
+            if done < len(part):
+                break
+        return sent
+
+    def write_page(self, page: bytes, more: bool) -> int:
+        """Send what is handed on at a time; `more` announces that more follows. Raises OSError."""
+        return self.write(page, more)
 
     @abstractmethod
     def read(self, length: int, peek: bool) -> Received:

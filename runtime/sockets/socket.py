@@ -291,7 +291,8 @@ class Socket:
 
     @property
     def error(self) -> int:
-        """SO_ERROR: the number of the pending error, 0 for none. Reading it clears it."""
+        """SO_ERROR: the number of the pending error, 0 for none. Reading it clears it. Raises EBADF once closed."""
+        self._check_open()
         return self._socket.take_error()
 
     # Ending

@@ -12,7 +12,6 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from skverdict.runtime.machine.errno import Errno
-from skverdict.runtime.sockets.accounting import PAGE_SIZE
 from skverdict.runtime.sockets.address import (
     AF_INET,
     AF_INET6,
@@ -56,8 +55,6 @@ FIRST_SEQUENCE = 1
 INITIAL_WINDOW = 10
 NO_THRESHOLD = 0x7FFFFFFF
 
-#: Bytes that `sendfile` hands on at a time: 16 pages.
-PIPE = 16 * PAGE_SIZE
 
 #: What sending a FIN does to the state, and what the acknowledgement of the FIN does then.
 _AFTER_FIN = {
@@ -476,25 +473,7 @@ class TcpSocket(Sock):
                 self.kernel.page_fragment.renew()
             return self.send(content, more)
 
-    def write_pages(self, content: bytes) -> int:
-        """Linux 6.1 hands on one page at a time, later ones what fits into a pipe."""
-        size = PAGE_SIZE if self.kernel.settings.kernel == "6.1" else PIPE
-        sent = 0
-        while sent < len(content):
-            part = content[sent : sent + size]
-            more = sent + len(part) < len(content)
-            try:
-                done = self._write_page(part, more)
-            except OSError:
-                if sent:
-                    break
-                raise
-            sent += done
-            if done < len(part):
-                break
-        return sent
-
-    def _write_page(self, page: bytes, more: bool) -> int:
+    def write_page(self, page: bytes, more: bool) -> int:
         """A `msg_verdict` gets the page itself from Linux 6.1, and a copy from later ones."""
         psock = self.psock
         with self.locked():

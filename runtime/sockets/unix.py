@@ -15,7 +15,7 @@ from skverdict.runtime.sockets.accounting import (
     truesize,
 )
 from skverdict.runtime.sockets.address import AF_UNIX, NOBODY
-from skverdict.runtime.sockets.buffer import SocketBuffer
+from skverdict.runtime.sockets.buffer import MAX_FRAGMENTS, SocketBuffer
 from skverdict.runtime.sockets.errors import socket_error
 from skverdict.runtime.sockets.queued import QueuedSocket
 from skverdict.runtime.sockets.sock import SOCK_DGRAM, SOCK_SEQPACKET, SOCK_STREAM, Received, Sock
@@ -73,10 +73,15 @@ class UnixSocket(QueuedSocket):
 
     def deliver(self, content: bytes, linear: int, to: UnixSocket) -> None:
         """Let a message arrive; the socket pays."""
-        buffer = SocketBuffer(content, 0, linear, (linear, *page_ends(linear, len(content) - linear)))
+        paged = len(content) - linear
+        buffer = SocketBuffer(content, 0, linear, (linear, *page_ends(linear, paged)))
+        self.deliver_buffer(buffer, page_aligned(paged), to)
+
+    def deliver_buffer(self, buffer: SocketBuffer, paged: int, to: UnixSocket) -> None:
+        """Let a buffer arrive that has so many bytes in pages; the socket pays."""
         buffer.sender = buffer.payer = self
         # Control groups account for buffers of unix sockets (GFP_KERNEL_ACCOUNT in `unix_create1`).
-        buffer.cost = truesize(linear, page_aligned(len(content) - linear), has_small_head=False)
+        buffer.cost = truesize(buffer.linear, paged, has_small_head=False)
         self.charged += buffer.cost
         to.arrive(buffer, self)
 
@@ -126,11 +131,24 @@ class UnixStream(UnixSocket):
         return sent
 
     def send_redirected(self, piece: bytes, linear: bool, more: bool) -> int:
-        """A fragment stays what it is, one buffer without linear bytes."""
-        if linear:
-            return self.write(piece)
-        self._send(piece, 0, started=False)
-        return len(piece)
+        """A fragment stays what it is, as a page does."""
+        return self.write(piece) if linear else self.write_page(piece, more)
+
+    def write_page(self, page: bytes, more: bool) -> int:
+        """One buffer without linear bytes. Linux 6.1 hangs it onto the last one that waits to be read
+        (`unix_stream_sendpage` of net/unix/af_unix.c), for which the sender needs no room."""
+        peer = self._check_peer()
+        last = peer.receive_queue[-1] if peer.receive_queue else None
+        buffer = SocketBuffer(page, 0, 0)
+        if self.kernel.settings.kernel != "6.1" or last is None or len(last.cuts) >= MAX_FRAGMENTS:
+            self.check_room()
+            self.deliver_buffer(buffer, len(page), peer)
+        else:
+            last.append(buffer)
+            last.cost += len(page)
+            self.charged += len(page)
+            peer.notice(page, self)
+        return len(page)
 
     def _send(self, content: bytes, linear: int, started: bool) -> bool:
         """Send one buffer. False if that fails in a call that has `started` to send; otherwise raises

@@ -11,6 +11,7 @@ from typing import Any
 from tests.corpus.inputs import (
     callbacks,
     chains,
+    corking,
     families,
     flow,
     hashes,
@@ -32,6 +33,7 @@ from tests.corpus.inputs import (
 GROUPS: dict[str, Callable[[], Iterator[dict[str, Any]]]] = {
     "callbacks": callbacks.scenarios,
     "chains": chains.scenarios,
+    "corking": corking.scenarios,
     "families": families.scenarios,
     "flow": flow.scenarios,
     "hashes": hashes.scenarios,
