@@ -33,8 +33,9 @@ def assign_arguments(
     found = dict(zip(names, node.args, strict=False))
     if len(node.args) > len(names):
         raise lowering.refuse(
-            node.args[len(names)], f"{what} takes {_count(len(names))}, not {len(node.args)}"
-        )
+            node.args[len(names)], f"{what} takes {_count(len(names))}, not {len(node.args)}",
+            f"its arguments are {_signature(names, optional)}" if names else "leave it out",
+        )  # fmt: skip
     for keyword in node.keywords:
         assert keyword.arg is not None
         if keyword.arg not in names:
@@ -47,9 +48,12 @@ def assign_arguments(
     missing = [name for name in names if name not in found and name not in optional]
     if missing:
         listed = ", ".join(f"`{name}`" for name in missing)
-        signature = ", ".join(f"{name}=..." if name in optional else name for name in names)
-        raise lowering.refuse(node, f"{what} also needs {listed}", f"its arguments are ({signature})")
+        raise lowering.refuse(node, f"{what} also needs {listed}", f"its arguments are {_signature(names, optional)}")
     return found
+
+
+def _signature(names: Sequence[str], optional: Sequence[str]) -> str:
+    return f"({', '.join(f'{name}=...' if name in optional else name for name in names)})"
 
 
 def _count(number: int) -> str:

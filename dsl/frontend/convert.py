@@ -71,9 +71,27 @@ def as_scalar(lowering: Lowering, node: ast.AST, operand: Operand, wanted: str =
         hint = _reference_hint(lowering, node, operand)
     elif isinstance(operand, GlobalValue):
         hint = f"it is `{operand.variable.name}.value`"
-    elif isinstance(operand, PythonValue) and isinstance(operand.object, (str, bytes)) and len(operand.object) == 1:
-        hint = f"write `ord({operand.object!r})`"
+    elif isinstance(operand, PythonValue) and isinstance(operand.object, (str, bytes)):
+        hint = _text_hint(operand.object)
     raise lowering.refuse(node, f"{wanted} is needed here, but this is {describe(operand)}", hint)
+
+
+def _text_hint(text: str | bytes) -> str:
+    """What number a text may be meant for."""
+    if len(text) == 1:
+        return f"write `ord({text!r})`"
+    if isinstance(text, bytes):
+        return ""
+    from ipaddress import AddressValueError, IPv4Address
+
+    from skverdict.dsl.catalogue.constants import CONSTANTS
+
+    if text in CONSTANTS:
+        return f"write `{text}` without quotes"
+    try:
+        return f"write the address as `be32({int(IPv4Address(text)):#010x})`"
+    except AddressValueError:
+        return ""
 
 
 def _reference_hint(lowering: Lowering, node: ast.AST, operand: Reference) -> str:

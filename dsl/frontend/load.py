@@ -110,9 +110,17 @@ def _check_duplicates(sources: Sources, reporter: Reporter) -> None:
 
 
 def _check_decorated(sources: Sources, reporter: Reporter, namespace: dict[str, Any]) -> None:
-    """A decorator above one of ours may put something else in the function's place."""
+    """A decorator above one of ours may put something else in the function's place, and so does @framed alone."""
     for node in sources.main.tree.body:
-        if not isinstance(node, ast.FunctionDef) or len(node.decorator_list) < 2:
+        if not isinstance(node, ast.FunctionDef):
+            continue
+        for decorator in node.decorator_list:
+            if isinstance(decorator, ast.Name) and namespace.get(decorator.id) is decorators.framed:
+                reporter.error(
+                    sources.main.place(decorator), "@framed is given the function that tells how long a message is",
+                    f"write `@{decorator.id}(length)`, below `def length(msg: Message) -> i32:`",
+                )  # fmt: skip
+        if len(node.decorator_list) < 2:
             continue
         names = [ast.unparse(decorator) for decorator in node.decorator_list]
         known = [getattr(decorators, name, None) is namespace.get(name, reporter) for name in names]

@@ -34,8 +34,8 @@ _WRITTEN = {
     "output": "write `{map}.output(value)`",
     "lookup": "write `entry = {map}.lookup({key})`",
     "delete": "write `{map}.delete({key})`",
-    "pop": "write `{map}.pop(place)`, which fills a place and gives 0, or a negative errno",
-    "peek": "write `{map}.peek(place)`, which fills a place and gives 0, or a negative errno",
+    "pop": "write `value = {map}.pop()`, and test that with `is None`",
+    "peek": "write `value = {map}.peek()`, and test that with `is None`",
     "for_each": "write `{map}.for_each(function)`",
 }
 # What to do with the entry, by what the method is called; otherwise it is tested.

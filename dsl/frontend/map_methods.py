@@ -94,7 +94,11 @@ def _take(helper_name: str) -> Callable[[Lowering, ast.Call, MapValue], Operand]
         helper = HELPERS[helper_name]
         may_call(lowering, node, helper)
         assert isinstance(node.func, ast.Attribute)
-        assign_arguments(lowering, node, f"`{receiver.map.name}.{node.func.attr}`", [])
+        what = f"{receiver.map.name}.{node.func.attr}"
+        if node.args:
+            hint = f"it gives the value, or None: write `value = {what}()`"
+            raise lowering.refuse(node.args[0], f"`{what}` takes no arguments", hint)
+        assign_arguments(lowering, node, f"`{what}`", [])
         target = receiver.map.value
         assert target is not None
         place = _room(lowering, node, target, lowering.take_name(node.func.attr))
