@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from skverdict.codegen.pipeline import goes_back
 from skverdict.dsl.ir.dominance import dominates, dominators
-from skverdict.dsl.ir.types import Bool, Int, Pointer, Struct, is_context
+from skverdict.dsl.ir.types import Array, Bool, Int, Pointer, Space, Struct, is_context, size_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -71,14 +71,27 @@ def stack_place(address: Value, makers: Mapping[int, Operation]) -> Variable | N
     while (maker := makers.get(address.number)) is not None:
         if maker.name == "local.address":
             return str(maker.attributes["local"]), offset
-        if maker.name != "member":
+        base = maker.operands[0] if maker.operands else None
+        target = base.type.target if base is not None and isinstance(base.type, Pointer) else None
+        if maker.name == "member" and isinstance(target, Struct):
+            member = target.member(str(maker.attributes["name"]))
+            assert member is not None
+            offset += member.offset
+        elif maker.name == "element" and isinstance(target, Array):
+            index = constant(maker.operands[1], makers)
+            if index is None:
+                break
+            offset += index * size_of(target.element)
+        else:
             break
         address = maker.operands[0]
-        assert isinstance(address.type, Pointer) and isinstance(address.type.target, Struct)
-        member = address.type.target.member(str(maker.attributes["name"]))
-        assert member is not None
-        offset += member.offset
     return None
+
+
+def constant(value: Value, makers: Mapping[int, Operation]) -> int | None:
+    """The number that a value always is."""
+    maker = makers.get(value.number)
+    return int(str(maker.attributes["value"])) if maker is not None and maker.name == "const" else None
 
 
 def written(operation: Operation, makers: Mapping[int, Operation]) -> Variable | None:
@@ -101,10 +114,11 @@ def tallies(function: Function) -> dict[Variable, Int]:
     """The numbers, with their types, that some turns of a loop count up, or take from what the loop counts.
 
     So far as it has more than a few turns. Without what a loop ends by: the verifier must see that it gets there.
-    And without all of a function that has no context, where it must know places in the packet.
+    And without all of a function that gets a view of the packet and no context, where it must know places in that.
     """
-    has_context = any(is_context(parameter.value.type) for parameter in function.parameters)
-    if not has_context or not goes_back(function):
+    kinds = [parameter.value.type for parameter in function.parameters]
+    has_view = any(isinstance(kind, Pointer) and kind.space is Space.PACKET for kind in kinds)
+    if (has_view and not any(map(is_context, kinds))) or not goes_back(function):
         return {}
     successors = {block.label: block.operations[-1].successors for block in function.blocks}
     above = dominators(successors, function.blocks[0].label)
@@ -152,12 +166,7 @@ class _Search:
                 if variable is not None:
                     value = operation.operands[-1]
                     assert isinstance(value.type, Int)
-                    yield _Write(block.label, variable, value.type, *self._made_of(value), self._constant(value))
-
-    def _constant(self, value: Value) -> int | None:
-        maker = self.makers.get(value.number)
-        is_constant = maker is not None and maker.name == "const"
-        return int(str(maker.attributes["value"])) if maker is not None and is_constant else None
+                    yield _Write(block.label, variable, value.type, *self._made_of(value), constant(value, self.makers))
 
     def _made_of(self, value: Value) -> tuple[frozenset[Variable], bool, bool]:
         """The variables that go into a number, whether nothing else does but constants, and whether tests do."""
@@ -201,7 +210,7 @@ class _Search:
             if block.label not in loop.blocks or loop.blocks.issuperset(end.successors):
                 continue
             test = self.makers.get(end.operands[0].number) if end.operands else None
-            limit = self._constant(test.operands[1]) if test is not None and len(test.operands) == 2 else None
+            limit = constant(test.operands[1], self.makers) if test is not None and len(test.operands) == 2 else None
             tested = self._made_of(end.operands[0])[0] if end.operands else frozenset()
             yield _Exit(block.label, tested, limit)
 

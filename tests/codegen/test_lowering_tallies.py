@@ -16,7 +16,7 @@ from skverdict.runtime import Simulator
 
 from tests.dsl.policy_kit import compiled
 
-SEEN = "class Seen(Struct):\n    lines: u32\n    last: u16\n"
+SEEN = "class Seen(Struct):\n    lines: u32\n    last: u16\n    by_kind: Array[u32, 3]\n"
 
 
 def policy(body: str) -> Policy:
@@ -107,6 +107,7 @@ answer.value = n
         (BELOW, {"depth"}),
         (SECOND_LOOP, {"start"}),
         (NESTED, {"n"}),
+        (MEMBERS.replace("seen.lines", "seen.by_kind[1]").replace("seen.last = u16(i)", "pass"), {"seen+12"}),
         # `i` is what the loop ends by.
         (STEPS, {"n"}),
         # A few turns are no work.
@@ -154,6 +155,46 @@ def test_it_is_the_number_that_it_was(text: str, expected: int, cpu: str) -> Non
     client.send(DATA)
 
     assert simulator.globals["answer"] == expected
+
+
+IN_A_SUBPROGRAM = """
+class Line(Struct):
+    text: Array[u8, 64]
+
+lines = ArrayMap(value=Line, max_entries=1)
+
+@subprogram
+def words(line: Line) -> u32:
+    n: u32 = 0
+    for i in range(64):
+        if line.text[i] == 32:
+            n += 1
+    return n
+
+@stream_verdict
+def program(skb: SkSkb) -> i32:
+    line = {line}
+    if line is None:
+        return SK_DROP
+    return SK_PASS if words(line) > 3 else SK_DROP
+"""
+
+
+# Of a view of the packet it must know where it looks, as it cannot look for the end.
+@pytest.mark.parametrize(
+    ("line", "names"), [("lines.lookup(0)", {"n"}), ("skb.data.view(Line, 0)", set())]
+)
+def test_subprograms_forget_what_they_count(line: str, names: set[str]) -> None:
+    (words,) = (each for each in compiled(IN_A_SUBPROGRAM.format(line=line)).module.functions if each.name == "words")
+
+    assert {local for local, _ in tallies(words)} == names
+
+
+@pytest.mark.parametrize("kernel", KERNELS)
+def test_a_subprogram_that_counts_is_followed(kernel: str) -> None:
+    object_ = read_object(build(compiled(IN_A_SUBPROGRAM.format(line="lines.lookup(0)"))))
+
+    assert walk(object_, object_.programs["program"], 10_000, kernel).at is None
 
 
 @pytest.mark.parametrize("kernel", KERNELS)
