@@ -114,11 +114,9 @@ def tallies(function: Function) -> dict[Variable, Int]:
     """The numbers, with their types, that some turns of a loop count up, or take from what the loop counts.
 
     So far as it has more than a few turns. Without what a loop ends by: the verifier must see that it gets there.
-    And without all of a function that gets a view of the packet and no context, where it must know places in that.
+    And without places in a view of the packet, where a function cannot look for the packet's end.
     """
-    kinds = [parameter.value.type for parameter in function.parameters]
-    has_view = any(isinstance(kind, Pointer) and kind.space is Space.PACKET for kind in kinds)
-    if (has_view and not any(map(is_context, kinds))) or not goes_back(function):
+    if not goes_back(function):
         return {}
     successors = {block.label: block.operations[-1].successors for block in function.blocks}
     above = dominators(successors, function.blocks[0].label)
@@ -158,6 +156,7 @@ class _Search:
             if operation.result is not None
         }
         self.writes = list(self._writes())
+        self.has_context = any(is_context(parameter.value.type) for parameter in function.parameters)
 
     def _writes(self) -> Iterator[_Write]:
         for block in self.blocks:
@@ -195,14 +194,21 @@ class _Search:
         exits = {loop: list(self._exits(loop)) for loop in self.loops}
         turns = {loop: self._turns(loop, exits[loop]) for loop in self.loops}
         found: set[Variable] = set()
-        ending: set[Variable] = set()
+        kept: set[Variable] = set() if self.has_context else set(self._places_in_packet())
         for loop in self.loops:
             steady = [exit_ for exit_ in exits[loop] if self._is_steady(exit_, loop)]
-            ending.update(*(exit_.tested for exit_ in steady or exits[loop]))
+            kept.update(*(exit_.tested for exit_ in steady or exits[loop]))
             if prod(turns[around] for around in self.loops if loop.head in around.blocks) > _FEW_TURNS:
                 found |= self._tallies(loop, leaves_early=len(exits[loop]) > len(steady))
-        found -= self._sources(ending)
+        found -= self._sources(kept)
         return {write.variable: write.type for write in self.writes if write.variable in found}
+
+    def _places_in_packet(self) -> Iterator[Variable]:
+        for maker in self.makers.values():
+            base = maker.operands[0].type if maker.name in ("element", "part") else None
+            if isinstance(base, Pointer) and base.space is Space.PACKET:
+                for index in maker.operands[1:]:
+                    yield from self._made_of(index)[0]
 
     def _exits(self, loop: _Loop) -> Iterator[_Exit]:
         for block in self.blocks:

@@ -180,19 +180,30 @@ def program(skb: SkSkb) -> i32:
 """
 
 
-# Of a view of the packet it must know where it looks, as it cannot look for the end.
+PLACE = "line.text[n & 63]"
+
+
+# In a view of the packet it must know where it looks, as it cannot look for the end.
 @pytest.mark.parametrize(
-    ("line", "names"), [("lines.lookup(0)", {"n"}), ("skb.data.view(Line, 0)", set())]
+    ("line", "byte", "names"),
+    [
+        ("lines.lookup(0)", "line.text[i]", {"n"}),
+        ("lines.lookup(0)", PLACE, {"n"}),
+        ("skb.data.view(Line, 0)", "line.text[i]", {"n"}),
+        ("skb.data.view(Line, 0)", PLACE, set()),
+    ],
 )
-def test_subprograms_forget_what_they_count(line: str, names: set[str]) -> None:
-    (words,) = (each for each in compiled(IN_A_SUBPROGRAM.format(line=line)).module.functions if each.name == "words")
+def test_subprograms_forget_what_they_count(line: str, byte: str, names: set[str]) -> None:
+    made = compiled(IN_A_SUBPROGRAM.format(line=line).replace("line.text[i]", byte))
+    (words,) = (function for function in made.module.functions if function.name == "words")
 
     assert {local for local, _ in tallies(words)} == names
 
 
 @pytest.mark.parametrize("kernel", KERNELS)
-def test_a_subprogram_that_counts_is_followed(kernel: str) -> None:
-    object_ = read_object(build(compiled(IN_A_SUBPROGRAM.format(line="lines.lookup(0)"))))
+@pytest.mark.parametrize("line", ["lines.lookup(0)", "skb.data.view(Line, 0)"])
+def test_a_subprogram_that_counts_is_followed(line: str, kernel: str) -> None:
+    object_ = read_object(build(compiled(IN_A_SUBPROGRAM.format(line=line))))
 
     assert walk(object_, object_.programs["program"], 10_000, kernel).at is None
 
