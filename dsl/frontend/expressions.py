@@ -111,6 +111,8 @@ def _attribute_hint(lowering: Lowering, node: ast.Attribute, owner: Operand, nam
         return f"write `{lowering.segment(node.value)}` alone"
     if isinstance(owner, Scalar) and isinstance(owner.type, Int) and node.attr in BIG_ENDIAN_METHODS:
         return f"it is in the machine's own order already: write `{lowering.segment(node.value)}` alone"
+    if isinstance(owner, TypeValue) and node.attr in ("view", "from_bytes", "parse", "unpack"):
+        return f"write `data.view({lowering.segment(node.value)}, offset)`, of the context's `data`"
     if isinstance(owner, MapValue):
         from skverdict.dsl.frontend.map_advice import instead
 
