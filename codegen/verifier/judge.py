@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from skverdict.codegen.object import Object, Program, SourceLine
     from skverdict.codegen.verifier.walk import Walked
 
-# Kernels were never found to go less far than four fifths of what is counted here, in programs of some length.
-_SURELY_TOO_MANY = MOST_STEPS * 5 // 4
+# Kernels were never found to go less far than two thirds of what is counted here, in programs of some length.
+_SURELY_TOO_MANY = MOST_STEPS * 3 // 2
 
 _EDGES = "test numbers with `<` and `>` rather than with `!=`, "
 _LOOP = "let `bpf_loop(n, turn, state)` run it, whose turns are all looked at as one"
