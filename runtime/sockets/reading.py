@@ -32,8 +32,22 @@ def receive(socket: TcpSocket, psock: Psock, length: int, peek: bool) -> bytes:
 
 
 def _receive_judged(socket: TcpSocket, psock: Psock, length: int, peek: bool) -> bytes:
-    """Read what the verdict passed. What it has not seen yet is shown to it first."""
+    """Read what the verdict passed. What it has not seen yet is shown to it first, and what it then drops or redirects
+    stays counted as unread: the position from before is written back, error or not."""
     seq = socket.copied_seq
+    try:
+        content, own = _take_judged(socket, psock, length, peek)
+    except OSError:
+        if not peek and not socket.kernel.ideal:
+            socket.copied_seq = seq
+        raise
+    if not peek:
+        socket.copied_seq = (socket.copied_seq if socket.kernel.ideal else seq) + own
+    return content
+
+
+def _take_judged(socket: TcpSocket, psock: Psock, length: int, peek: bool) -> tuple[bytes, int]:
+    """The bytes, and how many positions of the socket's own stream they take. Raises OSError."""
     if socket.receive_queue:
         socket.data_ready()
         hidden = bool(psock.ingress.waiting)
@@ -42,13 +56,10 @@ def _receive_judged(socket: TcpSocket, psock: Psock, length: int, peek: bool) ->
                 socket.kernel.hazard(socket, hazards.HIDDEN)
             raise socket_error(Errno.EAGAIN, f"{socket.name}: bytes wait for the verdict")
     reading = psock.ingress.read(length, peek)
-    own = reading.own
     if reading.stuck:
         if not reading.stuck.fin:
             raise socket_error(Errno.EFAULT, f"{socket.name}: receive")
-        own = 1  # the end of the stream takes a position, too
-    elif not reading.content:
+        return reading.content, 1  # the end of the stream takes a position, too
+    if not reading.content:
         socket.check_readable()
-    if not peek:
-        socket.copied_seq = seq + own
-    return reading.content
+    return reading.content, reading.own

@@ -273,6 +273,19 @@ def test_bytes_read_before_the_socket_is_watched_come_again() -> None:
     assert server.recv(100) == b"abcdefgh"
 
 
+@pytest.mark.parametrize(("hazards", "unread"), [("kernel", 6), ("ideal", 0)])
+def test_bytes_that_are_dropped_while_their_reader_asks_stay_unread(hazards: str, unread: int) -> None:
+    """`tcp_bpf_recvmsg_parser` writes back the position that it found before it had the verdict run (net/ipv4/tcp_bpf.c
+    in Linux 6.1 to 7.2; seen on 6.1, whose FIONREAD goes by that position)."""
+    lab = Lab(kernel="6.1", hazards=hazards)
+    client, server = lab.pair()
+    client.send(b"abcdef")
+    lab.put(lab.sockmap(dropping), 0, server)
+    assert server.pending == 6
+    assert read_error(server) == errno.EAGAIN
+    assert server.pending == unread
+
+
 @pytest.mark.parametrize("flags", [0, INGRESS])
 def test_a_redirected_end_of_stream_breaks_the_target_for_good(flags: int) -> None:
     """Linux: EPIPE on the target, and no redirect to it works again; with ingress its reads fail, too."""
