@@ -1,4 +1,5 @@
-"""Random scenarios: sockets in maps, programs of the lab in any mode, and what applications do, in any order.
+"""Random scenarios: sockets of all kinds in maps, programs of the lab in any mode, attached, changed and taken away
+while bytes are under way, and what applications do, in any order.
 
 What `docs/kernel-differences.md` names as wrong in a new way each time, or as fatal to the kernel, is left out: apply
 together with cork, listeners in maps, corks beyond the send buffer, empty datagrams.
@@ -32,6 +33,8 @@ from tests.corpus.inputs.build import (
 PAIRS = (("c", "s"), ("u", "b"), ("v", "d"))
 SOCKETS = tuple(name for pair in PAIRS for name in pair)
 MAPS = ("watched", "targets")
+PROGRAMS = ("parser", "verdict", "skb_verdict", "msg_verdict")
+FAMILIES = (*("pair",) * 8, "pair v6", "pair v6", "udp", "udp v6", "stream", "dgram")
 KINDS = (("verdict",), ("verdict", "msg_verdict"), ("msg_verdict",), ("skb_verdict",), ("skb_verdict", "msg_verdict"))
 _TEXTS = ("a", "!b", "0123456789", "!drop this", "hello", "GET / HTTP/1.1\r\n\r\n", "7654321", "x" * 40)
 
@@ -53,74 +56,107 @@ def _settings(source: random.Random, parser: bool) -> dict[str, int]:
     change = source.random()
     if change < 0.1:
         settings |= {PULL_START: source.randint(0, 3), PULL_END: source.randint(1, 12)}
-    elif change < 0.2:
+    elif change < 0.2 and settings[VERDICT] not in (2, 3):
         settings |= {PUSH_START: source.randint(0, 5), PUSH_LENGTH: source.randint(1, 5)}
     elif change < 0.3:
         settings |= {POP_START: source.randint(0, 4), POP_LENGTH: source.randint(1, 5)}
     return {str(slot): value for slot, value in settings.items() if value}
 
 
-def _step(source: random.Random) -> Step:
-    """One thing that an application, or who keeps the maps, does."""
+def _setting(source: random.Random, settings: dict[str, int]) -> Step:
+    """A change of what programs do; apply and cork are not mixed, and a message is not made longer at each turn of a
+    circle of redirects."""
+    slots = {
+        PARSER: (0, 1, 2, 104, 101),
+        VERDICT: (0, 1, 4, 5) if str(PUSH_LENGTH) in settings else (0, 1, 2, 3, 4, 5),
+        SK_MSG: (0, 1, 2, 3, 4, 5),
+        FLAGS: (0, 1),
+        KEY: (0, 1),
+        CORK if str(CORK) in settings else APPLY: (0, 2, 5, 9),
+        PULL_END: (0, 3, 9),
+        POP_LENGTH: (0, 2),
+    }
+    slot = source.choice(list(slots))
+    return ["set", slot, source.choice(slots[slot])]
+
+
+def _steps(source: random.Random, settings: dict[str, int]) -> list[Step]:
+    """One thing that an application, or who keeps the maps, does, with what has to follow it."""
     name = source.choice(SOCKETS)
     text = source.choice(_TEXTS)
     chance = source.random()
-    if chance < 0.42:
-        return ["send", source.choice(("c", "c", "s", name)), text]
-    if chance < 0.72:
-        return ["recv", source.choice(("s", "c", "b", name)), source.choice((1, 3, 7, 100, 100, 100))]
+    if chance < 0.32:
+        return [["send", source.choice(("c", "c", "s", name)), text]]
+    if chance < 0.55:
+        return [["recv", source.choice(("s", "c", "b", name)), source.choice((1, 3, 7, 100, 100, 100))]]
+    if chance < 0.6:
+        sender = source.choice(("c", "s", name))
+        rest: list[Step] = [["send", sender, source.choice(_TEXTS)]] if source.random() < 0.5 else []
+        # TCP waits for what was announced for 200 ms.
+        return [[source.choice(("more", "more", "sendfile")), sender, text], *rest, ["wait", 300]]
+    if chance < 0.66:
+        return [[source.choice(("attach", "detach")), source.choice(MAPS), source.choice(PROGRAMS)]]
+    if chance < 0.75:
+        return [_setting(source, settings)]
     table: tuple[Step, ...] = (
         ["peek", name, source.choice((2, 100))],
         ["pending", name],
         ["sendmsg", name, [text, source.choice(_TEXTS)]],
+        ["burst", name, source.choice((10, 500, 3000)), source.choice((2, 5))],
         ["delete", source.choice(MAPS), source.randrange(2)],
-        ["put", source.choice(MAPS), source.randrange(2), name, 0],
+        ["put", source.choice(MAPS), source.randrange(3), name, source.choice((0, 0, 0, 1, 2))],
+        ["put", source.choice(MAPS), source.randrange(3), source.choice("cs"), 0],
         ["get", source.choice(MAPS), source.randrange(2)],
-        ["shutdown", name],
+        ["shutdown", name, source.choice((0, 1, 1, 2))],
         ["close", name],
+        ["reset", name],
         ["runs"],
         ["error", name],
         ["state", name],
-        ["set", VERDICT, source.choice((0, 1, 2, 5))],
-        ["set", SK_MSG, source.choice((0, 2, 3))],
-        ["set", FLAGS, source.choice((0, 1))],
-        ["set", KEY, source.choice((0, 1))],
     )
-    return source.choice(table)
+    return [source.choice(table)]
 
 
 def _pair(family: str, client: str, server: str) -> Step:
     """The step that makes two connected sockets."""
-    return [family, client, server] if family in ("pair", "udp") else ["unix", client, server, family]
+    kind, _, version = family.partition(" ")
+    if kind in ("pair", "udp"):
+        return [kind, client, server, *([{"family": version}] if version else [])]
+    return ["unix", client, server, kind]
 
 
 def random_scenario(seed: int) -> dict[str, Any]:
     """The scenario of a seed, with steps that read everything at its end."""
     source = random.Random(seed)
-    family = source.choice(("pair",) * 7 + ("udp", "stream", "dgram"))
+    families = [source.choice(FAMILIES) for _ in PAIRS]
     programs = list(source.choice(KINDS))
-    parser = family == "pair" and "verdict" in programs and source.random() < 0.3
-    if parser:
+    if families[0].startswith("pair") and "verdict" in programs and source.random() < 0.3:
         programs.insert(0, "parser")
+    settings = _settings(source, "parser" in programs)
     steps: list[Step] = [["attach", "watched", program] for program in programs]
-    steps += [_pair(family, client, server) for client, server in PAIRS]
+    if source.random() < 0.3:
+        steps.append(["attach", "targets", source.choice(PROGRAMS[1:])])
+    steps += [_pair(family, *pair) for family, pair in zip(families, PAIRS, strict=True)]
     steps += [["put", "targets", key, source.choice(SOCKETS[2:]), 0] for key in range(2)]
     steps += [["put", "watched", 0, source.choice(("s", "s", "c")), 0]]
     if source.random() < 0.3:
         steps += [["put", "watched", 1, source.choice(SOCKETS[1:]), 0]]
+    paired = zip(families, PAIRS, strict=True)
+    resettable = {name for family, pair in paired if family.startswith("pair") for name in pair}
     closed: set[str] = set()
-    for _ in range(source.randint(4, 16)):
-        step = _step(source)
-        if len(step) > 1 and not closed.isdisjoint(map(str, step[1:])):
+    for _ in range(source.randint(4, 20)):
+        done = _steps(source, settings)
+        verb, *arguments = done[0]
+        if not closed.isdisjoint(map(str, arguments)) or (verb == "reset" and arguments[0] not in resettable):
             continue
-        if step[0] == "close":
-            closed.add(step[1])
-        steps.append(step)
+        if verb in ("close", "reset"):
+            closed.add(arguments[0])
+        steps += done
     steps.append(["runs"])
     for name in SOCKETS:
         if name not in closed:
-            steps += [["recv", name, 200], ["recv", name, 200]]
-    return {"name": f"seed {seed}", "settings": _settings(source, parser), "steps": steps}
+            steps += [["recv", name, 20000], ["recv", name, 20000], ["pending", name], ["error", name]]
+    return {"name": f"seed {seed}", "settings": settings, "steps": steps}
 
 
 def random_scenarios(seed: int, count: int) -> Iterator[dict[str, Any]]:
