@@ -58,11 +58,11 @@ class _Exit(NamedTuple):
 
 
 class _Loop(NamedTuple):
-    """The blocks of a loop; `latches` are those that lead back to its head."""
+    """The blocks of a loop; those in `spine` are in each turn, and some around it as well."""
 
     head: str
-    latches: frozenset[str]
     blocks: frozenset[str]
+    spine: frozenset[str]
 
 
 def stack_place(address: Value, makers: Mapping[int, Operation]) -> Variable | None:
@@ -126,13 +126,14 @@ def tallies(function: Function) -> dict[Variable, Int]:
 
 def _loops(successors: Mapping[str, tuple[str, ...]], above: Mapping[str, str]) -> Iterator[_Loop]:
     """The natural loops of a function, those with the same head as one."""
-    latches: dict[str, set[str]] = {}
+    places = {label: place for place, label in enumerate(successors)}
+    latches: dict[str, list[str]] = {}
     before: dict[str, set[str]] = {}
     for label in above:
         for successor in successors[label]:
             before.setdefault(successor, set()).add(label)
-            if dominates(above, successor, label):
-                latches.setdefault(successor, set()).add(label)
+            if places[successor] <= places[label] and dominates(above, successor, label):
+                latches.setdefault(successor, []).append(label)
     for head, ends in latches.items():
         inside = {head}
         waiting = list(ends)
@@ -141,12 +142,19 @@ def _loops(successors: Mapping[str, tuple[str, ...]], above: Mapping[str, str]) 
             if label not in inside:
                 inside.add(label)
                 waiting += before[label]
-        yield _Loop(head, frozenset(ends), frozenset(inside))
+        yield _Loop(head, frozenset(inside), frozenset.intersection(*(_dominators_of(end, above) for end in ends)))
+
+
+def _dominators_of(label: str, above: Mapping[str, str]) -> frozenset[str]:
+    found = {label}
+    while above[label] != label:
+        label = above[label]
+        found.add(label)
+    return frozenset(found)
 
 
 class _Search:
     def __init__(self, function: Function, above: Mapping[str, str], loops: list[_Loop]) -> None:
-        self.above = above
         self.loops = loops
         self.blocks = [block for block in function.blocks if block.label in above]
         self.makers: dict[int, Operation] = {
@@ -223,23 +231,12 @@ class _Search:
     def _inside(self, loop: _Loop) -> list[_Write]:
         return [write for write in self.writes if write.label in loop.blocks]
 
-    def _is_in_each_turn(self, label: str, loop: _Loop) -> bool:
-        return all(dominates(self.above, label, latch) for latch in loop.latches)
-
-    def _uneven(self, writes: list[_Write], loop: _Loop) -> set[Variable]:
-        """What only some turns of a loop set, or some otherwise than others."""
-        return {
-            write.variable
-            for write in writes
-            if write.is_chosen or not self._is_in_each_turn(write.label, loop)
-        }
-
     def _is_steady(self, exit_: _Exit, loop: _Loop) -> bool:
         """True if a loop comes to its end by what is another number in each turn."""
         inside = self._inside(loop)
         counted = {write.variable for write in inside if write.variable in write.sources}
-        uneven = self._uneven(inside, loop)
-        return self._is_in_each_turn(exit_.label, loop) and bool(exit_.tested & counted - uneven)
+        uneven = _uneven(inside, loop)
+        return exit_.label in loop.spine and bool(exit_.tested & counted - uneven)
 
     def _turns(self, loop: _Loop, exits: list[_Exit]) -> int:
         """How many turns a loop has at most that counts from one constant to another."""
@@ -257,7 +254,7 @@ class _Search:
     def _tallies(self, loop: _Loop, leaves_early: bool) -> set[Variable]:
         inside = [write for write in self._inside(loop) if write.is_known]
         counted = _derived({write.variable for write in inside if _makes_itself(write.variable, inside)}, inside)
-        found = counted & _derived(self._uneven(inside, loop), inside)
+        found = counted & _derived(_uneven(inside, loop), inside)
         if leaves_early:
             found |= {
                 write.variable
@@ -269,11 +266,14 @@ class _Search:
     def _sources(self, variables: set[Variable]) -> set[Variable]:
         """These, and what they are made of."""
         found = set(variables)
-        while True:
-            more = {each for write in self.writes if write.variable in found for each in write.sources} - found
-            if not more:
-                return found
+        while more := {each for write in self.writes if write.variable in found for each in write.sources} - found:
             found |= more
+        return found
+
+
+def _uneven(writes: list[_Write], loop: _Loop) -> set[Variable]:
+    """What only some turns of a loop set, or some otherwise than others."""
+    return {write.variable for write in writes if write.is_chosen or write.label not in loop.spine}
 
 
 def _derived(variables: set[Variable], writes: list[_Write]) -> set[Variable]:
