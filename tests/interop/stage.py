@@ -97,6 +97,9 @@ class Stage:
     def close(self, socket: str) -> None:
         self.sockets[socket].close()
 
+    def error(self, name: str) -> int:
+        return self.sockets[name].error
+
     def rest(self, name: str) -> list[Any]:
         """All that can still be read at a socket, in pieces, then the end or the error."""
         pieces: list[Any] = []
@@ -171,7 +174,7 @@ class Outcome(NamedTuple):
 
     steps: list[Any]
     left: dict[str, list[Any]]
-    errors: dict[str, int]
+    errors: dict[str, Any]
     maps: dict[str, list[Any]]
     variables: list[tuple[str, Any]]
     runs: list[Any]
@@ -185,6 +188,6 @@ def play(policy: Object, how: dict[str, Any], steps: list[Step]) -> Outcome:
     stage.sim.wait(1)
     maps = {name: stage.entries(name) for name in stage.sim.maps}
     left = {name: stage.rest(name) for name in stage.sockets}
-    errors = {name: socket.error for name, socket in stage.sockets.items()}
+    errors = {name: stage.do(step("error", name)) for name in stage.sockets}
     variables = sorted(stage.sim.globals.items())
     return Outcome(given, left, errors, maps, variables, list(stage.sim.trace.runs()), list(stage.sim.printed))
