@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from math import prod
 from typing import TYPE_CHECKING, NamedTuple
 
+from skverdict.codegen.lowering.emitter import member_offset
 from skverdict.codegen.pipeline import goes_back
 from skverdict.dsl.ir.dominance import dominates, dominators
 from skverdict.dsl.ir.types import Array, Bool, Int, Pointer, Space, Struct, is_context, size_of
@@ -74,9 +75,7 @@ def stack_place(address: Value, makers: Mapping[int, Operation]) -> Variable | N
         base = maker.operands[0] if maker.operands else None
         target = base.type.target if base is not None and isinstance(base.type, Pointer) else None
         if maker.name == "member" and isinstance(target, Struct):
-            member = target.member(str(maker.attributes["name"]))
-            assert member is not None
-            offset += member.offset
+            offset += member_offset(target, str(maker.attributes["name"]))
         elif maker.name == "element" and isinstance(target, Array):
             index = constant(maker.operands[1], makers)
             if index is None:
@@ -94,7 +93,7 @@ def constant(value: Value, makers: Mapping[int, Operation]) -> int | None:
     return int(str(maker.attributes["value"])) if maker is not None and maker.name == "const" else None
 
 
-def written(operation: Operation, makers: Mapping[int, Operation]) -> Variable | None:
+def _written(operation: Operation, makers: Mapping[int, Operation]) -> Variable | None:
     """The number on the stack that an operation sets."""
     if not operation.operands or not isinstance(operation.operands[-1].type, Int):
         return None
@@ -169,7 +168,7 @@ class _Search:
     def _writes(self) -> Iterator[_Write]:
         for block in self.blocks:
             for operation in block.operations:
-                variable = written(operation, self.makers)
+                variable = _written(operation, self.makers)
                 if variable is not None:
                     value = operation.operands[-1]
                     assert isinstance(value.type, Int)

@@ -69,9 +69,9 @@ class Comparison(NamedTuple):
     is_contrary: bool
 
 
-def put_known_second(graph: Graph) -> None:
+def put_known_second(graph: Graph, known: Known) -> None:
     """Let all comparisons have what is known second."""
-    for block, comparison in comparisons(graph):
+    for block, comparison in comparisons(graph, known):
         end = block.end
         end.opcode, end.imm = comparison.opcode, comparison.imm
         end.args = [end.args[place] for place in comparison.operands]
@@ -81,38 +81,28 @@ def put_known_second(graph: Graph) -> None:
             graph.ordered.add(end)
 
 
-def add_to_known(graph: Graph) -> None:
+def add_to_known(graph: Graph, known: Known) -> None:
     """Let sums begin as what is known, where one side is.
 
     A copy of what is not known, with a known number added, stays linked to it since Linux 6.11 (in 7.2 numbers of
     32 bits, too): what a test tells of the sum, the verifier knows of what it is made of (`sync_linked_regs`). So each
     turn of a loop that looks at another place behind the same one would make another case of all that follow.
     """
-    sums = [
-        node
-        for block in graph.blocks
-        for node in block.nodes
-        if node.kind == ALU and node.opcode & CODE == ADD and len(node.args) == 2
-    ]
-    if not sums:
-        return
-    known = _Known(graph)
-    for node in sums:
-        first, second = (known.rank(each) for each in node.args)
-        if first < second < _CONSTANT:
-            node.args.reverse()
+    for block in graph.blocks:
+        for node in block.nodes:
+            if node.kind == ALU and node.opcode & CODE == ADD and len(node.args) == 2:
+                first, second = (known.rank(each) for each in node.args)
+                if first < second < _CONSTANT:
+                    node.args.reverse()
 
 
-def comparisons(graph: Graph) -> Iterator[tuple[Block, Comparison]]:
+def comparisons(graph: Graph, known: Known) -> Iterator[tuple[Block, Comparison]]:
     """The blocks that end with a comparison of something known, and what becomes of it."""
     blocks = [
         block
         for block in graph.blocks
         if block.end.kind == JUMP and len(block.end.args) == 2 and block.end.opcode & CODE in _EXCHANGED
     ]
-    if not blocks:
-        return
-    known = _Known(graph)
     for block in blocks:
         first, second = (known.rank(each) for each in block.end.args)
         if first != second:
@@ -131,10 +121,16 @@ def _compared(end: Node, is_turned: bool) -> Comparison:
     return Comparison(opcode & ~REGISTER, operands[:1], number, is_contrary)
 
 
-class _Known:
+class Known:
     """What the verifier knows exactly: what is made of constants alone, whichever way it came there."""
 
     def __init__(self, graph: Graph) -> None:
+        self.graph = graph
+        self.is_searched = False
+
+    def _search(self) -> None:
+        graph = self.graph
+        self.is_searched = True
         self.stored = _stored(graph)
         nodes = [
             node
@@ -175,6 +171,8 @@ class _Known:
         """The higher, the more surely the verifier knows the number."""
         if node.kind == CONST:
             return _CONSTANT
+        if not self.is_searched:
+            self._search()
         return (node in self.surely) + (node in self.perhaps)
 
 

@@ -10,7 +10,7 @@ from skverdict.codegen.kernel_symbols import KernelRelocation, is_kernel_symbol,
 from skverdict.codegen.limits import STACK_SIZE, frame_size
 from skverdict.codegen.llvm_object import Code, CodeRelocation
 from skverdict.codegen.machine import calls
-from skverdict.codegen.machine.comparisons import add_to_known, put_known_second
+from skverdict.codegen.machine.comparisons import Known, add_to_known, put_known_second
 from skverdict.codegen.machine.context import load_early, share_loads
 from skverdict.codegen.machine.emit import emit
 from skverdict.codegen.machine.encode import Encoded, TooFar, encode
@@ -200,8 +200,9 @@ class _Improver:
         tidy_stack(graph, uses)
         move_pointers(graph)
         drop_unused(graph)
-        put_known_second(graph)
-        add_to_known(graph)
+        known = Known(graph)
+        put_known_second(graph, known)
+        add_to_known(graph, known)
         kept = split_context(graph)
         if kept is not None:
             load_early(graph, kept)

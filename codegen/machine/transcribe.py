@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from skverdict.codegen.machine.code import Branch, Piece, Step
-from skverdict.codegen.machine.comparisons import comparisons
+from skverdict.codegen.machine.comparisons import Known, comparisons
 from skverdict.codegen.machine.ends import keep_whole
 from skverdict.codegen.machine.frame_sums import add_to_frames
 from skverdict.codegen.machine.graph import CALL_CODE, CLASS, CODE, FRAME_POINTER, JMP, JMP32, MASK32, ST, WIDE
@@ -40,7 +40,7 @@ def transcribe(
     """
     opcodes = keep_whole(graph)
     opcodes.update((node.slot, node.opcode) for node in add_to_frames(graph))
-    compared = dict(comparisons(graph))
+    compared = dict(comparisons(graph, Known(graph)))
     places = cut(slots)
     pieces = [Piece() for _ in places]
     for block, place, piece in zip(graph.blocks, places, pieces, strict=True):

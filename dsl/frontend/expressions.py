@@ -44,7 +44,7 @@ from skverdict.dsl.structs import Array as ArrayType
 PACKET_METHODS = ("view", "startswith")
 BYTES_METHODS = ("startswith",)
 BIG_ENDIAN_METHODS = ("host", "raw")
-# What Python's dicts and integers have, and what to write instead.
+# What Python's integers have, and what to write instead.
 _OF_INT = {
     "bit_length": "shift it to the right in a `while` loop, and count",
     "to_bytes": "write `be32(x)` for the number in network order",

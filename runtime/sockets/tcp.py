@@ -55,7 +55,6 @@ FIRST_SEQUENCE = 1
 INITIAL_WINDOW = 10
 NO_THRESHOLD = 0x7FFFFFFF
 
-
 #: What sending a FIN does to the state, and what the acknowledgement of the FIN does then.
 _AFTER_FIN = {
     State.ESTABLISHED: (State.FIN_WAIT1, State.FIN_WAIT2),
